@@ -1,0 +1,1 @@
+"""Measurements against peers, each table from one run."""

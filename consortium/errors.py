@@ -1,0 +1,253 @@
+"""The one error catalogue: stable codes, the status each maps to, and a public message that says what to do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """The canonical gRPC status names; the transport maps them one to one."""
+
+    INVALID_ARGUMENT = "INVALID_ARGUMENT"
+    FAILED_PRECONDITION = "FAILED_PRECONDITION"
+    PERMISSION_DENIED = "PERMISSION_DENIED"
+    UNAUTHENTICATED = "UNAUTHENTICATED"
+    RESOURCE_EXHAUSTED = "RESOURCE_EXHAUSTED"
+    ALREADY_EXISTS = "ALREADY_EXISTS"
+    DEADLINE_EXCEEDED = "DEADLINE_EXCEEDED"
+    UNAVAILABLE = "UNAVAILABLE"
+    DATA_LOSS = "DATA_LOSS"
+    INTERNAL = "INTERNAL"
+
+
+class Code(StrEnum):
+    """Stable names of everything that can go wrong; they never change meaning."""
+
+    # input
+    MALFORMED = "MALFORMED"
+    IDENTIFIER_MALFORMED = "IDENTIFIER_MALFORMED"
+    IDENTIFIER_CHECKSUM = "IDENTIFIER_CHECKSUM"
+    IDENTIFIER_UNSUPPORTED = "IDENTIFIER_UNSUPPORTED"
+    ATTRIBUTE_UNKNOWN = "ATTRIBUTE_UNKNOWN"
+    ATTRIBUTES_DO_NOT_FIT = "ATTRIBUTES_DO_NOT_FIT"
+    # permission
+    PURPOSE_NOT_ALLOWED = "PURPOSE_NOT_ALLOWED"
+    FAMILY_NOT_ALLOWED = "FAMILY_NOT_ALLOWED"
+    TIER_NOT_CONTRIBUTED = "TIER_NOT_CONTRIBUTED"
+    MEMBER_NOT_ACTIVE = "MEMBER_NOT_ACTIVE"
+    CONSENT_MISSING = "CONSENT_MISSING"
+    CONSENT_EXPIRED = "CONSENT_EXPIRED"
+    CONSENT_FOREIGN = "CONSENT_FOREIGN"
+    CONSENT_MISMATCH = "CONSENT_MISMATCH"
+    CONSENT_USED_UP = "CONSENT_USED_UP"
+    CONSENT_REVOKED = "CONSENT_REVOKED"
+    QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    # keys and signatures
+    SIGNATURE_INVALID = "SIGNATURE_INVALID"
+    CERTIFICATE_INVALID = "CERTIFICATE_INVALID"
+    PUBLIC_KEY_WEAK = "PUBLIC_KEY_WEAK"
+    PROOF_INVALID = "PROOF_INVALID"
+    SHARE_KEYS_INCONSISTENT = "SHARE_KEYS_INCONSISTENT"
+    TOO_FEW_HOLDERS = "TOO_FEW_HOLDERS"
+    COUNTER_GAP = "COUNTER_GAP"
+    RULEBOOK_INVALID = "RULEBOOK_INVALID"
+    RULEBOOK_MISMATCH = "RULEBOOK_MISMATCH"
+    # the life of a query
+    QUERY_EXPIRED = "QUERY_EXPIRED"
+    QUERY_NOT_YET_VALID = "QUERY_NOT_YET_VALID"
+    PAYLOAD_INVALID = "PAYLOAD_INVALID"
+    ENVELOPE_MISMATCH = "ENVELOPE_MISMATCH"
+    ROSTER_MISMATCH = "ROSTER_MISMATCH"
+    TOO_FEW_CONTRIBUTORS = "TOO_FEW_CONTRIBUTORS"
+    DIFFERENCING = "DIFFERENCING"
+    CONFLICT = "CONFLICT"
+    CTX_REPLAYED = "CTX_REPLAYED"
+    CTX_UNKNOWN = "CTX_UNKNOWN"
+    ALREADY_RELEASED = "ALREADY_RELEASED"
+    PAIR_MISMATCH = "PAIR_MISMATCH"
+    CIPHERTEXT_INVALID = "CIPHERTEXT_INVALID"
+    TRANSCRIPT_INVALID = "TRANSCRIPT_INVALID"
+    SUM_INVALID = "SUM_INVALID"
+    RESTORED_FROM_BACKUP = "RESTORED_FROM_BACKUP"
+    REVEAL_INVALID = "REVEAL_INVALID"
+    REVEAL_LIMIT = "REVEAL_LIMIT"
+    OBFUSCATOR_REUSED = "OBFUSCATOR_REUSED"
+    # books
+    MAPPING_INVALID = "MAPPING_INVALID"
+    SOURCE_UNREADABLE = "SOURCE_UNREADABLE"
+    SOURCE_LOST = "SOURCE_LOST"
+    ROWS_REFUSED = "ROWS_REFUSED"
+    RECORD_INVALID = "RECORD_INVALID"
+    STORAGE_FULL = "STORAGE_FULL"
+    STORAGE_SCHEMA = "STORAGE_SCHEMA"
+    JOURNAL_BROKEN = "JOURNAL_BROKEN"
+    # ourselves
+    SETTINGS_INVALID = "SETTINGS_INVALID"
+    INTERNAL = "INTERNAL"
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """What a code means to the outside: its status and the message that says what to do."""
+
+    status: Status
+    message: str
+
+
+class CreditError(Exception):
+    """
+    The root of everything this project raises on purpose.
+
+    `code` is stable; `cause` tells a member which check failed. Neither ever holds an identifier, a key, a tag
+    or a number of a person.
+    """
+
+    def __init__(self, code: Code, cause: str = "") -> None:
+        super().__init__(code, cause)
+        self.code = code
+        self.cause = cause
+
+    def __str__(self) -> str:
+        entry = CATALOGUE[self.code]
+        return f"[{self.code}] {entry.message}" + (f" Cause: {self.cause}." if self.cause else "")
+
+    @property
+    def status(self) -> Status:
+        """The gRPC status that the code maps to."""
+        return CATALOGUE[self.code].status
+
+
+def _entry(status: Status, message: str) -> CatalogueEntry:
+    return CatalogueEntry(status, message)
+
+
+_BAD = Status.INVALID_ARGUMENT
+_DENIED = Status.PERMISSION_DENIED
+_STATE = Status.FAILED_PRECONDITION
+_AUTH = Status.UNAUTHENTICATED
+_LOSS = Status.DATA_LOSS
+_SPENT = Status.RESOURCE_EXHAUSTED
+_DOWN = Status.UNAVAILABLE
+_TWICE = Status.ALREADY_EXISTS
+
+CATALOGUE: dict[Code, CatalogueEntry] = {
+    Code.MALFORMED: _entry(_BAD, "The message cannot be read. Build it with this version's .proto files."),
+    Code.IDENTIFIER_MALFORMED: _entry(_BAD, "The identifier has not the form of its kind. Correct it at the source."),
+    Code.IDENTIFIER_CHECKSUM: _entry(
+        _BAD, "The identifier fails its own check digit. Correct the typing error at the source."
+    ),
+    Code.IDENTIFIER_UNSUPPORTED: _entry(
+        _BAD, "This kind of identifier or country is not supported. Use one that `docs/protocol.md` lists."
+    ),
+    Code.ATTRIBUTE_UNKNOWN: _entry(_BAD, "The rulebook has no such attribute. Ask for one of its catalogue."),
+    Code.ATTRIBUTES_DO_NOT_FIT: _entry(_BAD, "The attributes do not fit one ciphertext. Ask for fewer in one query."),
+    Code.PURPOSE_NOT_ALLOWED: _entry(
+        _DENIED, "This purpose may not ask for that attribute. Leave it out or ask under its own purpose."
+    ),
+    Code.FAMILY_NOT_ALLOWED: _entry(
+        _DENIED, "The jurisdiction profile or the consent record does not allow this family of attributes."
+    ),
+    Code.TIER_NOT_CONTRIBUTED: _entry(
+        _DENIED, "You may ask only for tiers that you contribute to. Ask for less, or contribute the tier."
+    ),
+    Code.MEMBER_NOT_ACTIVE: _entry(_DENIED, "The member is not active in this version of the rulebook."),
+    Code.CONSENT_MISSING: _entry(_DENIED, "The purpose needs a consent record. Capture one and attach it."),
+    Code.CONSENT_EXPIRED: _entry(_DENIED, "The consent record is not valid at this time. Capture a new one."),
+    Code.CONSENT_FOREIGN: _entry(
+        _DENIED, "The consent record was given by another subject. Attach this subject's own."
+    ),
+    Code.CONSENT_MISMATCH: _entry(
+        _DENIED, "The consent record does not cover this purpose, family or requester. Capture one that does."
+    ),
+    Code.CONSENT_USED_UP: _entry(_DENIED, "The consent record has no use left. Capture a new one."),
+    Code.CONSENT_REVOKED: _entry(_DENIED, "The consent record was revoked. Capture a new one."),
+    Code.QUOTA_EXCEEDED: _entry(_SPENT, "The quota is used up. Wait for the next period, or ask for more."),
+    Code.SIGNATURE_INVALID: _entry(_AUTH, "A signature does not fit its message. Check the key and send again."),
+    Code.CERTIFICATE_INVALID: _entry(
+        _AUTH, "A key certificate is not valid now or not from that member. Renew the day's keys."
+    ),
+    Code.PUBLIC_KEY_WEAK: _entry(
+        _BAD, "The public key fails its checks. Make a new one with this project's key generation."
+    ),
+    Code.PROOF_INVALID: _entry(
+        _LOSS, "A key holder's proof is wrong. Nothing of its answer was used: tell the operator."
+    ),
+    Code.SHARE_KEYS_INCONSISTENT: _entry(
+        _STATE, "The share keys do not belong to one key. Refuse this rulebook and tell its approvers."
+    ),
+    Code.TOO_FEW_HOLDERS: _entry(
+        _DOWN, "Fewer key holders answered than the threshold. Try again when more are online."
+    ),
+    Code.COUNTER_GAP: _entry(
+        _STATE, "The message counter is not the next one. Messages were lost or repeated: compare counters."
+    ),
+    Code.RULEBOOK_INVALID: _entry(_STATE, "The rulebook fails verification. Keep the one you trust."),
+    Code.RULEBOOK_MISMATCH: _entry(
+        _STATE, "The message belongs to another rulebook version or epoch. Fetch the newest and ask again."
+    ),
+    Code.QUERY_EXPIRED: _entry(Status.DEADLINE_EXCEEDED, "The query has expired. Ask again."),
+    Code.QUERY_NOT_YET_VALID: _entry(
+        _STATE, "The query is dated in the future. Set the requester's clock and ask again."
+    ),
+    Code.PAYLOAD_INVALID: _entry(
+        _BAD, "The sealed payload does not open under its header. Seal header and payload together."
+    ),
+    Code.ENVELOPE_MISMATCH: _entry(
+        _BAD, "Envelope or commitment is not the one that the payload gives. Build them from one `rho`."
+    ),
+    Code.ROSTER_MISMATCH: _entry(
+        _STATE, "The roster is not that of the rulebook. Refused: tell the regulator if it repeats."
+    ),
+    Code.TOO_FEW_CONTRIBUTORS: _entry(
+        _STATE, "Too few members can answer to keep each number hidden. Try again when more are online."
+    ),
+    Code.DIFFERENCING: _entry(
+        _STATE, "Another set of members answered for this subject within the window. Wait until it ends."
+    ),
+    Code.CONFLICT: _entry(
+        _STATE, "The identifiers were asked about separately before. Ask again by the strongest one alone."
+    ),
+    Code.CTX_REPLAYED: _entry(_TWICE, "This exchange was answered before with other content. Nothing new is released."),
+    Code.CTX_UNKNOWN: _entry(_STATE, "There was no first round for this exchange. Start with round one."),
+    Code.ALREADY_RELEASED: _entry(
+        _TWICE,
+        "The correction of this exchange was already released for another set. Nothing new is released.",
+    ),
+    Code.PAIR_MISMATCH: _entry(_STATE, "Two members do not hold the same pair key. The next attempt leaves them out."),
+    Code.CIPHERTEXT_INVALID: _entry(
+        _BAD, "A ciphertext is out of range or not canonical. The contribution was not used."
+    ),
+    Code.TRANSCRIPT_INVALID: _entry(
+        _LOSS, "The answer does not follow from its signed parts. Do not use it; keep it as evidence."
+    ),
+    Code.SUM_INVALID: _entry(_LOSS, "The decrypted sum breaks its guard bits. Do not use it; open a dispute."),
+    Code.RESTORED_FROM_BACKUP: _entry(
+        _STATE, "This node was restored from a backup and releases nothing for one ledger window."
+    ),
+    Code.REVEAL_INVALID: _entry(
+        _STATE, "The reveal does not reproduce the signed messages. The contribution was not what it claims."
+    ),
+    Code.REVEAL_LIMIT: _entry(
+        _DENIED,
+        "One more reveal for this subject and window would isolate a member. Wait for the next window.",
+    ),
+    Code.OBFUSCATOR_REUSED: _entry(_STATE, "An obfuscator is good for one encryption. Take a new one."),
+    Code.MAPPING_INVALID: _entry(_BAD, "The mapping file is not valid. Correct the named key."),
+    Code.SOURCE_UNREADABLE: _entry(
+        _BAD, "The source cannot be opened. Check the path or address, the format and the permission."
+    ),
+    Code.SOURCE_LOST: _entry(
+        _DOWN, "The source broke off half way. The book is unchanged: load again when the source is back."
+    ),
+    Code.ROWS_REFUSED: _entry(
+        _BAD,
+        "Too many rows were refused. The book is unchanged: see the report and the file of refused rows.",
+    ),
+    Code.RECORD_INVALID: _entry(_BAD, "The record is not valid. Correct the named field."),
+    Code.STORAGE_FULL: _entry(_SPENT, "The disk is full. Nothing was recorded: make room and repeat the command."),
+    Code.STORAGE_SCHEMA: _entry(
+        _STATE, "The data was written by another version. Run the upgrade that `docs/running.md` describes."
+    ),
+    Code.JOURNAL_BROKEN: _entry(_LOSS, "The journal's hash chain is broken. Stop the node and keep its files."),
+    Code.SETTINGS_INVALID: _entry(_BAD, "A setting is unknown or out of bounds. Correct the named setting."),
+    Code.INTERNAL: _entry(Status.INTERNAL, "Something unexpected happened. Report the id to the operator."),
+}

@@ -1,0 +1,1 @@
+"""Domain types: an object that exists is valid."""

@@ -1,0 +1,1 @@
+"""The oblivious, verifiable, shared evaluation that turns identifiers into subject keys."""

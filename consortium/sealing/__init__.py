@@ -1,0 +1,1 @@
+"""What travels sealed: payloads for contributors, envelopes for the regulator."""

@@ -1,0 +1,1 @@
+"""Packed numbers, masks and Paillier: the mathematics of one released sum."""

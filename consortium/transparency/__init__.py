@@ -1,0 +1,1 @@
+"""Trees, chains and checkpoints: the mathematics of evidence."""

@@ -1,0 +1,1 @@
+"""The whole consortium in one place: the only code that knows both sides."""

@@ -1,0 +1,1 @@
+"""The hub: routing, policy, rounds and evidence, never a secret of the lenders."""

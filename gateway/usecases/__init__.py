@@ -1,0 +1,1 @@
+"""What the gateway does, as plain functions and state machines."""

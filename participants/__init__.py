@@ -1,0 +1,1 @@
+"""The nodes of lenders, custodians and the regulator."""

@@ -1,0 +1,1 @@
+"""A lender's node: its book, its answers and its questions."""

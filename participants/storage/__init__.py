@@ -1,0 +1,1 @@
+"""Databases of a participant; the only place with SQL."""
