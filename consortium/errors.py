@@ -79,7 +79,10 @@ class Code(StrEnum):
     RECORD_INVALID = "RECORD_INVALID"
     STORAGE_FULL = "STORAGE_FULL"
     STORAGE_SCHEMA = "STORAGE_SCHEMA"
+    STORAGE_BUSY = "STORAGE_BUSY"
+    STORAGE_BROKEN = "STORAGE_BROKEN"
     JOURNAL_BROKEN = "JOURNAL_BROKEN"
+    TREE_PROOF_INVALID = "TREE_PROOF_INVALID"
     # ourselves
     SETTINGS_INVALID = "SETTINGS_INVALID"
     INTERNAL = "INTERNAL"
@@ -246,6 +249,13 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     Code.STORAGE_FULL: _entry(_SPENT, "The disk is full. Nothing was recorded: make room and repeat the command."),
     Code.STORAGE_SCHEMA: _entry(
         _STATE, "The data was written by another version. Run the upgrade that `docs/running.md` describes."
+    ),
+    Code.STORAGE_BUSY: _entry(
+        _DOWN, "Another process is changing the book. Nothing was recorded: try again when it is done."
+    ),
+    Code.STORAGE_BROKEN: _entry(_LOSS, "The database cannot be read or written. Stop the node and keep its files."),
+    Code.TREE_PROOF_INVALID: _entry(
+        _LOSS, "The proof does not lead to the root. Do not rely on it; keep it as evidence."
     ),
     Code.JOURNAL_BROKEN: _entry(_LOSS, "The journal's hash chain is broken. Stop the node and keep its files."),
     Code.SETTINGS_INVALID: _entry(_BAD, "A setting is unknown or out of bounds. Correct the named setting."),

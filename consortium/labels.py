@@ -43,9 +43,12 @@ class Label(bytes, Enum):
     OBFUSCATOR = b"credit/v1/obfuscator"
     # books
     DAY_SALT = b"credit/v1/book/day-salt"
+    BOOK_SALT_DIGEST = b"credit/v1/book/salt-digest"
+    BOOK_OPENING = b"credit/v1/book/opening"
     BOOK_POSITION = b"credit/v1/book/position"
     BOOK_FILE = b"credit/v1/book/file"
     JOURNAL_START = b"credit/v1/journal/start"
+    JOURNAL_EVENT = b"credit/v1/journal/event"
     JOURNAL_ENTRY = b"credit/v1/journal/entry"
     REVEAL_RECORD = b"credit/v1/reveal-record"
     # membership

@@ -3,6 +3,20 @@
 from dataclasses import dataclass
 from enum import IntEnum
 
+from consortium.silent import Silent
+
+__all__ = [
+    "NORMALISATION_VERSION",
+    "PLACES",
+    "IdentifierKind",
+    "NormalisedIdentifier",
+    "RawIdentifier",
+    "Secret",
+    "Silent",
+    "SubjectKey",
+    "SubjectTag",
+]
+
 
 class IdentifierKind(IntEnum):
     """The kinds by strength; the value is also the place in a query (0, 1, 2)."""
@@ -14,20 +28,6 @@ class IdentifierKind(IntEnum):
 
 PLACES = len(IdentifierKind)
 NORMALISATION_VERSION = 1
-
-
-class Silent:
-    """Keeps a value out of every `repr`, log line and exception text."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}>"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

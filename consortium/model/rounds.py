@@ -1,0 +1,134 @@
+"""The messages of the two rounds, as every party holds them once they are parsed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from functools import cached_property
+from typing import Generic, TypeVar
+
+from consortium.hashing import transcript_hash, uint
+from consortium.labels import Label
+from consortium.model.keys import CertifiedKey
+from consortium.model.members import MemberId, MemberSet, encode_members
+from consortium.model.query import SignedQuery
+
+MAXIMUM_ATTEMPTS = 3
+
+BodyT = TypeVar("BodyT")
+
+
+@dataclass(frozen=True, slots=True)
+class RosterEntry:
+    """A member that is asked, with its mask key of the day of issue."""
+
+    member: MemberId
+    mask_key: CertifiedKey
+
+
+@dataclass(frozen=True)
+class Round1Request:
+    """What the gateway sends to every contributor alike."""
+
+    query: SignedQuery
+    roster: tuple[RosterEntry, ...]
+    attempt: int
+    intended: MemberSet
+    block: int = 0
+
+    @cached_property
+    def ctx(self) -> bytes:
+        """The exchange that this request opens, 32 bytes."""
+        return exchange_ctx(self.query, self.roster, self.attempt, self.intended, self.block)
+
+
+def exchange_ctx(
+    query: SignedQuery, roster: Sequence[RosterEntry], attempt: int, intended: MemberSet, block: int
+) -> bytes:
+    """Hash all that an exchange depends on; two exchanges that differ in anything share no mask."""
+    members = [field for entry in roster for field in (entry.member.encode(), entry.mask_key.digest)]
+    return transcript_hash(
+        Label.CTX,
+        query.digest,
+        transcript_hash(Label.ROSTER, *members),
+        uint(attempt),
+        encode_members(intended),
+        query.header.rulebook_digest,
+        uint(block),
+    )
+
+
+class BoundState(IntEnum):
+    """What a ledger says about a subject; the values are those of the wire."""
+
+    NONE = 1
+    SET = 2
+    CONFLICT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The answering set that a ledger has bound for a query's tags, if any."""
+
+    state: BoundState
+    members: MemberSet = frozenset()
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Round1Body:
+    """c_i, every d_ij in the roster's order, commit_i, the ledger's word and the contributor's counter."""
+
+    contributor: MemberId
+    ctx: bytes
+    ciphertext: bytes
+    pair_digests: tuple[bytes, ...]
+    commitment: bytes
+    bound: Bound
+    counter: int
+
+
+@dataclass(frozen=True, slots=True)
+class Round2Request:
+    """The answering set U of an exchange."""
+
+    ctx: bytes
+    members: MemberSet
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Round2Body:
+    """corr_i for U, with the contributor's counter."""
+
+    contributor: MemberId
+    ctx: bytes
+    members: MemberSet
+    correction: bytes
+    counter: int
+
+
+@dataclass(frozen=True, slots=True)
+class Signed(Generic[BodyT]):
+    """A parsed body with the exact bytes that were signed."""
+
+    body: BodyT
+    raw: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Transcript:
+    """All that the requester needs to check an answer itself; rounds in the order of the sorted set U."""
+
+    roster: tuple[RosterEntry, ...]
+    attempt: int
+    intended: MemberSet
+    members: MemberSet
+    block: int
+    round1: tuple[Signed[Round1Body], ...]
+    round2: tuple[Signed[Round2Body], ...]
+    product: bytes
+
+
+def digests_by_peer(body: Round1Body, roster: Sequence[MemberId]) -> dict[MemberId, bytes]:
+    """Name each pair digest by the other member; the caller has checked that there is one for each."""
+    others = [member for member in roster if member != body.contributor]
+    return dict(zip(others, body.pair_digests, strict=True))

@@ -1,0 +1,44 @@
+"""Ed25519 (RFC 8032) signatures over labelled fields, and the port behind which a signing key lives."""
+
+from typing import Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from consortium.errors import Code, CreditError
+from consortium.hashing import encode_fields
+from consortium.labels import Label
+from consortium.model.identifiers import Silent
+
+PUBLIC_KEY_BYTES = 32
+SIGNATURE_BYTES = 64
+
+
+class Signer(Protocol):
+    """A private identity key, wherever it is kept."""
+
+    def sign(self, label: Label, *fields: bytes) -> bytes:
+        """Sign the labelled fields; gives 64 bytes."""
+        ...
+
+
+class Ed25519Signer(Silent):
+    """A signer over a key in memory."""
+
+    __slots__ = ("_key", "public")
+
+    def __init__(self, private: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(private)
+        self.public = self._key.public_key().public_bytes_raw()
+
+    def sign(self, label: Label, *fields: bytes) -> bytes:
+        """Sign the labelled fields; gives 64 bytes."""
+        return self._key.sign(encode_fields(label, *fields))
+
+
+def verify_signature(public: bytes, signature: bytes, label: Label, *fields: bytes) -> None:
+    """Raise CreditError(SIGNATURE_INVALID) unless the signature is that key's over these labelled fields."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, encode_fields(label, *fields))
+    except (InvalidSignature, ValueError) as error:
+        raise CreditError(Code.SIGNATURE_INVALID, f"signature over {label.value.decode()}") from error

@@ -1,0 +1,68 @@
+"""What a contributor's number is made of: the slots of a query, and their values for one file or for none."""
+
+from functools import lru_cache
+
+from consortium.model.attributes import evaluate
+from consortium.model.catalogue import META_SLOTS
+from consortium.model.credit_file import AccountStatus, CreditFile, Inquiry, PortfolioType, Tradeline
+from consortium.model.identifiers import IdentifierKind
+from consortium.model.query import QueryHeader
+from consortium.model.rulebook import Rulebook
+from consortium.rules.profiles import PROFILES
+from consortium.sums.packing import Layout, Slot
+
+MATCHED = ("matched_by_id", "matched_by_phone", "matched_by_email")
+"""The slots that count the lenders matched, by place."""
+FROZEN = "security_freezes"
+"""The slot that counts the lenders at which the file is frozen."""
+CAPPED = "capped"
+"""The slot that counts values clamped to their bounds."""
+
+_DECOY = CreditFile(
+    IdentifierKind.PHONE,
+    tradelines=tuple(
+        Tradeline(f"decoy-{i}", PortfolioType.REVOLVING, AccountStatus.CURRENT, opened=18_000, reported=19_000)
+        for i in range(2)
+    ),
+    inquiries=(Inquiry(1_600_000_000),),
+)
+
+
+def query_layout(header: QueryHeader, rulebook: Rulebook) -> Layout:
+    """
+    Give the packed layout of a query: its attributes and the five meta slots that every query has.
+
+    Raises CreditError(ATTRIBUTES_DO_NOT_FIT).
+    """
+    bounds = tuple((name, rulebook.attributes[name].bound) for name in header.attributes)
+    return _layout(bounds, rulebook.policy.roster_maximum, PROFILES[header.suite].modulus_bits)
+
+
+@lru_cache(maxsize=256)
+def _layout(bounds: tuple[tuple[str, int], ...], roster_maximum: int, modulus_bits: int) -> Layout:
+    slots = [Slot(name, bound) for name, bound in (*META_SLOTS.items(), *bounds)]
+    return Layout.build(slots, roster_maximum, modulus_bits)
+
+
+def contribution_values(file: CreditFile | None, header: QueryHeader, rulebook: Rulebook) -> dict[str, int]:
+    """
+    Give the value of every slot: a pure function of the file, the header and the rulebook.
+
+    Without a file everything is zero, after the same evaluation of a decoy, so that holding a subject does not show
+    in the time that it takes.
+    """
+    values = evaluate(
+        file or _DECOY,
+        header.attributes,
+        header.issued_at,
+        live=is_live(header, rulebook),
+        retention_days=rulebook.policy.retention_days,
+        attributes=rulebook.attributes,
+        clock_skew=rulebook.policy.clock_skew,
+    )
+    return values if file else dict.fromkeys(values, 0)
+
+
+def is_live(header: QueryHeader, rulebook: Rulebook) -> bool:
+    """Tell whether a query sees live data: only a purpose that the rulebook says so for, with a consent record."""
+    return rulebook.purposes[header.purpose].live and any(header.consent_digest)

@@ -1,0 +1,103 @@
+"""What the gateway and every contributor check of a query before anybody looks at a book."""
+
+from consortium.errors import Code, CreditError
+from consortium.labels import Label
+from consortium.model.catalogue import Attribute, Family
+from consortium.model.consent import check_consent
+from consortium.model.keys import KeyType, check_certified_key
+from consortium.model.members import MemberId
+from consortium.model.query import NO_CONSENT, QueryHeader, SignedQuery
+from consortium.model.rulebook import Member, Role, Rulebook
+from consortium.model.signing import verify_signature
+
+
+def check_query(query: SignedQuery, rulebook: Rulebook, now: int) -> None:
+    """
+    Raise unless this query may be asked, by this requester, under this rulebook, at this time (Unix seconds).
+
+    Covers membership, signature, times, the query key's certificate, attributes, purpose, tiers, families and the
+    consent record's form; not its uses (a ledger counts them) nor its subject (only a contributor can open it).
+    """
+    header = query.header
+    rulebook.check_current(now)
+    requester = active_lender(rulebook, header.requester)
+    _check_versions(header, rulebook)
+    verify_signature(requester.identity_key, query.signature, Label.SIGNED_QUERY, *query.signed_fields)
+    check_times(header, rulebook, now)
+    _check_query_key(query, requester)
+    attributes = check_attributes(header, requester, rulebook)
+    _check_consent(query, rulebook, frozenset(attribute.family for attribute in attributes))
+
+
+def active_lender(rulebook: Rulebook, member: MemberId) -> Member:
+    """Give an active lender; raises CreditError(MEMBER_NOT_ACTIVE)."""
+    found = rulebook.active_member(member)
+    if found.role is not Role.LENDER:
+        raise CreditError(Code.MEMBER_NOT_ACTIVE, f"{member} is not a lender")
+    return found
+
+
+def check_times(header: QueryHeader, rulebook: Rulebook, now: int) -> None:
+    """Raise QUERY_NOT_YET_VALID, QUERY_EXPIRED or MALFORMED (a life longer than the rulebook allows)."""
+    if header.issued_at > now + rulebook.policy.clock_skew:
+        raise CreditError(Code.QUERY_NOT_YET_VALID)
+    if now >= header.expires_at:
+        raise CreditError(Code.QUERY_EXPIRED)
+    if not 0 < header.expires_at - header.issued_at <= rulebook.policy.query_lifetime:
+        raise CreditError(Code.MALFORMED, f"a query lives at most {rulebook.policy.query_lifetime} s")
+
+
+def check_attributes(header: QueryHeader, requester: Member, rulebook: Rulebook) -> tuple[Attribute, ...]:
+    """Raise unless every attribute exists and purpose, family and tier let this member ask for it; gives them."""
+    if header.purpose not in rulebook.purposes:
+        raise CreditError(Code.PURPOSE_NOT_ALLOWED, f"{header.purpose} is not a purpose of this rulebook")
+    if header.suite not in rulebook.policy.suites:
+        raise CreditError(Code.RULEBOOK_MISMATCH, f"suite {header.suite.name} is not allowed")
+    found = tuple(_known(rulebook, attribute_id) for attribute_id in header.attributes)
+    for attribute in found:
+        _check_attribute(attribute, header, requester, rulebook.policy.families)
+    return found
+
+
+def _known(rulebook: Rulebook, attribute_id: str) -> Attribute:
+    attribute = rulebook.attributes.get(attribute_id)
+    if attribute is None:
+        raise CreditError(Code.ATTRIBUTE_UNKNOWN)
+    return attribute
+
+
+def _check_attribute(
+    attribute: Attribute, header: QueryHeader, requester: Member, families: tuple[Family, ...]
+) -> None:
+    if header.purpose not in attribute.purposes:
+        raise CreditError(Code.PURPOSE_NOT_ALLOWED, f"{header.purpose} may not ask for {attribute.id}")
+    if attribute.family not in families:
+        raise CreditError(Code.FAMILY_NOT_ALLOWED, f"{attribute.family} is switched off by the jurisdiction profile")
+    if attribute.tier not in requester.tiers:
+        raise CreditError(Code.TIER_NOT_CONTRIBUTED, f"{attribute.id} needs tier {attribute.tier}")
+
+
+def _check_versions(header: QueryHeader, rulebook: Rulebook) -> None:
+    if header.rulebook_digest != rulebook.digest:
+        raise CreditError(Code.RULEBOOK_MISMATCH, f"version {rulebook.document.version} is in force here")
+    if header.epoch != rulebook.document.epoch:
+        raise CreditError(Code.RULEBOOK_MISMATCH, f"epoch {rulebook.document.epoch} is in force here")
+
+
+def _check_query_key(query: SignedQuery, requester: Member) -> None:
+    header, certified = query.header, query.query_key
+    check_certified_key(certified, requester.id, KeyType.QUERY, requester.identity_key, header.issued_at)
+    if certified.digest != header.query_key_digest:
+        raise CreditError(Code.CERTIFICATE_INVALID, "the header names another query key")
+
+
+def _check_consent(query: SignedQuery, rulebook: Rulebook, families: frozenset[Family]) -> None:
+    header, consent = query.header, query.consent
+    if consent is None:
+        if rulebook.purposes[header.purpose].consent_required or header.consent_digest != NO_CONSENT:
+            raise CreditError(Code.CONSENT_MISSING, f"{header.purpose}")
+        return
+    if consent.digest != header.consent_digest:
+        raise CreditError(Code.CONSENT_MISMATCH, "the header names another record")
+    controller = rulebook.active_member(consent.record.controller)
+    check_consent(consent, controller.identity_key, header.requester, header.purpose, families, header.issued_at)

@@ -1,0 +1,192 @@
+"""
+The sealed part of a query: what contributors may read and the gateway may not, and the regulator's envelope.
+
+Everything that depends on chance in envelope and commitment derives from `rho` inside the payload, so that each
+contributor rebuilds both byte for byte and refuses a query whose regulator copy says something else.
+All layouts are fixed-size binary: the size of a query tells nothing about the person.
+"""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from consortium.errors import Code, CreditError
+from consortium.hashing import Randomness, derive, keyed_hash, transcript_hash
+from consortium.labels import Label
+from consortium.model.identifiers import PLACES, Silent, SubjectKey, SubjectTag
+from consortium.sealing import hpke
+
+RHO_BYTES = 32
+TAG_BYTES = 32
+PROOF_BYTES = 32
+HOLDER_PLAIN_BYTES = 64
+GCM_TAG_BYTES = 16
+HOLDER_PART_BYTES = HOLDER_PLAIN_BYTES + GCM_TAG_BYTES
+OPENING_BYTES = 32
+PLACE_BYTES = TAG_BYTES + PROOF_BYTES + HOLDER_PART_BYTES
+PAYLOAD_PLAIN_BYTES = RHO_BYTES + PLACES * PLACE_BYTES + OPENING_BYTES
+PAYLOAD_BYTES = PAYLOAD_PLAIN_BYTES + GCM_TAG_BYTES
+ENVELOPE_BYTES = PLACES * TAG_BYTES + 32 + hpke.OVERHEAD_BYTES
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Place(Silent):
+    """One of the three identifier places; an unused one holds random bytes and looks like any other."""
+
+    tag: SubjectTag
+    proof: bytes
+    holder_part: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Payload(Silent):
+    """What contributors read: `rho`, the places by strength, and the opening of the consent's subject commitment."""
+
+    rho: bytes
+    places: tuple[Place, ...]
+    opening: bytes
+
+    @property
+    def tags(self) -> tuple[SubjectTag, ...]:
+        """The three tags in the order of the places."""
+        return tuple(place.tag for place in self.places)
+
+    def to_bytes(self) -> bytes:
+        """Encode to PAYLOAD_PLAIN_BYTES."""
+        places = b"".join(place.tag.value + place.proof + place.holder_part for place in self.places)
+        return self.rho + places + self.opening
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Self:
+        """Decode; raises CreditError(PAYLOAD_INVALID) for any other length."""
+        if len(data) != PAYLOAD_PLAIN_BYTES:
+            raise CreditError(Code.PAYLOAD_INVALID, "length")
+        starts = range(RHO_BYTES, RHO_BYTES + PLACES * PLACE_BYTES, PLACE_BYTES)
+        places = tuple(_place(data[start : start + PLACE_BYTES]) for start in starts)
+        return cls(data[:RHO_BYTES], places, data[-OPENING_BYTES:])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SubjectTags(Silent):
+    """
+    The tags of one subject by place, fixed when consent is captured.
+
+    The fillers of unused places are random and stay the same for every query under one consent record, because
+    the record commits to all three places.
+    """
+
+    keys: tuple[SubjectKey | None, ...]
+    tags: tuple[SubjectTag, ...]
+    opening: bytes
+
+    @classmethod
+    def create(cls, known: Sequence[tuple[SubjectKey, SubjectTag] | None], rng: Randomness) -> Self:
+        """Take key and tag of each place, None where the place is unused; at least one must be known."""
+        if len(known) != PLACES or not any(known):
+            raise CreditError(Code.IDENTIFIER_MALFORMED, "one to three identifiers are needed")
+        keys = tuple(pair[0] if pair else None for pair in known)
+        tags = tuple(pair[1] if pair else SubjectTag(rng(TAG_BYTES)) for pair in known)
+        return cls(keys, tags, rng(OPENING_BYTES))
+
+    @property
+    def commitment(self) -> bytes:
+        """What the consent record carries: 32 bytes that bind the three tags and hide them."""
+        return consent_subject(self.opening, self.tags)
+
+
+def consent_subject(opening: bytes, tags: Sequence[SubjectTag]) -> bytes:
+    """Commit to the three tags of a consent record's subject."""
+    return transcript_hash(Label.CONSENT_SUBJECT, opening, *(tag.value for tag in tags))
+
+
+def subject_proof(key: SubjectKey, header_digest: bytes) -> bytes:
+    """Prove knowledge of a subject key for one header: only who evaluated the identifier itself can."""
+    return keyed_hash(key.value, Label.SUBJECT_PROOF, header_digest)
+
+
+def build_payload(subject: SubjectTags, header_digest: bytes, holder_plain: bytes, rng: Randomness) -> Payload:
+    """Make the payload of one query; `holder_plain` (HOLDER_PLAIN_BYTES) is for holders of this person only."""
+    places = tuple(
+        _used_place(key, tag, header_digest, holder_plain) if key else _random_place(tag, rng)
+        for key, tag in zip(subject.keys, subject.tags, strict=True)
+    )
+    return Payload(rng(RHO_BYTES), places, subject.opening)
+
+
+def seal_payload(payload: Payload, sealing_key: bytes, header_digest: bytes) -> bytes:
+    """Seal for all contributors of the epoch; key and nonce are the header's own, so a header serves once."""
+    key, nonce = _aead(sealing_key, Label.PAYLOAD_KEY, header_digest)
+    return AESGCM(key).encrypt(nonce, payload.to_bytes(), header_digest)
+
+
+def open_payload(sealed: bytes, sealing_key: bytes, header_digest: bytes) -> Payload:
+    """Open a payload under its header; raises CreditError(PAYLOAD_INVALID) if it was sealed for another one."""
+    key, nonce = _aead(sealing_key, Label.PAYLOAD_KEY, header_digest)
+    return Payload.from_bytes(_decrypt(key, nonce, sealed, header_digest))
+
+
+def open_holder_part(place: Place, key: SubjectKey, header_digest: bytes) -> bytes:
+    """Open the part for holders with the subject key; raises CreditError(PAYLOAD_INVALID)."""
+    aead_key, nonce = _aead(key.value, Label.HOLDER_PART, header_digest)
+    return _decrypt(aead_key, nonce, place.holder_part, header_digest)
+
+
+def build_envelope(regulator_key: bytes, header_digest: bytes, payload: Payload, consent_digest: bytes) -> bytes:
+    """Seal tags and consent digest for the regulator (HPKE base mode), the ephemeral key derived from `rho`."""
+    plaintext = b"".join(tag.value for tag in payload.tags) + consent_digest
+    ephemeral = derive(payload.rho, Label.ENVELOPE_EPHEMERAL, header_digest)
+    return hpke.seal(regulator_key, header_digest, plaintext, ephemeral)
+
+
+def tags_commitment(header_digest: bytes, payload: Payload) -> bytes:
+    """Commit to the tags for the log, salted from `rho`: 32 bytes."""
+    salt = derive(payload.rho, Label.TAGS_SALT, header_digest)
+    return transcript_hash(Label.TAGS_COMMITMENT, salt, *(tag.value for tag in payload.tags))
+
+
+def check_envelope(
+    payload: Payload,
+    regulator_key: bytes,
+    header_digest: bytes,
+    consent_digest: bytes,
+    claimed: tuple[bytes, bytes],
+) -> None:
+    """Rebuild envelope and commitment from the payload; raises CreditError(ENVELOPE_MISMATCH) unless equal."""
+    rebuilt = build_envelope(regulator_key, header_digest, payload, consent_digest)
+    commitment = tags_commitment(header_digest, payload)
+    if not (hmac.compare_digest(rebuilt, claimed[0]) and hmac.compare_digest(commitment, claimed[1])):
+        raise CreditError(Code.ENVELOPE_MISMATCH)
+
+
+def _place(data: bytes) -> Place:
+    return Place(
+        SubjectTag(data[:TAG_BYTES]), data[TAG_BYTES : TAG_BYTES + PROOF_BYTES], data[TAG_BYTES + PROOF_BYTES :]
+    )
+
+
+def _used_place(key: SubjectKey, tag: SubjectTag, header_digest: bytes, holder_plain: bytes) -> Place:
+    if len(holder_plain) != HOLDER_PLAIN_BYTES:
+        raise CreditError(Code.PAYLOAD_INVALID, "length of the holder part")
+    aead_key, nonce = _aead(key.value, Label.HOLDER_PART, header_digest)
+    part = AESGCM(aead_key).encrypt(nonce, holder_plain, header_digest)
+    return Place(tag, subject_proof(key, header_digest), part)
+
+
+def _random_place(tag: SubjectTag, rng: Randomness) -> Place:
+    return Place(tag, rng(PROOF_BYTES), rng(HOLDER_PART_BYTES))
+
+
+def _aead(secret: bytes, label: Label, header_digest: bytes) -> tuple[bytes, bytes]:
+    material = derive(secret, label, header_digest, length=32 + 12)
+    return material[:32], material[32:]
+
+
+def _decrypt(key: bytes, nonce: bytes, sealed: bytes, associated: bytes) -> bytes:
+    try:
+        return AESGCM(key).decrypt(nonce, sealed, associated)
+    except (InvalidTag, ValueError) as error:
+        raise CreditError(Code.PAYLOAD_INVALID, "it does not open") from error

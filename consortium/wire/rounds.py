@@ -1,0 +1,222 @@
+"""The messages of the two rounds to and from protobuf."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+from consortium.errors import Code, CreditError
+from consortium.model.members import MemberSet
+from consortium.model.rounds import (
+    MAXIMUM_ATTEMPTS,
+    Bound,
+    BoundState,
+    RosterEntry,
+    Round1Body,
+    Round1Request,
+    Round2Body,
+    Round2Request,
+    Signed,
+    Transcript,
+)
+from consortium.wire.queries import (
+    certified_key_from_proto,
+    certified_key_to_proto,
+    signed_query_from_proto,
+    signed_query_to_proto,
+)
+from consortium.wire.reading import (
+    MAXIMUM_MEMBERS,
+    SIGNATURE_BYTES,
+    digest,
+    exact,
+    int_enum,
+    malformed,
+    member,
+    members,
+    parse,
+    serialise,
+    some,
+    unsigned,
+)
+from protos.credit.v1 import rounds_pb2
+
+BodyT = TypeVar("BodyT", Round1Body, Round2Body)
+
+
+def round1_request_to_bytes(request: Round1Request) -> bytes:
+    """Serialise the gateway's call for contributions."""
+    return serialise(
+        rounds_pb2.Round1Request(
+            query=signed_query_to_proto(request.query),
+            roster=_roster_to_proto(request.roster),
+            attempt=request.attempt,
+            intended=sorted(request.intended),
+            block=request.block,
+        )
+    )
+
+
+def round1_request_from_bytes(raw: bytes) -> Round1Request:
+    """Parse a call for contributions; raises CreditError(MALFORMED)."""
+    message = parse(rounds_pb2.Round1Request, raw)
+    return Round1Request(
+        query=signed_query_from_proto(message.query),
+        roster=_roster_from_proto(message.roster),
+        attempt=_attempt(message.attempt),
+        intended=members(message.intended),
+        block=unsigned(message.block, "block"),
+    )
+
+
+def round1_body_to_bytes(body: Round1Body) -> bytes:
+    """Serialise what a contributor signs in round 1."""
+    return serialise(
+        rounds_pb2.Round1Body(
+            contributor=body.contributor,
+            ctx=body.ctx,
+            ciphertext=body.ciphertext,
+            pair_digests=body.pair_digests,
+            commitment=body.commitment,
+            bound=rounds_pb2.Bound(state=f"STATE_{body.bound.state.name}", members=sorted(body.bound.members)),
+            counter=body.counter,
+        )
+    )
+
+
+def round1_body_from_bytes(raw: bytes) -> Round1Body:
+    """Parse a round-1 body; raises CreditError(MALFORMED)."""
+    message = parse(rounds_pb2.Round1Body, raw)
+    return Round1Body(
+        contributor=member(message.contributor),
+        ctx=digest(message.ctx, "ctx"),
+        ciphertext=some(message.ciphertext, "ciphertext"),
+        pair_digests=tuple(digest(value, "pair_digests") for value in message.pair_digests[:MAXIMUM_MEMBERS]),
+        commitment=digest(message.commitment, "commitment"),
+        bound=_bound(message.bound),
+        counter=unsigned(message.counter, "counter"),
+    )
+
+
+def round2_request_to_bytes(request: Round2Request) -> bytes:
+    """Serialise the answering set."""
+    return serialise(rounds_pb2.Round2Request(ctx=request.ctx, members=sorted(request.members)))
+
+
+def round2_request_from_bytes(raw: bytes) -> Round2Request:
+    """Parse an answering set; raises CreditError(MALFORMED)."""
+    message = parse(rounds_pb2.Round2Request, raw)
+    return Round2Request(ctx=digest(message.ctx, "ctx"), members=_some_members(message.members))
+
+
+def round2_body_to_bytes(body: Round2Body) -> bytes:
+    """Serialise what a contributor signs in round 2."""
+    return serialise(
+        rounds_pb2.Round2Body(
+            contributor=body.contributor,
+            ctx=body.ctx,
+            members=sorted(body.members),
+            correction=body.correction,
+            counter=body.counter,
+        )
+    )
+
+
+def round2_body_from_bytes(raw: bytes) -> Round2Body:
+    """Parse a round-2 body; raises CreditError(MALFORMED)."""
+    message = parse(rounds_pb2.Round2Body, raw)
+    return Round2Body(
+        contributor=member(message.contributor),
+        ctx=digest(message.ctx, "ctx"),
+        members=_some_members(message.members),
+        correction=some(message.correction, "correction"),
+        counter=unsigned(message.counter, "counter"),
+    )
+
+
+def signed_body_to_bytes(signed: Signed[Round1Body] | Signed[Round2Body]) -> bytes:
+    """Serialise a signed body for sending; its inner bytes are untouched."""
+    return serialise(rounds_pb2.SignedBody(body=signed.raw, signature=signed.signature))
+
+
+def signed_round1_from_bytes(raw: bytes) -> Signed[Round1Body]:
+    """Parse a signed round-1 body; raises CreditError(MALFORMED)."""
+    return _signed(parse(rounds_pb2.SignedBody, raw), round1_body_from_bytes)
+
+
+def signed_round2_from_bytes(raw: bytes) -> Signed[Round2Body]:
+    """Parse a signed round-2 body; raises CreditError(MALFORMED)."""
+    return _signed(parse(rounds_pb2.SignedBody, raw), round2_body_from_bytes)
+
+
+def transcript_to_bytes(transcript: Transcript) -> bytes:
+    """Serialise a transcript for the requester."""
+    return serialise(
+        rounds_pb2.Transcript(
+            roster=_roster_to_proto(transcript.roster),
+            attempt=transcript.attempt,
+            intended=sorted(transcript.intended),
+            members=sorted(transcript.members),
+            block=transcript.block,
+            round1=[_signed_to_proto(signed) for signed in transcript.round1],
+            round2=[_signed_to_proto(signed) for signed in transcript.round2],
+            product=transcript.product,
+        )
+    )
+
+
+def transcript_from_bytes(raw: bytes) -> Transcript:
+    """Parse a transcript; raises CreditError(MALFORMED). Nothing is verified yet."""
+    message = parse(rounds_pb2.Transcript, raw)
+    return Transcript(
+        roster=_roster_from_proto(message.roster),
+        attempt=_attempt(message.attempt),
+        intended=members(message.intended),
+        members=_some_members(message.members),
+        block=unsigned(message.block, "block"),
+        round1=tuple(_signed(item, round1_body_from_bytes) for item in message.round1),
+        round2=tuple(_signed(item, round2_body_from_bytes) for item in message.round2),
+        product=some(message.product, "product"),
+    )
+
+
+def _attempt(value: int) -> int:
+    if not 1 <= value <= MAXIMUM_ATTEMPTS:
+        raise CreditError(Code.MALFORMED, "attempt")
+    return value
+
+
+def _some_members(values: Iterable[str]) -> MemberSet:
+    found = members(values)
+    if not found:
+        raise malformed("members")
+    return found
+
+
+def _bound(message: rounds_pb2.Bound) -> Bound:
+    bound = Bound(int_enum(BoundState, message.state), members(message.members))
+    if bool(bound.members) != (bound.state is BoundState.SET):
+        raise malformed("bound")
+    return bound
+
+
+def _roster_to_proto(roster: Iterable[RosterEntry]) -> list[rounds_pb2.RosterEntry]:
+    return [
+        rounds_pb2.RosterEntry(member=entry.member, mask_key=certified_key_to_proto(entry.mask_key)) for entry in roster
+    ]
+
+
+def _roster_from_proto(messages: Iterable[rounds_pb2.RosterEntry]) -> tuple[RosterEntry, ...]:
+    roster = tuple(RosterEntry(item.member, certified_key_from_proto(item.mask_key)) for item in messages)
+    _some_members(entry.member for entry in roster)
+    return roster
+
+
+def _signed_to_proto(signed: Signed[Round1Body] | Signed[Round2Body]) -> rounds_pb2.SignedBody:
+    return rounds_pb2.SignedBody(body=signed.raw, signature=signed.signature)
+
+
+def _signed(message: rounds_pb2.SignedBody, read: Callable[[bytes], BodyT]) -> Signed[BodyT]:
+    return Signed(
+        body=read(message.body),
+        raw=message.body,
+        signature=exact(message.signature, SIGNATURE_BYTES, "signature"),
+    )

@@ -1,0 +1,228 @@
+"""A whole consortium in one process: keys, a signed rulebook, key holders and lenders, and the hub between them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from participants.lender.ports import BookStore
+
+from consortium.custody import KeyHolder
+from consortium.hashing import Randomness
+from consortium.labels import Label
+from consortium.model.catalogue import DEFAULT_CATALOGUE, Attribute, Family, Purpose, Tier
+from consortium.model.identifiers import Secret
+from consortium.model.keys import SECONDS_PER_DAY, utc_day
+from consortium.model.members import MemberId
+from consortium.model.query import Suite
+from consortium.model.rulebook import (
+    Approvers,
+    HolderKey,
+    Member,
+    MemberStatus,
+    Oprf,
+    Policy,
+    PurposeRule,
+    Role,
+    Rulebook,
+    RulebookDocument,
+    rulebook_digest,
+    verify_rulebook,
+)
+from consortium.model.signing import Ed25519Signer
+from consortium.oprf.sharing import ThresholdKey
+from consortium.sums.secret import SecretKey
+from demo.dealer import deal_new
+from demo.holders import FixedMembers, LocalChannel, MemoryJournal, MemoryLedger
+from participants.lender.answer import Contributor
+from participants.lender.ask import QueryKey, Requester, new_query_key
+from participants.lender.encryptor import PooledEncryptor
+from participants.lender.identity import LenderIdentity, MaskKey, PairKeys, new_mask_key
+from participants.lender.node import LenderNode
+from participants.lender.protect import LendersSecrets
+from participants.lender.tokenise import HolderLink, HolderSession, Tokeniser
+from participants.storage.answers import SqliteAnswers
+
+HOLDERS = ("gateway", "custodian-one", "custodian-two")
+REGULATOR = "regulator"
+THRESHOLD = 2
+QUOTA = 10_000_000
+LIVE = (Purpose.ORIGINATION,)
+WITHOUT_CONSENT = (Purpose.SUPERVISION, Purpose.SUBJECT_ACCESS)
+FAMILIES = (Family.EXPOSURE, Family.REPAYMENT, Family.INQUIRIES, Family.RISK)
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The private keys of one party."""
+
+    signer: Ed25519Signer
+    hpke: X25519PrivateKey
+
+    @classmethod
+    def create(cls, rng: Randomness) -> "Keys":
+        """Draw both keys."""
+        return cls(Ed25519Signer(rng(32)), X25519PrivateKey.from_private_bytes(rng(32)))
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a demonstration may vary: suite, policy, catalogue and who is in which controlling group."""
+
+    suite: Suite = Suite.PAILLIER_3072_MASKED
+    attributes: tuple[Attribute, ...] = DEFAULT_CATALOGUE
+    families: tuple[Family, ...] = FAMILIES
+    tiers: tuple[Tier, ...] = (Tier.DEFAULTS_ONLY, Tier.FULL)
+    colluders: int = 1
+    minimum_groups: int = 3
+    ledger_window: int = 7 * SECONDS_PER_DAY
+    groups: Mapping[MemberId, str] = field(default_factory=dict)
+
+
+@dataclass
+class Foundation:
+    """Everything that exists before any book is loaded: parties, their keys, shares, secrets and the rulebook."""
+
+    lenders: tuple[MemberId, ...]
+    keys: dict[MemberId, Keys]
+    holders: dict[int, KeyHolder]
+    key: ThresholdKey
+    secrets: LendersSecrets
+    rulebook: Rulebook
+    suite: Suite
+    rng: Randomness
+
+    def tokeniser(self, lender: MemberId) -> Tokeniser:
+        """Give a lender its way to the key holders."""
+        signer = self.keys[lender].signer
+        journal = MemoryJournal()
+        links = {
+            index: HolderLink(
+                HolderSession(lender, signer, journal, index, self.secrets.generation),
+                LocalChannel(holder, self.rng),
+            )
+            for index, holder in self.holders.items()
+        }
+        return Tokeniser(self.secrets, self.key, links, self.rng, alarm=lambda _holder, _error: None)
+
+
+def found(lenders: Sequence[MemberId], now: int, rng: Randomness, terms: Terms) -> Foundation:
+    """Draw all keys, deal the OPRF shares and have two lenders sign the first rulebook."""
+    parties = (*lenders, *HOLDERS, REGULATOR)
+    keys = {party: Keys.create(rng) for party in parties}
+    shares, key = deal_new(THRESHOLD, len(HOLDERS), rng)
+    document = _document(lenders, keys, key, now, terms)
+    raw = document.to_bytes()
+    signatures = {member: keys[member].signer.sign(Label.RULEBOOK, raw) for member in document.approvers.members}
+    rulebook = verify_rulebook(raw, signatures, fingerprint=rulebook_digest(raw))
+    members = FixedMembers({lender: keys[lender].signer.public for lender in lenders}, QUOTA)
+    generation, epoch = document.oprf.generation, document.epoch
+    holders = {share.holder: KeyHolder(share, generation, members, MemoryLedger()) for share in shares}
+    secrets = LendersSecrets(generation, rng(32), rng(32), epoch, rng(32))
+    return Foundation(tuple(lenders), keys, holders, key, secrets, rulebook, terms.suite, rng)
+
+
+def _document(
+    lenders: Sequence[MemberId], keys: Mapping[MemberId, Keys], key: ThresholdKey, now: int, terms: Terms
+) -> RulebookDocument:
+    roles = {
+        **dict.fromkeys(lenders, Role.LENDER),
+        **dict.fromkeys(HOLDERS, Role.CUSTODIAN),
+        HOLDERS[0]: Role.GATEWAY,
+        REGULATOR: Role.REGULATOR,
+    }
+    holders = zip(HOLDERS, key.share_keys, strict=True)
+    return RulebookDocument(
+        consortium="demo-consortium",
+        version=1,
+        issued_at=now,
+        expires_at=now + 365 * SECONDS_PER_DAY,
+        epoch=1,
+        members=tuple(_member(party, role, keys[party], terms) for party, role in roles.items()),
+        oprf=Oprf(
+            generation=1,
+            threshold=key.threshold,
+            holders=tuple(
+                HolderKey(member=member, index=share.holder, share_key=share.public) for member, share in holders
+            ),
+        ),
+        approvers=Approvers(members=tuple(lenders[:2]), threshold=2),
+        attributes=terms.attributes,
+        purposes=tuple(
+            PurposeRule(id=purpose, consent_required=purpose not in WITHOUT_CONSENT, live=purpose in LIVE)
+            for purpose in Purpose
+        ),
+        policy=_policy(terms),
+    )
+
+
+def _member(party: MemberId, role: Role, keys: Keys, terms: Terms) -> Member:
+    return Member(
+        id=party,
+        legal_name=party.replace("-", " ").title(),
+        group=terms.groups.get(party, f"{party}-group"[:32]),
+        role=role,
+        status=MemberStatus.ACTIVE,
+        identity_key=keys.signer.public,
+        hpke_key=keys.hpke.public_key().public_bytes_raw(),
+        tiers=terms.tiers if role is Role.LENDER else (),
+    )
+
+
+def _policy(terms: Terms) -> Policy:
+    return Policy(
+        colluders=terms.colluders,
+        minimum_groups=terms.minimum_groups,
+        roster_maximum=32,
+        ledger_window=terms.ledger_window,
+        query_lifetime=600,
+        clock_skew=60,
+        retention_days=5 * 365,
+        families=terms.families,
+        suites=(terms.suite,),
+    )
+
+
+@dataclass
+class SilentAlarms:
+    """A lender's alarms: how often a query named a tag of its book without proof."""
+
+    unproven_queries: int = 0
+
+    def unproven(self, requester: MemberId) -> None:  # noqa: ARG002  a real lender notes who it was
+        """Count one."""
+        self.unproven_queries += 1
+
+
+def lender_node(
+    foundation: Foundation,
+    lender: MemberId,
+    book: BookStore,
+    answers: Path,
+    encryptor: PooledEncryptor,
+    query_key: SecretKey,
+    now: int,
+) -> LenderNode:
+    """Compose a lender's node with keys for the UTC day of `now`."""
+    identity = LenderIdentity(lender, foundation.keys[lender].signer, Secret(foundation.rng(32)))
+    day = utc_day(now)
+    mask_keys: dict[int, MaskKey] = {day: new_mask_key(identity, foundation.rng(32), day)}
+    contributor = Contributor(
+        identity=identity,
+        secrets=foundation.secrets,
+        rulebook=_always(foundation.rulebook),
+        book=book,
+        store=SqliteAnswers(answers),
+        pairs=PairKeys(mask_keys),
+        encryptor=encryptor,
+        alarms=SilentAlarms(),
+        rng=foundation.rng,
+    )
+    validity = (day * SECONDS_PER_DAY, (day + 1) * SECONDS_PER_DAY)
+    certified: QueryKey = new_query_key(identity, query_key, validity)
+    requester = Requester(identity, foundation.secrets, certified, foundation.rng)
+    return LenderNode(contributor, requester, foundation.tokeniser(lender))
+
+
+def _always(rulebook: Rulebook) -> Callable[[], Rulebook]:
+    return lambda: rulebook

@@ -1,0 +1,66 @@
+"""What a contributor checks of a call before it opens its book: nothing here depends on whom it holds."""
+
+import hmac
+from collections.abc import Sequence
+
+from consortium.errors import Code, CreditError
+from consortium.model.members import MemberId, check_answering_set
+from consortium.model.query import SignedQuery
+from consortium.model.rounds import RosterEntry, Round1Request
+from consortium.model.rulebook import Rulebook
+from consortium.rules.queries import check_query
+from consortium.sealing.payload import Payload, check_envelope, consent_subject, open_payload
+from participants.lender.identity import PairKeys
+from participants.lender.protect import LendersSecrets
+
+
+def admit(request: Round1Request, own: MemberId, rulebook: Rulebook, secrets: LendersSecrets, now: int) -> Payload:
+    """Check everything that every contributor can check, and give the opened payload; raises CreditError."""
+    query = request.query
+    check_query(query, rulebook, now)
+    check_roster(request, own, rulebook)
+    payload = open_query(query, secrets)
+    claimed = (query.envelope, query.tags_commitment)
+    check_envelope(payload, rulebook.regulator.hpke_key, query.header_digest, query.header.consent_digest, claimed)
+    _check_subject(query, payload)
+    return payload
+
+
+def open_query(query: SignedQuery, secrets: LendersSecrets) -> Payload:
+    """Open the sealed payload; raises PAYLOAD_INVALID, or RULEBOOK_MISMATCH where the epoch's key is not here."""
+    if query.header.epoch != secrets.epoch:
+        raise CreditError(Code.RULEBOOK_MISMATCH, f"this lender has the sealing key of epoch {secrets.epoch}")
+    return open_payload(query.payload, secrets.sealing_key, query.header_digest)
+
+
+def check_roster(request: Round1Request, own: MemberId, rulebook: Rulebook) -> None:
+    """Raise unless the roster is the rulebook's and the intended set, with this member in it, could answer."""
+    members = tuple(entry.member for entry in request.roster)
+    if members != rulebook.roster:
+        raise CreditError(Code.ROSTER_MISMATCH, f"{len(members)} members, the rulebook has {len(rulebook.roster)}")
+    if own not in request.intended:
+        raise CreditError(Code.ROSTER_MISMATCH, "asked, but not among the intended members")
+    requester = request.query.header.requester
+    check_answering_set(request.intended, rulebook.roster_set, requester, rulebook.groups, rulebook.limits)
+
+
+def day_keys(
+    roster: Sequence[RosterEntry], own: MemberId, rulebook: Rulebook, pairs: PairKeys, issued_at: int
+) -> dict[MemberId, bytes]:
+    """Give K_ij towards every other member; raises ROSTER_MISMATCH where the own key shown is another one."""
+    shown = {entry.member: entry.mask_key for entry in roster}
+    if shown[own].key != pairs.own(issued_at).certified.key:
+        raise CreditError(Code.ROSTER_MISMATCH, "another mask key is shown for this member")
+    return {
+        member: pairs.day_key(member, certified, rulebook.members[member].identity_key, issued_at)
+        for member, certified in shown.items()
+        if member != own
+    }
+
+
+def _check_subject(query: SignedQuery, payload: Payload) -> None:
+    if query.consent is None:
+        return
+    commitment = consent_subject(payload.opening, payload.tags)
+    if not hmac.compare_digest(commitment, query.consent.record.subject_commitment):
+        raise CreditError(Code.CONSENT_FOREIGN)

@@ -1,0 +1,236 @@
+"""
+A contributor: the party that answers, as a state machine of two messages in and two messages out.
+
+It answers alike whether or not it holds the subject: same checks, same sizes, same ledger. What every contributor
+can check may be refused; what only a holder can check (proof, kind of identifier) makes no match when it fails,
+and is noted in the lender's own alarms.
+"""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from consortium.errors import Code, CreditError
+from consortium.hashing import Randomness, uint
+from consortium.labels import Label
+from consortium.model.credit_file import CreditFile
+from consortium.model.members import MemberId, MemberSet, check_answering_set
+from consortium.model.query import SignedQuery
+from consortium.model.rounds import Round1Body, Round1Request, Round2Body, Round2Request, Signed
+from consortium.model.rulebook import Rulebook
+from consortium.rules.contributions import contribution_values, query_layout
+from consortium.rules.profiles import PROFILES
+from consortium.rules.queries import check_times
+from consortium.sealing.payload import Payload, subject_proof
+from consortium.sums.exchange import BookState, CtxSeeds, contribution_commitment, correction, masked
+from consortium.sums.masks import PairMasks, pair_ctx_key, pair_digest
+from consortium.sums.paillier import Obfuscator, PublicKey, encrypt
+from consortium.sums.profiles import Profile
+from consortium.wire.rounds import (
+    round1_body_to_bytes,
+    round1_request_from_bytes,
+    round2_body_to_bytes,
+    round2_request_from_bytes,
+    signed_body_to_bytes,
+    signed_round2_from_bytes,
+)
+from participants.lender.admit import admit, day_keys, open_query
+from participants.lender.answer_ports import AnswerStore, AnswerTransaction, Binding, Exchange
+from participants.lender.identity import LenderIdentity, PairKeys
+from participants.lender.ledger import bind_all, bound_for, check_release, rosters_to_test
+from participants.lender.ports import BookStore, BookView
+from participants.lender.protect import LendersSecrets
+from participants.lender.reveal import RevealRecord, open_record, seal_record
+
+
+class Encryptor(Protocol):
+    """The encryption side of requesters' keys: checked once each, with obfuscators ready."""
+
+    def public_key(self, modulus: bytes, profile: Profile) -> PublicKey:
+        """Give the checked key for a big-endian modulus; raises CreditError(PUBLIC_KEY_WEAK)."""
+        ...
+
+    def obfuscator(self, key: PublicKey) -> Obfuscator:
+        """Give an obfuscator that was never used."""
+        ...
+
+
+class Alarms(Protocol):
+    """A lender's own alarms; nothing of them leaves the lender."""
+
+    def unproven(self, requester: MemberId) -> None:
+        """Note a query that named a tag of this book without proof of its subject key."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class _Contribution:
+    """What round 1 computes before anything is stored."""
+
+    ciphertext: bytes
+    pair_digests: tuple[bytes, ...]
+    commitment: bytes
+    record: RevealRecord
+
+
+@dataclass(frozen=True)
+class Contributor:
+    """One lender's answering side. `rulebook` gives the rulebook in force; every time is in Unix seconds."""
+
+    identity: LenderIdentity
+    secrets: LendersSecrets
+    rulebook: Callable[[], Rulebook]
+    book: BookStore
+    store: AnswerStore
+    pairs: PairKeys
+    encryptor: Encryptor
+    alarms: Alarms
+    rng: Randomness
+
+    def round1(self, raw: bytes, now: int) -> bytes:
+        """
+        Answer a call for a contribution with a signed Round1Body; a repeat gives the same bytes.
+
+        Raises what `rules.queries.check_query` raises, and PAYLOAD_INVALID, ENVELOPE_MISMATCH, CONSENT_FOREIGN,
+        CONSENT_USED_UP, ROSTER_MISMATCH, TOO_FEW_CONTRIBUTORS, CERTIFICATE_INVALID or PUBLIC_KEY_WEAK.
+        """
+        request = round1_request_from_bytes(raw)
+        known = self.store.find(request.ctx)
+        if known:
+            return known.answer
+        rulebook = self.rulebook()
+        payload = admit(request, self.identity.member, rulebook, self.secrets, now)
+        contribution = self._contribute(request, payload, rulebook)
+        with self.store.transaction() as store:
+            known = store.exchange(request.ctx)  # another node of this lender may have been faster
+            if known:
+                return known.answer
+            bindings = store.bindings(payload.tags, _window_start(rulebook, now))
+            _use_consent(store, request.query)
+            answer = self._sign_round1(request, contribution, bindings, store.next_counter())
+            reveal = seal_record(contribution.record, self.identity.audit_secret, request.ctx, self.rng)
+            store.open_exchange(request.ctx, Exchange(raw, answer, reveal))
+            return answer
+
+    def round2(self, raw: bytes, now: int) -> bytes:
+        """
+        Release the correction for one answering set, at most once; a repeat gives the same bytes.
+
+        Raises CTX_UNKNOWN, ALREADY_RELEASED, QUERY_EXPIRED, ROSTER_MISMATCH, RULEBOOK_MISMATCH,
+        TOO_FEW_CONTRIBUTORS, DIFFERENCING, CONFLICT or RESTORED_FROM_BACKUP; then nothing is released or bound.
+        """
+        request = round2_request_from_bytes(raw)
+        with self.store.transaction() as store:
+            released = store.correction(request.ctx)
+            if released:
+                return _repeated(released, request.members)
+            exchange = store.exchange(request.ctx)
+            if exchange is None:
+                raise CreditError(Code.CTX_UNKNOWN)
+            return self._release(store, request, exchange, now)
+
+    def _contribute(self, request: Round1Request, payload: Payload, rulebook: Rulebook) -> _Contribution:
+        query, ctx, own = request.query, request.ctx, self.identity.member
+        key = self.encryptor.public_key(query.query_key.key, PROFILES[query.header.suite])
+        layout = query_layout(query.header, rulebook)
+        keys = day_keys(request.roster, own, rulebook, self.pairs, query.header.issued_at)
+        pair_keys = {peer: pair_ctx_key(day_key, ctx) for peer, day_key in keys.items()}
+        view = self.book.read(payload.tags)
+        state = BookState(view.root, view.journal_size, view.journal_head)
+        value = layout.pack(contribution_values(self._match(query, payload, view), query.header, rulebook))
+        seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)
+        obfuscator = self.encryptor.obfuscator(key)
+        record = RevealRecord(value, obfuscator.seed, pair_keys, state)
+        hidden = masked(value, seeds, PairMasks(own, pair_keys, int(key.n)))
+        return _Contribution(
+            ciphertext=encrypt(key, hidden, obfuscator).to_bytes(),
+            pair_digests=tuple(pair_digest(ctx, own, peer, pair_keys[peer]) for peer in sorted(pair_keys)),
+            commitment=contribution_commitment(ctx, value, key.profile.modulus_bytes, seeds.commit_seed, state),
+            record=record,
+        )
+
+    def _match(self, query: SignedQuery, payload: Payload, view: BookView) -> CreditFile | None:
+        """Find the file of the strongest identifier that is proven; what is not proven is no match."""
+        found = None
+        for index, (place, held) in enumerate(zip(payload.places, view.files, strict=True)):
+            if held is None:
+                continue
+            proof = subject_proof(held.key, query.header_digest)
+            if held.kind != index or not hmac.compare_digest(proof, place.proof):
+                self.alarms.unproven(query.header.requester)
+            elif found is None:
+                found = held.file
+        return found
+
+    def _sign_round1(
+        self, request: Round1Request, contribution: _Contribution, bindings: list[Binding | None], counter: int
+    ) -> bytes:
+        body = Round1Body(
+            contributor=self.identity.member,
+            ctx=request.ctx,
+            ciphertext=contribution.ciphertext,
+            pair_digests=contribution.pair_digests,
+            commitment=contribution.commitment,
+            bound=bound_for(bindings),
+            counter=counter,
+        )
+        raw = round1_body_to_bytes(body)
+        return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND1, raw)))
+
+    def _release(self, store: AnswerTransaction, request: Round2Request, exchange: Exchange, now: int) -> bytes:
+        opened = round1_request_from_bytes(exchange.request)
+        rulebook = self.rulebook()
+        tags = open_query(opened.query, self.secrets).tags
+        bindings = store.bindings(tags, _window_start(rulebook, now))
+        self._check_release(opened, request.members, bindings, rulebook, now)
+        if now < store.quarantined_until():
+            raise CreditError(Code.RESTORED_FROM_BACKUP)
+        bind_all(store, tags, bindings, Binding(request.members, rulebook.roster_set, now))
+        answer = self._sign_round2(opened, request.members, exchange, store.next_counter())
+        store.release(request.ctx, answer)
+        return answer
+
+    def _check_release(
+        self,
+        opened: Round1Request,
+        answering: MemberSet,
+        bindings: list[Binding | None],
+        rulebook: Rulebook,
+        now: int,
+    ) -> None:
+        header = opened.query.header
+        if header.rulebook_digest != rulebook.digest:
+            raise CreditError(Code.RULEBOOK_MISMATCH, "the rulebook changed between the rounds")
+        check_times(header, rulebook, now)
+        if self.identity.member not in answering or not answering <= opened.intended:
+            raise CreditError(Code.ROSTER_MISMATCH, "the answering set is not within the intended one, or without us")
+        for roster in rosters_to_test(bindings, rulebook.roster_set):
+            check_answering_set(answering, roster, header.requester, rulebook.groups, rulebook.limits)
+        check_release(bindings, answering)
+
+    def _sign_round2(self, opened: Round1Request, answering: MemberSet, exchange: Exchange, counter: int) -> bytes:
+        ctx, own, modulus = opened.ctx, self.identity.member, opened.query.query_key.key
+        record = open_record(exchange.reveal, self.identity.audit_secret, ctx)
+        masks = PairMasks(own, record.pair_keys, int.from_bytes(modulus, "big"))
+        seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)
+        corr = uint(correction(seeds, masks, answering), len(modulus))
+        body = Round2Body(own, ctx, answering, corr, counter)
+        raw = round2_body_to_bytes(body)
+        return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND2, raw)))
+
+
+def _window_start(rulebook: Rulebook, now: int) -> int:
+    """Give the first second whose releases still bind."""
+    return now - rulebook.policy.ledger_window + 1
+
+
+def _use_consent(store: AnswerTransaction, query: SignedQuery) -> None:
+    if query.consent and store.use_consent(query.consent.digest, query.digest) > query.consent.record.maximum_uses:
+        raise CreditError(Code.CONSENT_USED_UP)
+
+
+def _repeated(released: bytes, answering: MemberSet) -> bytes:
+    if signed_round2_from_bytes(released).body.members != answering:
+        raise CreditError(Code.ALREADY_RELEASED)
+    return released

@@ -1,0 +1,83 @@
+"""What a contributor needs of its store of answers; every guarantee is part of the interface."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from consortium.model.identifiers import SubjectTag
+from consortium.model.members import MemberSet
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A subject's tag bound to an answering set U since its first release (Unix seconds), and the roster then."""
+
+    members: MemberSet
+    roster: MemberSet
+    since: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Exchange:
+    """What round 1 left behind for an exchange: the call as received, the answer, and the sealed reveal record."""
+
+    request: bytes
+    answer: bytes
+    reveal: bytes
+
+
+class AnswerTransaction(Protocol):
+    """One exclusive transaction; all of it or nothing becomes durable when its context ends without an exception."""
+
+    def exchange(self, ctx: bytes) -> Exchange | None:
+        """Give what round 1 of this exchange stored, if it happened."""
+        ...
+
+    def open_exchange(self, ctx: bytes, exchange: Exchange) -> None:
+        """Store round 1; a ctx is opened once."""
+        ...
+
+    def correction(self, ctx: bytes) -> bytes | None:
+        """Give the signed answer of round 2, if it was released."""
+        ...
+
+    def release(self, ctx: bytes, answer: bytes) -> None:
+        """Store the signed answer of round 2; a ctx is released once."""
+        ...
+
+    def bindings(self, tags: Sequence[SubjectTag], not_before: int) -> list[Binding | None]:
+        """Give each tag's binding whose first release is at or after `not_before`, or None."""
+        ...
+
+    def bind(self, tag: SubjectTag, binding: Binding) -> None:
+        """Bind a tag, replacing a binding whose window has passed."""
+        ...
+
+    def next_counter(self) -> int:
+        """Give the next gapless number of this lender's signed messages, from 1."""
+        ...
+
+    def use_consent(self, consent_digest: bytes, query_digest: bytes) -> int:
+        """Count a query under a consent record, each query once; gives the number of distinct queries so far."""
+        ...
+
+    def quarantined_until(self) -> int:
+        """Give the Unix seconds before which a node restored from a backup releases nothing; else 0."""
+        ...
+
+    def quarantine(self, until: int) -> None:
+        """Release nothing before this time."""
+        ...
+
+
+class AnswerStore(Protocol):
+    """The durable memory of a lender's answers, shared by all nodes of the lender."""
+
+    def find(self, ctx: bytes) -> Exchange | None:
+        """Look an exchange up outside any transaction."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[AnswerTransaction]:
+        """Begin an exclusive transaction; its effects are durable before the context's end returns."""
+        ...

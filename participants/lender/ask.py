@@ -1,0 +1,294 @@
+"""
+A requester: builds a query, and checks and decrypts what comes back.
+
+Nothing of the gateway's answer is believed: signatures, pairs, product and the answering set are checked here, from
+the signed parts. A decryption or guard error is for the requester's own records: it is never reported to the
+gateway at once, because its timing would be an oracle.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from consortium.errors import Code, CreditError
+from consortium.hashing import Randomness
+from consortium.labels import Label
+from consortium.model.catalogue import Attribute, Family, Purpose
+from consortium.model.consent import ConsentRecord, SignedConsent
+from consortium.model.identifiers import IdentifierKind
+from consortium.model.keys import CertifiedKey, KeyType
+from consortium.model.members import MemberId, MemberSet, check_answering_set
+from consortium.model.query import (
+    NO_CONSENT,
+    NONCE_BYTES,
+    QUERY_ID_BYTES,
+    Credential,
+    QueryHeader,
+    SignedQuery,
+    Suite,
+    header_digest,
+)
+from consortium.model.rounds import Round1Body, Round2Body, Signed, Transcript, digests_by_peer, exchange_ctx
+from consortium.model.rulebook import Rulebook
+from consortium.model.signing import verify_signature
+from consortium.rules.contributions import CAPPED, FROZEN, MATCHED, query_layout
+from consortium.sealing.payload import (
+    HOLDER_PLAIN_BYTES,
+    SubjectTags,
+    build_envelope,
+    build_payload,
+    seal_payload,
+    tags_commitment,
+)
+from consortium.sums.paillier import Ciphertext, PublicKey, add_plain, product
+from consortium.sums.pairs import differing_pairs
+from consortium.sums.secret import SecretKey
+from consortium.wire.queries import consent_to_bytes, header_to_bytes
+from participants.lender.identity import LenderIdentity, certify_key
+from participants.lender.protect import LendersSecrets
+
+
+class ValueStatus(StrEnum):
+    """What a value is worth; a value is never a magic number."""
+
+    OK = "OK"
+    NO_HIT = "NO_HIT"
+    THIN = "THIN"
+    NOT_PERMITTED = "NOT_PERMITTED"
+    INCOMPLETE = "INCOMPLETE"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class AttributeResult:
+    """One attribute: the consortium's total, the asking lender's own part of it, unit and status."""
+
+    attribute: Attribute
+    total: int
+    own: int
+    status: ValueStatus
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class QueryResult:
+    """What a requester learns: totals, how many lenders matched by which identifier, who was asked and answered."""
+
+    attributes: tuple[AttributeResult, ...]
+    matched: Mapping[IdentifierKind, int]
+    frozen: int
+    capped: int
+    asked: tuple[MemberId, ...]
+    answered: tuple[MemberId, ...]
+    as_of: int
+
+    @property
+    def missing(self) -> tuple[MemberId, ...]:
+        """The members that were asked and did not answer."""
+        return tuple(member for member in self.asked if member not in self.answered)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class QueryKey:
+    """A Paillier key of the requester with its certificate."""
+
+    secret: SecretKey
+    certified: CertifiedKey
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, without the person: attribute ids, purpose, suite and the life of the query in seconds."""
+
+    purpose: Purpose
+    attributes: tuple[str, ...]
+    suite: Suite = Suite.PAILLIER_3072_MASKED
+    lifetime: int = 60
+    staff_commitment: bytes = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentTerms:
+    """What a subject agreed to when consent was captured; times are Unix seconds, digests 32 bytes."""
+
+    purpose: Purpose
+    families: frozenset[Family]
+    issued_at: int
+    expires_at: int
+    maximum_uses: int
+    notice_digest: bytes
+    notice_language: str
+    evidence_digest: bytes
+    recipients: frozenset[MemberId] = frozenset()
+
+
+def new_query_key(identity: LenderIdentity, secret: SecretKey, validity: tuple[int, int]) -> QueryKey:
+    """Certify a Paillier key for the Unix seconds [from, until)."""
+    modulus = secret.public_key.to_bytes()
+    return QueryKey(secret, certify_key(identity.signer, identity.member, KeyType.QUERY, modulus, validity))
+
+
+def record_consent(
+    identity: LenderIdentity, subject: SubjectTags, terms: ConsentTerms, rng: Randomness
+) -> SignedConsent:
+    """Make and sign a consent record that commits to the three tags of this subject."""
+    record = ConsentRecord(
+        record_id=rng(QUERY_ID_BYTES),
+        controller=identity.member,
+        purpose=terms.purpose,
+        families=terms.families,
+        recipients=terms.recipients,
+        notice_digest=terms.notice_digest,
+        notice_language=terms.notice_language,
+        issued_at=terms.issued_at,
+        expires_at=terms.expires_at,
+        maximum_uses=terms.maximum_uses,
+        evidence_digest=terms.evidence_digest,
+        subject_commitment=subject.commitment,
+    )
+    raw = consent_to_bytes(record)
+    return SignedConsent(record, raw, identity.signer.sign(Label.CONSENT, raw))
+
+
+@dataclass(frozen=True)
+class Requester:
+    """One lender's asking side."""
+
+    identity: LenderIdentity
+    secrets: LendersSecrets
+    query_key: QueryKey
+    rng: Randomness
+
+    def build(
+        self,
+        subject: SubjectTags,
+        question: Question,
+        consent: SignedConsent | None,
+        rulebook: Rulebook,
+        now: int,
+    ) -> SignedQuery:
+        """Build and sign a query about one subject as of `now` (Unix seconds)."""
+        header = self._header(question, consent, rulebook, now)
+        raw = header_to_bytes(header)
+        digest = header_digest(raw)
+        payload = build_payload(subject, digest, bytes(HOLDER_PLAIN_BYTES), self.rng)
+        envelope = build_envelope(rulebook.regulator.hpke_key, digest, payload, header.consent_digest)
+        parts = (
+            raw,
+            seal_payload(payload, self.secrets.sealing_key, digest),
+            envelope,
+            tags_commitment(digest, payload),
+        )
+        signature = self.identity.signer.sign(Label.SIGNED_QUERY, *parts)
+        return SignedQuery(header, *parts, signature, consent, self.query_key.certified)
+
+    def conclude(
+        self, query: SignedQuery, transcript: Transcript, rulebook: Rulebook, own: Mapping[str, int]
+    ) -> QueryResult:
+        """
+        Check a transcript, decrypt its product and subtract the own part.
+
+        `own` is what this lender's node contributed to the exchange, by slot; empty where it did not answer.
+        Raises TRANSCRIPT_INVALID, SIGNATURE_INVALID, ROSTER_MISMATCH, TOO_FEW_CONTRIBUTORS, PAIR_MISMATCH,
+        CIPHERTEXT_INVALID or SUM_INVALID.
+        """
+        total = check_transcript(query, transcript, rulebook, self.query_key.secret.public_key)
+        sums = query_layout(query.header, rulebook).unpack(self.query_key.secret.decrypt(total))
+        return _result(query.header, transcript.members, rulebook, sums, own)
+
+    def _header(self, question: Question, consent: SignedConsent | None, rulebook: Rulebook, now: int) -> QueryHeader:
+        return QueryHeader(
+            query_id=self.rng(QUERY_ID_BYTES),
+            requester=self.identity.member,
+            credential=Credential.IDENTIFIED,
+            query_key_digest=self.query_key.certified.digest,
+            purpose=question.purpose,
+            attributes=question.attributes,
+            suite=question.suite,
+            consent_digest=consent.digest if consent else NO_CONSENT,
+            staff_commitment=question.staff_commitment,
+            issued_at=now,
+            expires_at=now + question.lifetime,
+            nonce=self.rng(NONCE_BYTES),
+            rulebook_digest=rulebook.digest,
+            epoch=self.secrets.epoch,
+        )
+
+
+def check_transcript(query: SignedQuery, transcript: Transcript, rulebook: Rulebook, key: PublicKey) -> Ciphertext:
+    """Check every signed part of an answer and that the product follows from them; gives the product."""
+    roster = tuple(entry.member for entry in transcript.roster)
+    if roster != rulebook.roster:
+        raise CreditError(Code.ROSTER_MISMATCH, "the transcript's roster is not the rulebook's")
+    if not transcript.members <= transcript.intended:
+        raise CreditError(Code.TRANSCRIPT_INVALID, "an answer from outside the intended set")
+    requester = query.header.requester
+    check_answering_set(transcript.members, rulebook.roster_set, requester, rulebook.groups, rulebook.limits)
+    ctx = exchange_ctx(query, transcript.roster, transcript.attempt, transcript.intended, transcript.block)
+    _check_parts(transcript.round1, Label.ROUND1, ctx, transcript.members, rulebook)
+    _check_parts(transcript.round2, Label.ROUND2, ctx, transcript.members, rulebook)
+    _check_pairs(transcript, roster)
+    return _check_product(transcript, key)
+
+
+def _check_parts(
+    parts: Sequence[Signed[Round1Body]] | Sequence[Signed[Round2Body]],
+    label: Label,
+    ctx: bytes,
+    members: MemberSet,
+    rulebook: Rulebook,
+) -> None:
+    if [part.body.contributor for part in parts] != sorted(members):
+        raise CreditError(Code.TRANSCRIPT_INVALID, "not one message of each answering member")
+    for part in parts:
+        body = part.body
+        verify_signature(rulebook.active_member(body.contributor).identity_key, part.signature, label, part.raw)
+        if body.ctx != ctx:
+            raise CreditError(Code.TRANSCRIPT_INVALID, f"{body.contributor} answered another exchange")
+        if isinstance(body, Round2Body) and body.members != members:
+            raise CreditError(Code.TRANSCRIPT_INVALID, f"{body.contributor} answered for another set")
+
+
+def _check_pairs(transcript: Transcript, roster: Sequence[MemberId]) -> None:
+    if any(len(part.body.pair_digests) != len(roster) - 1 for part in transcript.round1):
+        raise CreditError(Code.TRANSCRIPT_INVALID, "number of pair digests")
+    digests = {part.body.contributor: digests_by_peer(part.body, roster) for part in transcript.round1}
+    if differing_pairs(roster, digests):
+        raise CreditError(Code.PAIR_MISMATCH)
+
+
+def _check_product(transcript: Transcript, key: PublicKey) -> Ciphertext:
+    ciphertexts = [Ciphertext.from_bytes(key, part.body.ciphertext) for part in transcript.round1]
+    corrections = [int.from_bytes(part.body.correction, "big") for part in transcript.round2]
+    expected = add_plain(product(ciphertexts), -sum(corrections))
+    if expected.to_bytes() != transcript.product:
+        raise CreditError(Code.TRANSCRIPT_INVALID, "the product does not follow from its parts")
+    return expected
+
+
+def _result(
+    header: QueryHeader, answered: MemberSet, rulebook: Rulebook, sums: Mapping[str, int], own: Mapping[str, int]
+) -> QueryResult:
+    matched = {kind: sums[slot] for kind, slot in zip(IdentifierKind, MATCHED, strict=True)}
+    complete = answered == rulebook.roster_set
+    status = _status(sum(matched.values()), frozen=sums[FROZEN], complete=complete)
+    attributes = tuple(
+        AttributeResult(rulebook.attributes[name], sums[name], own.get(name, 0), status) for name in header.attributes
+    )
+    return QueryResult(
+        attributes=attributes,
+        matched=matched,
+        frozen=sums[FROZEN],
+        capped=sums[CAPPED],
+        asked=rulebook.roster,
+        answered=tuple(sorted(answered)),
+        as_of=header.issued_at,
+    )
+
+
+def _status(matched: int, *, frozen: int, complete: bool) -> ValueStatus:
+    if frozen:
+        return ValueStatus.NOT_PERMITTED
+    if not complete:
+        return ValueStatus.INCOMPLETE
+    if matched == 0:
+        return ValueStatus.NO_HIT
+    return ValueStatus.THIN if matched == 1 else ValueStatus.OK

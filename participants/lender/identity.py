@@ -1,0 +1,95 @@
+"""The keys that a lender's node works with: its identity, its audit secret and its mask keys of the day."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+from consortium.errors import Code, CreditError
+from consortium.labels import Label
+from consortium.model.identifiers import Secret, Silent
+from consortium.model.keys import (
+    SECONDS_PER_DAY,
+    CertifiedKey,
+    KeyCertificate,
+    KeyType,
+    check_certified_key,
+    key_digest,
+    utc_day,
+)
+from consortium.model.members import MemberId
+from consortium.model.signing import Signer
+from consortium.sums.masks import pair_day_key
+from consortium.wire.queries import key_certificate_to_bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LenderIdentity(Silent):
+    """Who a node is; the signer may live elsewhere."""
+
+    member: MemberId
+    signer: Signer
+    audit_secret: Secret
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class MaskKey(Silent):
+    """A mask key of one UTC day with its certificate."""
+
+    private: X25519PrivateKey
+    certified: CertifiedKey
+
+
+def certify_key(
+    signer: Signer, member: MemberId, key_type: KeyType, key: bytes, validity: tuple[int, int]
+) -> CertifiedKey:
+    """Certify a public key of `member` for the Unix seconds [from, until)."""
+    certificate = KeyCertificate(member, key_type, key_digest(key_type, key), *validity)
+    raw = key_certificate_to_bytes(certificate)
+    return CertifiedKey(key, certificate, raw, signer.sign(Label.KEY_CERTIFICATE, raw))
+
+
+def new_mask_key(identity: LenderIdentity, private: bytes, day: int) -> MaskKey:
+    """Make the mask key of a UTC day from 32 fresh random bytes."""
+    key = X25519PrivateKey.from_private_bytes(private)
+    validity = (day * SECONDS_PER_DAY, (day + 1) * SECONDS_PER_DAY)
+    public = key.public_key().public_bytes_raw()
+    return MaskKey(key, certify_key(identity.signer, identity.member, KeyType.MASK, public, validity))
+
+
+class PairKeys:
+    """
+    The day keys K_ij of one node towards its peers, derived once each.
+
+    At most `capacity` are remembered; the oldest go first. Not safe for several threads at once.
+    """
+
+    def __init__(self, mask_keys: Mapping[int, MaskKey], capacity: int = 4096) -> None:
+        self._mask_keys = mask_keys
+        self._capacity = capacity
+        self._known: dict[tuple[int, MemberId, bytes, bytes], bytes] = {}
+
+    def own(self, issued_at: int) -> MaskKey:
+        """Give the node's mask key of the day of issue; raises CERTIFICATE_INVALID where it has none."""
+        key = self._mask_keys.get(utc_day(issued_at))
+        if key is None:
+            raise CreditError(Code.CERTIFICATE_INVALID, "no mask key for the day of issue")
+        return key
+
+    def day_key(self, member: MemberId, peer: CertifiedKey, identity_key: bytes, issued_at: int) -> bytes:
+        """
+        Give K_ij towards a peer for the day of issue; the peer's certificate is verified the first time.
+
+        Raises CERTIFICATE_INVALID, SIGNATURE_INVALID or PUBLIC_KEY_WEAK.
+        """
+        day = utc_day(issued_at)
+        index = (day, member, identity_key, peer.key)
+        if index not in self._known:
+            check_certified_key(peer, member, KeyType.MASK, identity_key, issued_at)
+            self._remember(index, pair_day_key(self.own(issued_at).private, peer.key, day))
+        return self._known[index]
+
+    def _remember(self, index: tuple[int, MemberId, bytes, bytes], key: bytes) -> None:
+        while len(self._known) >= self._capacity:
+            self._known.pop(next(iter(self._known)))
+        self._known[index] = key

@@ -1,0 +1,75 @@
+"""
+A lender's node: one party that asks and answers, composed of its two sides and its tokeniser.
+
+Everything comes in and goes out as bytes or domain values; whoever drives a node (a process behind gRPC, or the
+demonstration in one process) does the sending.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from consortium.errors import Code, CreditError
+from consortium.model.consent import SignedConsent
+from consortium.model.identifiers import PLACES, RawIdentifier, SubjectKey, SubjectTag
+from consortium.model.query import SignedQuery
+from consortium.model.rounds import Transcript, exchange_ctx
+from consortium.model.rulebook import Rulebook
+from consortium.rules.contributions import query_layout
+from consortium.sealing.payload import SubjectTags
+from participants.lender.answer import Contributor
+from participants.lender.ask import ConsentTerms, QueryResult, Question, Requester, record_consent
+from participants.lender.normalise import normalise
+from participants.lender.reveal import open_record
+from participants.lender.tokenise import Tokeniser
+
+
+@dataclass(frozen=True)
+class LenderNode:
+    """A lender as its own applications see it."""
+
+    contributor: Contributor
+    requester: Requester
+    tokeniser: Tokeniser
+
+    def subject(self, identifiers: Sequence[RawIdentifier]) -> SubjectTags:
+        """
+        Turn one to three identifiers of one person, of different kinds, into tags.
+
+        Raises IDENTIFIER_MALFORMED, IDENTIFIER_CHECKSUM, IDENTIFIER_UNSUPPORTED or TOO_FEW_HOLDERS.
+        """
+        normalised = [normalise(identifier) for identifier in identifiers]
+        kinds = [identifier.kind for identifier in normalised]
+        if len(set(kinds)) != len(kinds):
+            raise CreditError(Code.IDENTIFIER_MALFORMED, "two identifiers of one kind")
+        places: list[tuple[SubjectKey, SubjectTag] | None] = [None] * PLACES
+        for kind, token in zip(kinds, self.tokeniser.tokenise(normalised), strict=True):
+            places[kind] = token.key, token.tag
+        return SubjectTags.create(places, self.requester.rng)
+
+    def consent(self, subject: SubjectTags, terms: ConsentTerms) -> SignedConsent:
+        """Sign a consent record of this subject."""
+        return record_consent(self.requester.identity, subject, terms, self.requester.rng)
+
+    def ask(self, subject: SubjectTags, question: Question, consent: SignedConsent | None, now: int) -> SignedQuery:
+        """Build a query as of `now` (Unix seconds)."""
+        return self.requester.build(subject, question, consent, self._rulebook, now)
+
+    def conclude(self, query: SignedQuery, transcript: Transcript) -> QueryResult:
+        """Check and decrypt an answer; raises as `Requester.conclude`."""
+        return self.requester.conclude(query, transcript, self._rulebook, self._own_part(query, transcript))
+
+    @property
+    def _rulebook(self) -> Rulebook:
+        return self.contributor.rulebook()
+
+    def _own_part(self, query: SignedQuery, transcript: Transcript) -> Mapping[str, int]:
+        """Give what this node contributed to the exchange, by slot; nothing where it did not answer."""
+        contributor = self.contributor
+        if contributor.identity.member not in transcript.members:
+            return {}
+        ctx = exchange_ctx(query, transcript.roster, transcript.attempt, transcript.intended, transcript.block)
+        exchange = contributor.store.find(ctx)
+        if exchange is None:
+            raise CreditError(Code.TRANSCRIPT_INVALID, "this node has no record of its own answer")
+        record = open_record(exchange.reveal, contributor.identity.audit_secret, ctx)
+        return query_layout(query.header, self._rulebook).unpack(record.value)

@@ -1,0 +1,92 @@
+"""What a contributor keeps of each exchange so that it can open it later, sealed under its audit secret."""
+
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from consortium.canonical import canonical_json, parse_canonical
+from consortium.errors import Code, CreditError
+from consortium.hashing import Randomness, derive
+from consortium.labels import Label
+from consortium.model.identifiers import Secret, Silent
+from consortium.model.members import MemberId, MemberSet
+from consortium.sums.exchange import BookState, CtxSeeds
+from consortium.sums.reveals import Reveal
+
+NONCE_BYTES = 12
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RevealRecord(Silent):
+    """The number X_i, the obfuscator's seed, every k_ij and the state of the book behind them."""
+
+    value: int
+    obfuscator_seed: bytes
+    pair_keys: dict[MemberId, bytes]
+    book: BookState
+
+
+def seal_record(record: RevealRecord, audit_secret: Secret, ctx: bytes, rng: Randomness) -> bytes:
+    """Encrypt a record (AES-256-GCM) under a key of its own exchange."""
+    nonce = rng(NONCE_BYTES)
+    return nonce + AESGCM(_key(audit_secret, ctx)).encrypt(nonce, _encode(record), ctx)
+
+
+def open_record(sealed: bytes, audit_secret: Secret, ctx: bytes) -> RevealRecord:
+    """Decrypt a record; raises CreditError(REVEAL_INVALID) where it was altered."""
+    try:
+        plain = AESGCM(_key(audit_secret, ctx)).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], ctx)
+    except (InvalidTag, ValueError) as error:
+        raise CreditError(Code.REVEAL_INVALID, "the stored record does not open") from error
+    return _decode(plain)
+
+
+def make_reveal(record: RevealRecord, audit_secret: Secret, ctx: bytes, answering: MemberSet, own: MemberId) -> Reveal:
+    """Open an exchange for an inspection: nothing towards members outside U is shown."""
+    seeds = CtxSeeds.derive(audit_secret.value, ctx)
+    pair_keys = {peer: record.pair_keys[peer] for peer in answering - {own}}
+    return Reveal(record.value, seeds.seed, record.obfuscator_seed, pair_keys, record.book)
+
+
+def check_reveal_allowed(answering: int, colluders: int, already: frozenset[MemberId], member: MemberId) -> None:
+    """
+    Raise CreditError(REVEAL_LIMIT) if one more member's reveal would isolate another.
+
+    At most |U| - c - 3 different members are revealed per subject and window; `already` names those that were.
+    """
+    if len(already | {member}) > answering - colluders - 3:
+        raise CreditError(Code.REVEAL_LIMIT)
+
+
+def _key(audit_secret: Secret, ctx: bytes) -> bytes:
+    return derive(audit_secret.value, Label.REVEAL_RECORD, ctx)
+
+
+def _encode(record: RevealRecord) -> bytes:
+    return canonical_json(
+        {
+            "value": f"{record.value:x}",
+            "obfuscator_seed": record.obfuscator_seed.hex(),
+            "pair_keys": {peer: key.hex() for peer, key in record.pair_keys.items()},
+            "root": record.book.root.hex(),
+            "journal_size": record.book.journal_size,
+            "journal_head": record.book.journal_head.hex(),
+        }
+    )
+
+
+def _decode(plain: bytes) -> RevealRecord:
+    match parse_canonical(plain):
+        case {
+            "value": str(value),
+            "obfuscator_seed": str(seed),
+            "pair_keys": dict(pair_keys),
+            "root": str(root),
+            "journal_size": int(size),
+            "journal_head": str(head),
+        }:
+            keys = {peer: bytes.fromhex(str(key)) for peer, key in pair_keys.items()}
+            book = BookState(bytes.fromhex(root), size, bytes.fromhex(head))
+            return RevealRecord(int(value, 16), bytes.fromhex(seed), keys, book)
+    raise CreditError(Code.REVEAL_INVALID, "the stored record has another form")

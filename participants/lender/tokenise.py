@@ -1,0 +1,247 @@
+"""The lender's half of the OPRF: batches of identifiers in, subject keys and tags out, any t of n holders asked."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from consortium.custody import EvaluationAnswer, EvaluationRequest, Position
+from consortium.errors import Code, CreditError
+from consortium.hashing import Randomness
+from consortium.model.identifiers import NormalisedIdentifier, SubjectKey, SubjectTag
+from consortium.model.members import MemberId
+from consortium.model.signing import Signer
+from consortium.oprf.blinding import BlindedBatch, VerifiedAnswer, blind, finalize_shared, verify_answer
+from consortium.oprf.elements import BlindedElement, Evaluation
+from consortium.oprf.sharing import ThresholdKey
+from consortium.oprf.suite import MAX_BATCH
+from consortium.silent import Silent
+from participants.lender.protect import LendersSecrets, pre_hash, subject_tag
+
+DEFAULT_BATCH = 1024
+
+Alarm = Callable[[int, CreditError], None]
+"""Told of every failure of a holder, by index; PROOF_INVALID among them is a matter for the operator."""
+
+
+class HolderChannel(Protocol):
+    """The way to one key holder."""
+
+    def evaluate(self, request: bytes) -> bytes:
+        """Send a signed request and wait for the answer; raises CreditError for whatever goes wrong."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SentRequest(Silent):
+    """The last request to a holder: its counter, its bytes, and whether it was answered."""
+
+    counter: int
+    request: bytes
+    answered: bool
+
+
+class RequestJournal(Protocol):
+    """The lender's durable memory of its requests, by holder and generation."""
+
+    def last(self, holder: int, generation: int) -> SentRequest | None:
+        """Give the last recorded request."""
+        ...
+
+    def record(self, holder: int, generation: int, sent: SentRequest) -> None:
+        """Record durably; a request is recorded before it is sent."""
+        ...
+
+
+class HolderSession(Silent):
+    """
+    The gapless requests of one lender to one holder under one generation; one user at a time.
+
+    An unanswered request may have been counted or not. It is sent again until it is answered: the holder either
+    repeats its stored answer or counts it now, and both agree on the next counter.
+    """
+
+    __slots__ = ("_generation", "_holder", "_journal", "_member", "_signer")
+
+    def __init__(self, member: MemberId, signer: Signer, journal: RequestJournal, holder: int, generation: int) -> None:
+        self._member = member
+        self._signer = signer
+        self._journal = journal
+        self._holder = holder
+        self._generation = generation
+
+    def unanswered(self) -> bytes | None:
+        """Give the request that must be sent again before any other."""
+        sent = self._journal.last(self._holder, self._generation)
+        return sent.request if sent and not sent.answered else None
+
+    def request(self, elements: tuple[BlindedElement, ...]) -> bytes:
+        """Sign and record the next request; CreditError(COUNTER_GAP) while an earlier one is unanswered."""
+        if self.unanswered() is not None:
+            raise CreditError(Code.COUNTER_GAP, "an earlier request is unanswered")
+        sent = self._journal.last(self._holder, self._generation)
+        position = Position(self._holder, self._generation, sent.counter + 1 if sent else 1)
+        signed = EvaluationRequest(self._member, position, elements).sign(self._signer)
+        self._journal.record(self._holder, self._generation, SentRequest(position.counter, signed, answered=False))
+        return signed
+
+    def accept(self, answer: bytes) -> Evaluation:
+        """
+        Take the answer to the unanswered request; its proof is still to be verified.
+
+        Raises CreditError(MALFORMED) for anything else, and then the request stays unanswered.
+        """
+        parsed = EvaluationAnswer.decode(answer)
+        sent = self._journal.last(self._holder, self._generation)
+        if sent is None or parsed.position != Position(self._holder, self._generation, sent.counter):
+            raise CreditError(Code.MALFORMED, "an answer to another request")
+        self._journal.record(self._holder, self._generation, replace(sent, answered=True))
+        return parsed.evaluation
+
+
+class BatchRun(Silent):
+    """
+    One blinded batch on its way to t verified answers; it sends nothing itself.
+
+    Send every request of `outgoing`, at once if you like, hand each reply to `receive` or `fail`, and go on until
+    `outgoing` is empty; then `outputs` has the OPRF outputs.
+    """
+
+    __slots__ = ("_alarm", "_answers", "_asked", "_batch", "_failures", "_key", "_sessions", "_waiting")
+
+    def __init__(
+        self,
+        batch: BlindedBatch,
+        key: ThresholdKey,
+        sessions: Mapping[int, HolderSession],
+        order: Sequence[int],
+        alarm: Alarm,
+    ) -> None:
+        self._batch = batch
+        self._key = key
+        self._sessions = sessions
+        self._waiting = list(order)
+        self._alarm = alarm
+        self._asked: dict[int, bool] = {}  # by holder: is what we sent this batch, or an older unanswered request
+        self._answers: list[VerifiedAnswer] = []
+        self._failures: dict[int, CreditError] = {}
+
+    @property
+    def failed(self) -> tuple[int, ...]:
+        """The holders that failed so far."""
+        return tuple(self._failures)
+
+    def outgoing(self) -> dict[int, bytes]:
+        """
+        Give the requests to send now, by holder: as many as are missing to the threshold; none when it is reached.
+
+        Raises CreditError(TOO_FEW_HOLDERS) when no more holders are left to ask.
+        """
+        missing = self._key.threshold - len(self._answers)
+        if missing > len(self._waiting):
+            causes = ", ".join(f"holder {holder}: {error.code}" for holder, error in self._failures.items())
+            raise CreditError(Code.TOO_FEW_HOLDERS, causes or "fewer holders are known than the threshold")
+        return {holder: self._message(holder) for holder in self._waiting[:missing]}
+
+    def receive(self, holder: int, answer: bytes) -> None:
+        """Take a holder's answer and verify its proof; whatever is wrong with it counts as that holder's failure."""
+        try:
+            evaluation = self._sessions[holder].accept(answer)
+            if self._asked.pop(holder):
+                share_key = self._key.share_key(holder)
+                self._answers.append(verify_answer(self._batch.elements, evaluation, share_key))
+                self._waiting.remove(holder)
+        except CreditError as error:
+            self.fail(holder, error)
+
+    def fail(self, holder: int, error: CreditError) -> None:
+        """Give a holder up for this batch; another one is asked."""
+        self._waiting.remove(holder)
+        self._failures[holder] = error
+        self._alarm(holder, error)
+
+    def outputs(self) -> list[bytes]:
+        """Combine and finalize: a 64-byte output for each input; CreditError(TOO_FEW_HOLDERS) before that is due."""
+        return finalize_shared(self._batch, self._answers, self._key)
+
+    def _message(self, holder: int) -> bytes:
+        session = self._sessions[holder]
+        older = session.unanswered()
+        self._asked[holder] = older is None
+        return session.request(self._batch.elements) if older is None else older
+
+
+@dataclass(frozen=True, slots=True)
+class HolderLink:
+    """A holder as the lender sees it: the session with its counter, and the way there."""
+
+    session: HolderSession
+    channel: HolderChannel
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Token(Silent):
+    """What an identifier becomes: the subject key, which never leaves the lender, and the tag."""
+
+    key: SubjectKey
+    tag: SubjectTag
+
+
+class Tokeniser(Silent):
+    """Turns identifiers into tokens with the help of t of n key holders; one user at a time."""
+
+    def __init__(
+        self,
+        secrets: LendersSecrets,
+        key: ThresholdKey,
+        links: Mapping[int, HolderLink],
+        rng: Randomness,
+        *,
+        alarm: Alarm,
+        batch_size: int = DEFAULT_BATCH,
+    ) -> None:
+        if not 1 <= batch_size <= MAX_BATCH:
+            raise CreditError(Code.SETTINGS_INVALID, f"the batch size must be 1 to {MAX_BATCH}")
+        self._secrets = secrets
+        self._key = key
+        self._links = links
+        self._rng = rng
+        self._alarm = alarm
+        self._batch_size = batch_size
+        self._order = [share_key.holder for share_key in key.share_keys if share_key.holder in links]
+
+    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
+        """
+        Give the token of each identifier, in order; any number of identifiers, sent in batches.
+
+        A holder that fails is replaced by another and asked last from then on. Raises
+        CreditError(TOO_FEW_HOLDERS) when fewer than the threshold give a proven answer.
+        """
+        inputs = [pre_hash(self._secrets, identifier) for identifier in identifiers]
+        return [self._token(output) for chunk in self._chunks(inputs) for output in self._evaluate(chunk)]
+
+    def _chunks(self, inputs: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+        for start in range(0, len(inputs), self._batch_size):
+            yield inputs[start : start + self._batch_size]
+
+    def _evaluate(self, inputs: Sequence[bytes]) -> list[bytes]:
+        sessions = {holder: link.session for holder, link in self._links.items()}
+        run = BatchRun(blind(inputs, self._rng), self._key, sessions, self._order, self._alarm)
+        try:
+            while outgoing := run.outgoing():
+                for holder, request in outgoing.items():
+                    self._ask(run, holder, request)
+        finally:
+            self._order.sort(key=lambda holder: holder in run.failed)
+        return run.outputs()
+
+    def _ask(self, run: BatchRun, holder: int, request: bytes) -> None:
+        try:
+            answer = self._links[holder].channel.evaluate(request)
+        except CreditError as error:
+            run.fail(holder, error)
+        else:
+            run.receive(holder, answer)
+
+    def _token(self, output: bytes) -> Token:
+        key = SubjectKey(output)
+        return Token(key, subject_tag(self._secrets, key))

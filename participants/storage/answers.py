@@ -1,0 +1,131 @@
+"""A lender's durable memory of its answers in SQLite: exchanges, releases, the ledger, the counter, consent uses."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from consortium.errors import Code, CreditError
+from consortium.model.identifiers import SubjectTag
+from consortium.model.members import MemberSet
+from participants.lender.answer_ports import AnswerTransaction, Binding, Exchange
+from participants.storage.database import open_database, storage_errors, write_transaction
+
+SCHEMA_VERSION = 1
+SCHEMA = """
+CREATE TABLE exchanges (
+    ctx BLOB PRIMARY KEY, request BLOB NOT NULL, answer BLOB NOT NULL, reveal BLOB NOT NULL, correction BLOB
+) WITHOUT ROWID;
+CREATE TABLE bindings (
+    tag BLOB PRIMARY KEY, members TEXT NOT NULL, roster TEXT NOT NULL, since INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE consent_uses (
+    consent BLOB NOT NULL, query BLOB NOT NULL, PRIMARY KEY (consent, query)
+) WITHOUT ROWID;
+CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO numbers VALUES ('counter', 0), ('quarantined_until', 0)
+"""
+
+
+class SqliteAnswers:
+    """An `AnswerStore` in one file; several threads and processes may share it."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = open_database(path, SCHEMA, SCHEMA_VERSION)
+        self._lock = threading.Lock()
+
+    def find(self, ctx: bytes) -> Exchange | None:
+        """Look an exchange up outside any transaction."""
+        with self._lock, storage_errors():
+            return _find(self._connection, ctx)
+
+    @contextmanager
+    def transaction(self) -> Iterator[AnswerTransaction]:
+        """Begin an exclusive transaction; its effects are durable before the context's end returns."""
+        with self._lock, write_transaction(self._connection) as connection:
+            yield _SqliteTransaction(connection)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+
+class _SqliteTransaction:
+    """The transaction's operations; see `AnswerTransaction`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def exchange(self, ctx: bytes) -> Exchange | None:
+        """Give what round 1 stored."""
+        return _find(self._connection, ctx)
+
+    def open_exchange(self, ctx: bytes, exchange: Exchange) -> None:
+        """Store round 1; raises CreditError(CTX_REPLAYED) for a ctx that is open."""
+        values = (ctx, exchange.request, exchange.answer, exchange.reveal)
+        try:
+            self._connection.execute("INSERT INTO exchanges (ctx, request, answer, reveal) VALUES (?, ?, ?, ?)", values)
+        except sqlite3.IntegrityError:
+            raise CreditError(Code.CTX_REPLAYED) from None
+
+    def correction(self, ctx: bytes) -> bytes | None:
+        """Give the signed answer of round 2."""
+        row = self._connection.execute("SELECT correction FROM exchanges WHERE ctx = ?", (ctx,)).fetchone()
+        return row[0] if row else None
+
+    def release(self, ctx: bytes, answer: bytes) -> None:
+        """Store the signed answer of round 2; raises CTX_UNKNOWN, or ALREADY_RELEASED for a second one."""
+        sql = "UPDATE exchanges SET correction = ? WHERE ctx = ? AND correction IS NULL"
+        if self._connection.execute(sql, (answer, ctx)).rowcount != 1:
+            known = _find(self._connection, ctx)
+            raise CreditError(Code.ALREADY_RELEASED if known else Code.CTX_UNKNOWN)
+
+    def bindings(self, tags: Sequence[SubjectTag], not_before: int) -> list[Binding | None]:
+        """Give each tag's binding whose first release is at or after `not_before`."""
+        return [self._binding(tag, not_before) for tag in tags]
+
+    def bind(self, tag: SubjectTag, binding: Binding) -> None:
+        """Bind a tag, replacing a binding whose window has passed."""
+        values = (tag.value, _join(binding.members), _join(binding.roster), binding.since)
+        self._connection.execute("INSERT OR REPLACE INTO bindings VALUES (?, ?, ?, ?)", values)
+
+    def next_counter(self) -> int:
+        """Give the next gapless number."""
+        sql = "UPDATE numbers SET value = value + 1 WHERE name = 'counter' RETURNING value"
+        return int(self._connection.execute(sql).fetchone()[0])
+
+    def use_consent(self, consent_digest: bytes, query_digest: bytes) -> int:
+        """Count a query under a consent record once."""
+        self._connection.execute("INSERT OR IGNORE INTO consent_uses VALUES (?, ?)", (consent_digest, query_digest))
+        sql = "SELECT count(*) FROM consent_uses WHERE consent = ?"
+        return int(self._connection.execute(sql, (consent_digest,)).fetchone()[0])
+
+    def quarantined_until(self) -> int:
+        """Give the time before which nothing is released."""
+        sql = "SELECT value FROM numbers WHERE name = 'quarantined_until'"
+        return int(self._connection.execute(sql).fetchone()[0])
+
+    def quarantine(self, until: int) -> None:
+        """Release nothing before this time; never shortened."""
+        sql = "UPDATE numbers SET value = max(value, ?) WHERE name = 'quarantined_until'"
+        self._connection.execute(sql, (until,))
+
+    def _binding(self, tag: SubjectTag, not_before: int) -> Binding | None:
+        sql = "SELECT members, roster, since FROM bindings WHERE tag = ? AND since >= ?"
+        row = self._connection.execute(sql, (tag.value, not_before)).fetchone()
+        return Binding(_split(row[0]), _split(row[1]), row[2]) if row else None
+
+
+def _find(connection: sqlite3.Connection, ctx: bytes) -> Exchange | None:
+    sql = "SELECT request, answer, reveal FROM exchanges WHERE ctx = ?"
+    row = connection.execute(sql, (ctx,)).fetchone()
+    return Exchange(*row) if row else None
+
+
+def _join(members: MemberSet) -> str:
+    return " ".join(sorted(members))
+
+
+def _split(text: str) -> MemberSet:
+    return frozenset(text.split())
