@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from participants.lender.ports import BookStore
 
 from consortium.custody import KeyHolder
 from consortium.hashing import Randomness
@@ -35,6 +34,7 @@ from consortium.sums.secret import SecretKey
 from demo.dealer import deal_new
 from demo.holders import FixedMembers, LocalChannel, MemoryJournal, MemoryLedger
 from participants.lender.answer import Contributor
+from participants.lender.answer_ports import BookReader
 from participants.lender.ask import QueryKey, Requester, new_query_key
 from participants.lender.encryptor import PooledEncryptor
 from participants.lender.identity import LenderIdentity, MaskKey, PairKeys, new_mask_key
@@ -197,7 +197,7 @@ class SilentAlarms:
 def lender_node(
     foundation: Foundation,
     lender: MemberId,
-    book: BookStore,
+    book: BookReader,
     answers: Path,
     encryptor: PooledEncryptor,
     query_key: SecretKey,

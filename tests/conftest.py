@@ -1,13 +1,17 @@
 """Fixtures that every layer of the suite may use."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from consortium.sums.profiles import PAILLIER_3072
 from consortium.sums.secret import SecretKey
+from participants.keys.obfuscators import ObfuscatorPool
+from participants.lender.encryptor import PooledEncryptor
 from tests.support import keys
+from tests.support.world import World, Worlds
 
 SHARED = Path(os.environ.get("CREDIT_SHARED", "../shared"))
 
@@ -30,3 +34,16 @@ def test_key() -> SecretKey:
 def key_3072() -> SecretKey:
     """A Paillier key of full size (about two seconds), made once for each worker that needs it."""
     return keys.secret_key(PAILLIER_3072)
+
+
+@pytest.fixture(scope="session")
+def worlds(test_key: SecretKey, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worlds]:
+    """A maker of small consortia; the slow parts are shared."""
+    with ObfuscatorPool(ready=4) as pool:
+        yield Worlds(test_key, PooledEncryptor(pool), lambda: tmp_path_factory.mktemp("world"))
+
+
+@pytest.fixture
+def world(worlds: Worlds) -> World:
+    """Five lenders with empty books."""
+    return worlds.make()

@@ -35,7 +35,9 @@ def _attribute(value: object) -> object:
 
 Key32 = Annotated[bytes, BeforeValidator(_from_hex), PlainSerializer(bytes.hex), Field(min_length=32, max_length=32)]
 Id = Annotated[str, BeforeValidator(lambda value: check_member_id(str(value)))]
-CatalogueAttribute = Annotated[Attribute, BeforeValidator(_attribute), PlainSerializer(attribute_to_value, return_type=dict)]
+CatalogueAttribute = Annotated[
+    Attribute, BeforeValidator(_attribute), PlainSerializer(attribute_to_value, return_type=dict)
+]
 
 
 class Role(StrEnum):

@@ -1,5 +1,6 @@
 """The comparison of pair digests that the gateway and the requester make; it needs no secret."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from hmac import compare_digest
 
@@ -20,10 +21,17 @@ def differing_pairs(roster: Sequence[str], digests: Mapping[str, Mapping[str, by
 
 
 def members_to_leave_out(pairs: Sequence[tuple[str, str]]) -> frozenset[str]:
-    """Name whom the next attempt leaves out: members with two mismatches or more; if there are none, both."""
-    counts: dict[str, int] = {}
-    for member in (member for pair in pairs for member in pair):
-        counts[member] = counts.get(member, 0) + 1
-    repeated = frozenset(member for member, count in counts.items() if count > 1)
-    unexplained = [pair for pair in pairs if not repeated & set(pair)]
-    return repeated | {member for pair in unexplained for member in pair}
+    """
+    Name whom the next attempt leaves out, so that no differing pair remains.
+
+    Whoever is in the most differing pairs goes first, as long as that is more than one pair; of a pair that stands
+    alone nobody can tell who is wrong, and both go. So two members that lie do not push out those they lied about.
+    """
+    left_out: set[str] = set()
+    open_pairs = list(pairs)
+    while open_pairs:
+        counts = Counter(member for pair in open_pairs for member in pair)
+        most = max(counts.values())
+        left_out |= {member for member, count in counts.items() if count == most}
+        open_pairs = [pair for pair in open_pairs if not left_out & set(pair)]
+    return frozenset(left_out)

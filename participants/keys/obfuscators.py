@@ -122,7 +122,7 @@ class ObfuscatorPool(Silent):
             raise CreditError(Code.INTERNAL, "the pool of obfuscators is closed")
         name = int(public_key.n)
         shelf = self._shelves.setdefault(name, _Shelf(public_key))
-        pass
+        self._shelves.move_to_end(name)
         if len(self._shelves) > self._tables_maximum:
             self._shelves.popitem(last=False)
         return shelf

@@ -19,7 +19,7 @@ from consortium.model.members import MemberId, MemberSet, check_answering_set
 from consortium.model.query import SignedQuery
 from consortium.model.rounds import Round1Body, Round1Request, Round2Body, Round2Request, Signed
 from consortium.model.rulebook import Rulebook
-from consortium.rules.contributions import contribution_values, query_layout
+from consortium.rules.contributions import contribution_values, is_live, query_layout
 from consortium.rules.profiles import PROFILES
 from consortium.rules.queries import check_times
 from consortium.sealing.payload import Payload, subject_proof
@@ -36,10 +36,10 @@ from consortium.wire.rounds import (
     signed_round2_from_bytes,
 )
 from participants.lender.admit import admit, day_keys, open_query
-from participants.lender.answer_ports import AnswerStore, AnswerTransaction, Binding, Exchange
+from participants.lender.answer_ports import AnswerStore, AnswerTransaction, Binding, BookReader, Exchange
 from participants.lender.identity import LenderIdentity, PairKeys
 from participants.lender.ledger import bind_all, bound_for, check_release, rosters_to_test
-from participants.lender.ports import BookStore, BookView
+from participants.lender.ports import BookView
 from participants.lender.protect import LendersSecrets
 from participants.lender.reveal import RevealRecord, open_record, seal_record
 
@@ -81,7 +81,7 @@ class Contributor:
     identity: LenderIdentity
     secrets: LendersSecrets
     rulebook: Callable[[], Rulebook]
-    book: BookStore
+    book: BookReader
     store: AnswerStore
     pairs: PairKeys
     encryptor: Encryptor
@@ -136,7 +136,7 @@ class Contributor:
         layout = query_layout(query.header, rulebook)
         keys = day_keys(request.roster, own, rulebook, self.pairs, query.header.issued_at)
         pair_keys = {peer: pair_ctx_key(day_key, ctx) for peer, day_key in keys.items()}
-        view = self.book.read(payload.tags)
+        view = self.book.read(payload.tags, live=is_live(query.header, rulebook))
         state = BookState(view.root, view.journal_size, view.journal_head)
         value = layout.pack(contribution_values(self._match(query, payload, view), query.header, rulebook))
         seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from consortium.model.identifiers import SubjectTag
 from consortium.model.members import MemberSet
+from participants.lender.ports import BookView
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,14 @@ class Exchange:
     request: bytes
     answer: bytes
     reveal: bytes
+
+
+class BookReader(Protocol):
+    """The part of a book that answering needs; see `BookStore`."""
+
+    def read(self, tags: Sequence[SubjectTag], *, live: bool) -> BookView:
+        """Read the files of several tags and the book's state in one consistent snapshot."""
+        ...
 
 
 class AnswerTransaction(Protocol):

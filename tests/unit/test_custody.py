@@ -1,10 +1,12 @@
 """A key holder against replayed, altered, forged and greedy requests."""
 
 import struct
+import subprocess
+import sys
 
 import pytest
 
-from consortium.custody import MAX_REQUEST_BYTES, EvaluationAnswer, EvaluationRequest, Position
+from consortium.custody import MAX_REQUEST_BYTES, Answered, EvaluationAnswer, EvaluationRequest, Position
 from consortium.errors import Code, CreditError
 from consortium.model.signing import Ed25519Signer
 from consortium.oprf.blinding import blind, verify_answer
@@ -158,6 +160,23 @@ def test_an_answer_has_one_encoding(world: World) -> None:
     for bad in (answer + b"\0", answer[:-1], answer[:70], b"", named):
         with pytest.raises(CreditError, match="MALFORMED"):
             EvaluationAnswer.decode(bad)
+
+
+def test_a_holder_s_code_does_not_load_the_client_s() -> None:
+    code = "import sys, consortium.custody; sys.exit('consortium.oprf.blinding' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603  our own interpreter on a fixed script
+
+
+def test_of_two_requests_at_once_one_is_lost(world: World) -> None:
+    ledger = world.ledgers[0]
+    ask(world, signed(world))
+    answered = ledger.last(LENDER, GENERATION)
+    assert answered is not None
+    for late in (answered, Answered(3, b"", b"")):
+        with pytest.raises(CreditError, match="COUNTER_GAP"):
+            ledger.commit(LENDER, GENERATION, late, 2)
+    assert ledger.last(LENDER, GENERATION) == answered
+    assert ledger.spent(LENDER) == 2
 
 
 def test_members_are_counted_apart(world: World) -> None:

@@ -17,7 +17,7 @@ from consortium.oprf.blinding import (
 )
 from consortium.oprf.elements import BlindedElement, EvaluatedElement, Evaluation, Proof
 from consortium.oprf.evaluation import blind_evaluate, blind_evaluate_verifiable
-from consortium.oprf.sharing import KeyShare, ShareKey, ThresholdKey, check_share_keys, evaluate_polynomial
+from consortium.oprf.sharing import KeyShare, ShareKey, ThresholdKey, check_share_keys, evaluate_polynomial, lagrange
 from consortium.oprf.suite import MAX_BATCH, VOPRF, derive_key_pair
 from demo.dealer import deal, deal_new
 from tests.support.elements import BAD_ELEMENTS, GOOD
@@ -208,6 +208,8 @@ def test_a_threshold_out_of_range_is_refused(threshold: int) -> None:
 def test_a_holder_index_that_occurs_twice_is_refused() -> None:
     share_keys = keys_of(7, 8)
     inconsistent([*share_keys, share_keys[0]], 2)
+    with pytest.raises(CreditError, match="occurs twice"):
+        lagrange([1, 2, 1])
 
 
 def test_indexes_and_shares_have_bounds() -> None:

@@ -74,6 +74,7 @@ def test_primes_of_another_form_are_refused(test_key: SecretKey) -> None:
     assert refused(p, smooth)  # a small subgroup
     assert refused(p, safe_prime_like(512, 1))  # 1 mod 4
     assert refused(p, safe_prime_like(514, 3))  # not half the size
+    assert refused(safe_prime_like(511, 3), safe_prime_like(513, 3))  # nor these, though n has the size
     assert refused(p, q + 4 * gmpy2.primorial(SMOOTHNESS_BOUND))  # composite, or else too lucky
     near = safe_prime_like(512, 3)
     assert refused(near, safe_prime_like(512, 3, int(near - (mpz(3) << 510)) + 1))  # too close together

@@ -1,0 +1,128 @@
+"""What a lender's use-cases need of its book; every guarantee is part of the interface."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from consortium.model.credit_file import CreditFile, Piece
+from consortium.model.identifiers import IdentifierKind, SubjectKey, SubjectTag
+from consortium.model.journal_entry import Event
+from consortium.silent import Silent
+from consortium.transparency.books import BookRoot
+from consortium.transparency.journal import JournalHead
+
+BookRow: TypeAlias = tuple[SubjectKey, SubjectTag, IdentifierKind, Piece]
+"""What a source brings: one piece of one subject."""
+
+Progress: TypeAlias = Callable[[str, int], None]
+"""Told of the stage of a long task ("reading", "writing") and of how many rows or subjects it has done."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Subject(Silent):
+    """Who an event is about: tag and key, and the kind of the strongest identifier on file."""
+
+    tag: SubjectTag
+    key: SubjectKey
+    kind: IdentifierKind
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class HeldFile(Silent):
+    """A subject's file with the key that its tag comes from."""
+
+    kind: IdentifierKind
+    key: SubjectKey
+    file: CreditFile
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BookView(Silent):
+    """Files for each tag asked, or None, with the state of the book they belong to."""
+
+    files: tuple[HeldFile | None, ...]
+    root: bytes
+    journal_size: int
+    journal_head: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BookStatus:
+    """The book in force and where its journal stands."""
+
+    book: BookRoot
+    journal: JournalHead
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load did: the new book, the rows read, and how many pieces were carried over from the book before."""
+
+    status: BookStatus
+    rows: int
+    carried: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class JournalRow(Silent):
+    """An entry of the journal as it is stored: its bytes, and the link that the chain holds of it."""
+
+    entry: bytes
+    link: bytes
+
+
+class BookStore(Protocol):
+    """
+    A lender's book: the day's committed files, and live files that are the day's after the journal's entries.
+
+    Whatever changes the book is one transaction: durable when the call returns, or, when it raises (STORAGE_FULL,
+    STORAGE_BUSY, STORAGE_BROKEN, RECORD_INVALID, or whatever a source raises), as if it had not been called.
+    """
+
+    def find(self, tag: SubjectTag) -> HeldFile | None:
+        """Look a subject's live file up."""
+        ...
+
+    def read(self, tags: Sequence[SubjectTag], *, live: bool) -> BookView:
+        """
+        Read the files of several tags and the book's state in one consistent snapshot.
+
+        With `live` unset the files are those of the day's book, whatever the journal says since.
+        """
+        ...
+
+    def status(self) -> BookStatus:
+        """Give the book in force and where its journal stands."""
+        ...
+
+    def record(self, subject: Subject, event: Event, now: int) -> JournalHead:
+        """
+        Append an event to the journal and change the live file with it; `now` is Unix seconds.
+
+        An event that changes nothing is not appended, so a repeat is harmless. Raises RECORD_INVALID where the event
+        does not fit the file (see `check_event`).
+        """
+        ...
+
+    def load(
+        self, batches: Iterable[Sequence[BookRow]], *, day: int, as_of: int, progress: Progress | None = None
+    ) -> LoadReport:
+        """
+        Replace the book by what the sources hold as of the time `as_of` (Unix seconds) and commit to it for `day`.
+
+        The order of rows makes no difference. What the sources cannot know stays: see `carried_pieces` and
+        `first_kept`. Memory does not grow with the pieces.
+        """
+        ...
+
+    def roll_day(self, day: int, progress: Progress | None = None) -> BookStatus:
+        """Commit to the live files for `day` (epoch days) and start a new journal."""
+        ...
+
+    def journal(self) -> Iterator[JournalRow]:
+        """Give the journal of the book in force, from its start."""
+        ...
+
+    def verify_journal(self) -> None:
+        """Raise CreditError(JOURNAL_BROKEN) unless the chain holds and replaying it gives every live file."""
+        ...

@@ -1,0 +1,190 @@
+"""A lender's book in SQLite: durable live events, consistent reads, daily commitments; processes may share it."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from consortium.errors import Code, CreditError
+from consortium.model.credit_file import AccountStatus, CreditFile, Inquiry, PortfolioType, Tradeline
+from consortium.model.credit_file_bytes import credit_file_to_bytes, stored_credit_file
+from consortium.model.identifiers import IdentifierKind, SubjectKey, SubjectTag
+from consortium.model.journal_entry import Event, JournalEntry, apply_event, check_event
+from consortium.transparency.books import book_root
+from consortium.transparency.journal import JournalHead, journal_link
+from participants.lender.ports import (
+    BookRow,
+    BookStatus,
+    BookView,
+    HeldFile,
+    JournalRow,
+    LoadReport,
+    Progress,
+    Subject,
+)
+from participants.storage.book_load import PROGRESS_ROWS, BookLoader, maintenance, silent, staging
+from participants.storage.book_rows import (
+    SCHEMA,
+    SCHEMA_VERSION,
+    BookIdentity,
+    CurrentBook,
+    append_entry,
+    begin_book,
+    current_book,
+    file_before,
+    files,
+    live_file,
+    prepare_books,
+    promote_live,
+)
+from participants.storage.database import Connections, read_transaction, storage_errors, write_transaction
+from participants.storage.leaves import LeafSorter
+
+_FIND = "SELECT key, coalesce(live, file) FROM subjects WHERE tag = ?"
+_FIND_COMMITTED = "SELECT key, file FROM subjects WHERE tag = ?"
+
+
+class SqliteBook:
+    """A `BookStore` in one file (mode 0600); see there for what every method guarantees and raises."""
+
+    def __init__(self, path: Path, identity: BookIdentity) -> None:
+        self._path = path
+        self._identity = identity
+        self._connections = Connections(path, SCHEMA, SCHEMA_VERSION)
+        try:
+            with write_transaction(self._connections.own()) as connection:
+                prepare_books(connection, identity)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connections.close()
+
+    def find(self, tag: SubjectTag) -> HeldFile | None:
+        """Look a subject's live file up: one point look-up, and the parsing of the file."""
+        row = self.find_row(tag)
+        return _held(*row) if row else None
+
+    def find_row(self, tag: SubjectTag) -> tuple[bytes, bytes] | None:
+        """Look up the subject's key and the bytes of its live file."""
+        with storage_errors():
+            row: tuple[bytes, bytes] | None = self._connections.own().execute(_FIND, (tag.value,)).fetchone()
+        return row
+
+    def read(self, tags: Sequence[SubjectTag], *, live: bool) -> BookView:
+        """Read several files and the book's state in one consistent snapshot."""
+        sql = _FIND if live else _FIND_COMMITTED
+        with read_transaction(self._connections.own()) as connection:
+            book = current_book(connection)
+            rows = [connection.execute(sql, (tag.value,)).fetchone() for tag in tags]
+        held = tuple(_held_or_none(row) for row in rows)
+        return BookView(held, book.root.root, book.journal.size, book.journal.head)
+
+    def status(self) -> BookStatus:
+        """Give the book in force and where its journal stands."""
+        with read_transaction(self._connections.own()) as connection:
+            return current_book(connection).status
+
+    def record(self, subject: Subject, event: Event, now: int) -> JournalHead:
+        """Append an event to the journal and change the live file with it."""
+        with write_transaction(self._connections.own()) as connection:
+            book, file = current_book(connection), live_file(connection, subject.tag)
+            check_event(file, event)
+            before = file or CreditFile(subject.kind)
+            after = apply_event(before, event)
+            if after == file:
+                return book.journal
+            entry = JournalEntry(book.journal.size, now, subject.tag, before.identifier, event)
+            keys = self._identity.keys(book.root.day)
+            return append_entry(connection, book, keys, entry, subject.key, after).journal
+
+    def load(
+        self, batches: Iterable[Sequence[BookRow]], *, day: int, as_of: int, progress: Progress | None = None
+    ) -> LoadReport:
+        """Replace the book by what the sources hold and commit to it."""
+        with maintenance(self._path), staging(self._path) as staged:
+            self._check_day(day)
+            loader = BookLoader(self._connections.own(), self._identity, progress or silent)
+            return loader.load(staged, batches, day, as_of)
+
+    def roll_day(self, day: int, progress: Progress | None = None) -> BookStatus:
+        """Commit to the live files for a new day and start a new journal."""
+        with maintenance(self._path):
+            self._check_day(day)
+            with read_transaction(self._connections.own()) as connection:
+                book = current_book(connection)
+                leaves = self._leaves(connection, day, progress or silent, live=True)
+            root = book_root(self._identity.keys(day), leaves)
+            with write_transaction(self._connections.own()) as connection:
+                tail = promote_live(connection, book.number, book.journal.size)
+                return begin_book(connection, self._identity, root, tail).status
+
+    def journal(self) -> Iterator[JournalRow]:
+        """Give the journal of the book in force."""
+        with read_transaction(self._connections.own()) as connection:
+            sql = "SELECT entry, link FROM journal WHERE book = ? ORDER BY seq"
+            rows = connection.execute(sql, (current_book(connection).number,)).fetchall()
+        return (JournalRow(*row) for row in rows)
+
+    def verify_journal(self) -> None:
+        """Raise CreditError(JOURNAL_BROKEN) unless the chain holds and replaying it gives every live file."""
+        with read_transaction(self._connections.own()) as connection:
+            book = current_book(connection)
+            self._verify_chain(connection, book)
+            for tag, live in connection.execute("SELECT tag, live FROM subjects WHERE live IS NOT NULL"):
+                file = file_before(connection, book.number, SubjectTag(tag), book.journal.size)
+                if file is None or credit_file_to_bytes(file) != live:
+                    raise CreditError(Code.JOURNAL_BROKEN, "a live file is not what the journal gives")
+
+    def verify_root(self) -> None:
+        """Raise CreditError(JOURNAL_BROKEN) unless the committed files give the book's root; reads every file."""
+        with read_transaction(self._connections.own()) as connection:
+            published = current_book(connection).root
+            leaves = self._leaves(connection, published.day, silent, live=False)
+        if book_root(self._identity.keys(published.day), leaves) != published:
+            raise CreditError(Code.JOURNAL_BROKEN, "the committed files do not give the book's root")
+
+    def _verify_chain(self, connection: sqlite3.Connection, book: CurrentBook) -> None:
+        keys, head = self._identity.keys(book.root.day), book.start
+        sql = "SELECT tag, entry, link, head FROM journal WHERE book = ? ORDER BY seq"
+        for tag, entry, link, stored in connection.execute(sql, (book.number,)):
+            head = head.then(journal_link(keys, SubjectTag(tag), entry))
+            if head.head != stored or journal_link(keys, SubjectTag(tag), entry) != link:
+                raise CreditError(Code.JOURNAL_BROKEN, f"the chain breaks at entry {head.size - 1}")
+
+    def _leaves(self, connection: sqlite3.Connection, day: int, progress: Progress, *, live: bool) -> LeafSorter:
+        keys, leaves = self._identity.keys(day), LeafSorter()
+        for done, (tag, data) in enumerate(files(connection, live=live), start=1):
+            leaves.add(keys.leaf(tag, data))
+            if done % PROGRESS_ROWS == 0:
+                progress("reading", done)
+        return leaves
+
+    def _check_day(self, day: int) -> None:
+        if day < self.status().book.day:
+            raise CreditError(Code.RECORD_INVALID, "the day lies before the day of the book in force")
+
+
+def _held(key: bytes, data: bytes) -> HeldFile:
+    file = stored_credit_file(data)
+    return HeldFile(file.identifier, SubjectKey(key), file)
+
+
+def _held_or_none(row: tuple[bytes, bytes | None] | None) -> HeldFile | None:
+    """Parse a row; where there is none a decoy is parsed, so that holding a subject does not show in the time."""
+    key, data = row or (b"", None)
+    held = _held(key, data or _DECOY)
+    return held if data else None
+
+
+_DECOY = credit_file_to_bytes(
+    CreditFile(
+        IdentifierKind.PHONE,
+        tradelines=tuple(
+            Tradeline(f"decoy-{i}", PortfolioType.REVOLVING, AccountStatus.CURRENT, 18_000, 19_000, history=(0,) * 12)
+            for i in range(3)
+        ),
+        inquiries=(Inquiry(1_600_000_000),),
+    )
+)

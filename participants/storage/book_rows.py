@@ -1,0 +1,206 @@
+"""
+The rows of a lender's book in SQLite: statements on one connection, inside the caller's transaction.
+
+`subjects` has, for each tag, the day's committed file (NULL where the day's book has none) and the live one (NULL
+where nothing has changed). `journal` has every entry of every book, `books` what each book committed to.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+
+from consortium.errors import Code, CreditError
+from consortium.model.credit_file import CreditFile, PieceKind
+from consortium.model.credit_file_bytes import credit_file_to_bytes, stored_credit_file
+from consortium.model.identifiers import Secret, SubjectKey, SubjectTag
+from consortium.model.journal_entry import JournalEntry, apply_event, journal_entry_from_bytes, replay
+from consortium.transparency.books import BookRoot, DayKeys, book_root, day_keys
+from consortium.transparency.journal import JournalHead, journal_link, journal_start
+from participants.lender.ports import BookStatus
+
+SCHEMA_VERSION = 1
+SUBJECTS = """
+CREATE TABLE {name} (
+    tag BLOB PRIMARY KEY, key BLOB NOT NULL, traits INTEGER NOT NULL, file BLOB, live BLOB
+) WITHOUT ROWID
+"""
+SCHEMA = f"""
+{SUBJECTS.format(name="subjects")};
+CREATE TABLE books (
+    number INTEGER PRIMARY KEY, day INTEGER NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL,
+    salt_digest BLOB NOT NULL, start BLOB NOT NULL
+);
+CREATE TABLE journal (
+    book INTEGER NOT NULL, seq INTEGER NOT NULL, tag BLOB NOT NULL, entry BLOB NOT NULL, link BLOB NOT NULL,
+    head BLOB NOT NULL, PRIMARY KEY (book, seq)
+) WITHOUT ROWID;
+CREATE INDEX journal_by_subject ON journal (tag, book, seq)
+"""
+
+
+class BookIdentity:
+    """Whose book it is: the lender's member id and its book secret, which no other party ever has."""
+
+    def __init__(self, lender: str, secret: Secret) -> None:
+        self.lender = lender
+        self.keys = lru_cache(maxsize=8)(partial(day_keys, secret))
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentBook:
+    """The book in force, how its journal started, and where the journal stands."""
+
+    number: int
+    root: BookRoot
+    start: JournalHead
+    journal: JournalHead
+
+    @property
+    def status(self) -> BookStatus:
+        """The part that callers see."""
+        return BookStatus(self.root, self.journal)
+
+
+def current_book(connection: sqlite3.Connection) -> CurrentBook:
+    """Read the newest book and its journal's head."""
+    sql = "SELECT number, day, size, root, salt_digest, start FROM books ORDER BY number DESC LIMIT 1"
+    number, day, size, root, digest, start = connection.execute(sql).fetchone()
+    begin = JournalHead(0, start)
+    return CurrentBook(number, BookRoot(day, size, root, digest), begin, journal_head(connection, number, begin))
+
+
+def journal_head(connection: sqlite3.Connection, number: int, start: JournalHead) -> JournalHead:
+    """Read where a book's journal stands."""
+    sql = "SELECT seq + 1, head FROM journal WHERE book = ? ORDER BY seq DESC LIMIT 1"
+    row = connection.execute(sql, (number,)).fetchone()
+    return JournalHead(*row) if row else start
+
+
+def prepare_books(connection: sqlite3.Connection, identity: BookIdentity) -> None:
+    """Start with the empty book of day 0; refuse books that were committed to under another secret."""
+    if connection.execute("SELECT 1 FROM books LIMIT 1").fetchone() is None:
+        empty = book_root(identity.keys(0), ())
+        insert_book(connection, 0, empty, journal_start(identity.lender, empty))
+    root = current_book(connection).root
+    if identity.keys(root.day).salt_digest != root.salt_digest:
+        raise CreditError(Code.SETTINGS_INVALID, "the book was written under another book secret")
+
+
+def insert_book(connection: sqlite3.Connection, number: int, root: BookRoot, start: JournalHead) -> None:
+    """Write what a new book commits to."""
+    values = (number, root.day, root.size, root.root, root.salt_digest, start.head)
+    connection.execute("INSERT INTO books VALUES (?, ?, ?, ?, ?, ?)", values)
+
+
+def begin_book(
+    connection: sqlite3.Connection,
+    identity: BookIdentity,
+    root: BookRoot,
+    tail: Sequence[tuple[JournalEntry, SubjectKey]],
+) -> CurrentBook:
+    """Make a book the one in force and apply the entries that came too late for it, as the first of its journal."""
+    before = current_book(connection)
+    start = journal_start(identity.lender, root, before.journal)
+    insert_book(connection, before.number + 1, root, start)
+    book = CurrentBook(before.number + 1, root, start, start)
+    for entry, key in tail:
+        file = live_file(connection, entry.subject) or CreditFile(entry.identifier)
+        renumbered = replace(entry, seq=book.journal.size)
+        book = append_entry(connection, book, identity.keys(root.day), renumbered, key, apply_event(file, entry.event))
+    return book
+
+
+def append_entry(
+    connection: sqlite3.Connection,
+    book: CurrentBook,
+    keys: DayKeys,
+    entry: JournalEntry,
+    key: SubjectKey,
+    after: CreditFile,
+) -> CurrentBook:
+    """Append an entry to the journal and make `after` the subject's live file; gives the book as it stands then."""
+    data, tag = entry.to_bytes(), entry.subject
+    link = journal_link(keys, tag, data)
+    journal = book.journal.then(link)
+    values = (book.number, entry.seq, tag.value, data, link, journal.head)
+    connection.execute("INSERT INTO journal VALUES (?, ?, ?, ?, ?, ?)", values)
+    connection.execute(
+        "INSERT INTO subjects (tag, key, traits, live) VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (tag) DO UPDATE SET traits = excluded.traits, live = excluded.live",
+        (tag.value, key.value, traits_of(after), credit_file_to_bytes(after)),
+    )
+    return replace(book, journal=journal)
+
+
+def live_file(connection: sqlite3.Connection, tag: SubjectTag) -> CreditFile | None:
+    """Read a subject's live file."""
+    row = connection.execute("SELECT coalesce(live, file) FROM subjects WHERE tag = ?", (tag.value,)).fetchone()
+    return stored_credit_file(row[0]) if row and row[0] is not None else None
+
+
+def subject_key(connection: sqlite3.Connection, tag: SubjectTag) -> SubjectKey:
+    """Read the key of a subject that is known to be there."""
+    (key,) = connection.execute("SELECT key FROM subjects WHERE tag = ?", (tag.value,)).fetchone()
+    return SubjectKey(key)
+
+
+def entries(connection: sqlite3.Connection, number: int, first: int = 0) -> Iterator[JournalEntry]:
+    """Read a book's journal from an entry on."""
+    sql = "SELECT entry FROM journal WHERE book = ? AND seq >= ? ORDER BY seq"
+    for (data,) in connection.execute(sql, (number, first)):
+        yield journal_entry_from_bytes(data)
+
+
+def keyed_entries(connection: sqlite3.Connection, number: int, first: int) -> list[tuple[JournalEntry, SubjectKey]]:
+    """Read a book's journal from an entry on, each entry with its subject's key."""
+    return [(entry, subject_key(connection, entry.subject)) for entry in entries(connection, number, first)]
+
+
+def file_before(connection: sqlite3.Connection, number: int, tag: SubjectTag, first: int) -> CreditFile | None:
+    """Replay a subject's committed file up to, but without, journal entry `first`."""
+    (data,) = connection.execute("SELECT file FROM subjects WHERE tag = ?", (tag.value,)).fetchone()
+    sql = "SELECT entry FROM journal WHERE tag = ? AND book = ? AND seq < ? ORDER BY seq"
+    rows = connection.execute(sql, (tag.value, number, first))
+    file = stored_credit_file(data) if data is not None else None
+    return replay(file, (journal_entry_from_bytes(entry) for (entry,) in rows), tag)
+
+
+def promote_live(connection: sqlite3.Connection, number: int, first: int) -> list[tuple[JournalEntry, SubjectKey]]:
+    """Make the live files, as they were before journal entry `first`, the committed ones; gives the entries since."""
+    tail = keyed_entries(connection, number, first)
+    earlier = {entry.subject: file_before(connection, number, entry.subject, first) for entry, _ in tail}
+    connection.execute(
+        "UPDATE subjects SET file = live, live = NULL"
+        " WHERE live IS NOT NULL AND tag IN (SELECT tag FROM journal WHERE book = ?)",
+        (number,),
+    )
+    for tag, file in earlier.items():
+        data = credit_file_to_bytes(file) if file else None
+        connection.execute("UPDATE subjects SET file = ? WHERE tag = ?", (data, tag.value))
+    return tail
+
+
+def files(connection: sqlite3.Connection, *, live: bool) -> Iterator[tuple[SubjectTag, bytes]]:
+    """Read the bytes of every live file, or of every committed one."""
+    sql = "SELECT tag, coalesce(live, file) FROM subjects" if live else "SELECT tag, file FROM subjects"
+    for tag, data in connection.execute(sql):
+        if data is not None:
+            yield SubjectTag(tag), data
+
+
+def traits_of(file: CreditFile) -> int:
+    """Tell which kinds of pieces a file has, one bit each; so a load finds what it must carry over."""
+    held = {
+        PieceKind.TRADELINE: file.tradelines,
+        PieceKind.INQUIRY: file.inquiries,
+        PieceKind.PENDING: file.pendings,
+        PieceKind.CHARACTERISTICS: file.characteristics.values,
+        PieceKind.FREEZE: file.frozen,
+    }
+    return trait_bits(kind for kind, pieces in held.items() if pieces)
+
+
+def trait_bits(kinds: Iterable[PieceKind]) -> int:
+    """Give the bits of some kinds of pieces."""
+    return sum(1 << kind for kind in set(kinds))

@@ -1,0 +1,129 @@
+"""What every store of answers guarantees."""
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from consortium.errors import Code
+from consortium.model.identifiers import SubjectTag
+from participants.lender.answer_ports import AnswerStore, Binding, Exchange
+from participants.storage.answers import SqliteAnswers
+from tests.support.codes import refused
+
+MEMBERS = frozenset({"lender-a", "lender-b"})
+TAG = SubjectTag(b"t" * 32)
+OTHER = SubjectTag(b"u" * 32)
+EXCHANGE = Exchange(b"request", b"answer", b"reveal")
+Open = Callable[[], AnswerStore]
+
+
+@pytest.fixture(params=["sqlite"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
+    """Opens the same store again, as a restart would."""
+    assert request.param == "sqlite"
+    return lambda: SqliteAnswers(tmp_path / "answers.db")
+
+
+def test_an_exchange_is_opened_once_and_survives(reopen: Open) -> None:
+    with reopen().transaction() as store:
+        store.open_exchange(b"c" * 32, EXCHANGE)
+    assert reopen().find(b"c" * 32) == EXCHANGE
+    with refused(Code.CTX_REPLAYED), reopen().transaction() as store:
+        store.open_exchange(b"c" * 32, EXCHANGE)
+    assert reopen().find(b"d" * 32) is None
+
+
+def test_a_correction_is_released_once(reopen: Open) -> None:
+    with refused(Code.CTX_UNKNOWN), reopen().transaction() as store:
+        store.release(b"c" * 32, b"correction")
+    with reopen().transaction() as store:
+        store.open_exchange(b"c" * 32, EXCHANGE)
+        assert store.correction(b"c" * 32) is None
+        store.release(b"c" * 32, b"correction")
+    with refused(Code.ALREADY_RELEASED), reopen().transaction() as store:
+        assert store.correction(b"c" * 32) == b"correction"
+        store.release(b"c" * 32, b"another")
+
+
+def break_off(store: AnswerStore) -> None:
+    with store.transaction() as transaction:
+        transaction.open_exchange(b"c" * 32, EXCHANGE)
+        transaction.bind(TAG, Binding(MEMBERS, MEMBERS, 5))
+        transaction.next_counter()
+        transaction.use_consent(b"k", b"q")
+        raise ZeroDivisionError
+
+
+def test_a_transaction_that_raises_leaves_nothing(reopen: Open) -> None:
+    with pytest.raises(ZeroDivisionError):
+        break_off(reopen())
+    with reopen().transaction() as store:
+        assert store.exchange(b"c" * 32) is None
+        assert store.bindings([TAG], 0) == [None]
+        assert store.next_counter() == 1
+        assert store.use_consent(b"k", b"q") == 1
+
+
+def test_bindings_end_with_their_window(reopen: Open) -> None:
+    binding = Binding(MEMBERS, MEMBERS | {"lender-c"}, since=100)
+    with reopen().transaction() as store:
+        store.bind(TAG, binding)
+    with reopen().transaction() as store:
+        assert store.bindings([TAG, OTHER], 100) == [binding, None]
+        assert store.bindings([TAG], 101) == [None]
+
+
+def test_consent_uses_count_each_query_once(reopen: Open) -> None:
+    for query, expected in [(b"q1", 1), (b"q1", 1), (b"q2", 2)]:
+        with reopen().transaction() as store:
+            assert store.use_consent(b"consent", query) == expected
+
+
+def test_a_quarantine_is_never_shortened(reopen: Open) -> None:
+    for until, expected in [(50, 50), (20, 50), (80, 80)]:
+        with reopen().transaction() as store:
+            store.quarantine(until)
+            assert store.quarantined_until() == expected
+
+
+def test_counters_are_gapless_under_threads(reopen: Open) -> None:
+    store, seen = reopen(), list[int]()
+
+    def count() -> None:
+        for _ in range(20):
+            with store.transaction() as transaction:
+                seen.append(transaction.next_counter())
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(seen) == list(range(1, 81))
+
+
+def test_the_file_is_the_owners_alone_and_of_a_known_schema(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+    store = SqliteAnswers(path)
+    assert path.stat().st_mode & 0o077 == 0
+    store.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    connection.close()
+    with refused(Code.STORAGE_SCHEMA):
+        SqliteAnswers(path)
+
+
+def test_a_full_disk_is_said_and_nothing_is_half_done(tmp_path: Path) -> None:
+    store = SqliteAnswers(tmp_path / "answers.db")
+    pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
+    store._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with refused(Code.STORAGE_FULL), store.transaction() as transaction:
+        transaction.next_counter()
+        transaction.open_exchange(b"c" * 32, Exchange(bytes(100_000), b"", b""))
+    with store.transaction() as transaction:
+        assert transaction.next_counter() == 1
+        assert transaction.exchange(b"c" * 32) is None

@@ -1,0 +1,174 @@
+"""Every message survives the wire unchanged, and hostile bytes raise nothing but MALFORMED."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consortium.errors import Code, CreditError
+from consortium.model.catalogue import Family, Purpose
+from consortium.model.consent import ConsentRecord, SignedConsent
+from consortium.model.keys import CertifiedKey, KeyCertificate, KeyType
+from consortium.model.query import Credential, QueryHeader, SignedQuery, Suite
+from consortium.model.rounds import (
+    Bound,
+    BoundState,
+    RosterEntry,
+    Round1Body,
+    Round1Request,
+    Round2Body,
+    Round2Request,
+    Signed,
+    Transcript,
+)
+from consortium.sealing.payload import ENVELOPE_BYTES, PAYLOAD_BYTES
+from consortium.wire import queries, rounds
+
+ids = st.from_regex(r"[a-z][a-z0-9-]{1,30}[a-z0-9]", fullmatch=True)
+b16, b32, b64 = (st.binary(min_size=size, max_size=size) for size in (16, 32, 64))
+some = st.binary(min_size=1, max_size=64)
+numbers = st.integers(0, 2**53 - 1)
+members = st.frozensets(ids, min_size=1, max_size=6)
+
+certificates = st.builds(KeyCertificate, ids, st.sampled_from(KeyType), b32, numbers, numbers)
+certified = st.builds(
+    lambda key, certificate, signature: CertifiedKey(
+        key, certificate, queries.key_certificate_to_bytes(certificate), signature
+    ),
+    some,
+    certificates,
+    b64,
+)
+consents = st.builds(
+    ConsentRecord,
+    record_id=b16,
+    controller=ids,
+    purpose=st.sampled_from(Purpose),
+    families=st.frozensets(st.sampled_from(Family)),
+    recipients=st.frozensets(ids, max_size=4),
+    notice_digest=b32,
+    notice_language=st.sampled_from(["en", "zh-CN"]),
+    issued_at=numbers,
+    expires_at=numbers,
+    maximum_uses=st.integers(1, 2**32 - 1),
+    evidence_digest=b32,
+    subject_commitment=b32,
+)
+headers = st.builds(
+    QueryHeader,
+    query_id=b16,
+    requester=ids,
+    credential=st.sampled_from(Credential),
+    query_key_digest=b32,
+    purpose=st.sampled_from(Purpose),
+    attributes=st.lists(ids, min_size=1, max_size=5, unique=True).map(tuple),
+    suite=st.sampled_from(Suite),
+    consent_digest=b32,
+    staff_commitment=b32,
+    issued_at=numbers,
+    expires_at=numbers,
+    nonce=b32,
+    rulebook_digest=b32,
+    epoch=numbers,
+)
+signed_consents = st.builds(lambda r, s: SignedConsent(r, queries.consent_to_bytes(r), s), consents, b64)
+signed_queries = st.builds(
+    lambda header, parts, consent, key: SignedQuery(header, queries.header_to_bytes(header), *parts, consent, key),
+    headers,
+    st.tuples(
+        st.binary(min_size=PAYLOAD_BYTES, max_size=PAYLOAD_BYTES),
+        st.binary(min_size=ENVELOPE_BYTES, max_size=ENVELOPE_BYTES),
+        b32,
+        b64,
+    ),
+    st.none() | signed_consents,
+    certified,
+)
+rosters = members.flatmap(
+    lambda names: st.tuples(*(st.builds(RosterEntry, st.just(name), certified) for name in sorted(names)))
+)
+bounds = (
+    st.just(Bound(BoundState.NONE))
+    | st.just(Bound(BoundState.CONFLICT))
+    | members.map(lambda names: Bound(BoundState.SET, names))
+)
+round1_bodies = st.builds(Round1Body, ids, b32, some, st.lists(b32, max_size=4).map(tuple), b32, bounds, numbers)
+round2_bodies = st.builds(Round2Body, ids, b32, members, some, numbers)
+round1_signed = st.builds(lambda b, s: Signed(b, rounds.round1_body_to_bytes(b), s), round1_bodies, b64)
+round2_signed = st.builds(lambda b, s: Signed(b, rounds.round2_body_to_bytes(b), s), round2_bodies, b64)
+requests = st.builds(Round1Request, signed_queries, rosters, st.integers(1, 3), members, numbers)
+transcripts = st.builds(
+    Transcript,
+    rosters,
+    st.integers(1, 3),
+    members,
+    members,
+    numbers,
+    st.lists(round1_signed, max_size=3).map(tuple),
+    st.lists(round2_signed, max_size=3).map(tuple),
+    some,
+)
+
+CASES = {
+    "key certificate": (certificates, queries.key_certificate_to_bytes, queries.key_certificate_from_bytes),
+    "consent": (consents, queries.consent_to_bytes, queries.consent_from_bytes),
+    "header": (headers, queries.header_to_bytes, queries.header_from_bytes),
+    "query": (signed_queries, queries.signed_query_to_bytes, queries.signed_query_from_bytes),
+    "round-1 request": (requests, rounds.round1_request_to_bytes, rounds.round1_request_from_bytes),
+    "round-1 body": (round1_bodies, rounds.round1_body_to_bytes, rounds.round1_body_from_bytes),
+    "round-1 signed": (round1_signed, rounds.signed_body_to_bytes, rounds.signed_round1_from_bytes),
+    "round-2 request": (
+        st.builds(Round2Request, b32, members),
+        rounds.round2_request_to_bytes,
+        rounds.round2_request_from_bytes,
+    ),
+    "round-2 body": (round2_bodies, rounds.round2_body_to_bytes, rounds.round2_body_from_bytes),
+    "round-2 signed": (round2_signed, rounds.signed_body_to_bytes, rounds.signed_round2_from_bytes),
+    "transcript": (transcripts, rounds.transcript_to_bytes, rounds.transcript_from_bytes),
+}
+Codec = tuple[st.SearchStrategy[object], Callable[[object], bytes], Callable[[bytes], object]]
+
+
+def valid_or_malformed(from_bytes: Callable[[bytes], object], raw: bytes) -> None:
+    """Other exceptions than CreditError pass through and fail the test."""
+    codes = set()
+    try:
+        from_bytes(raw)
+    except CreditError as error:
+        codes.add(error.code)
+    assert codes <= {Code.MALFORMED}
+
+
+@pytest.mark.parametrize("name", CASES)
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_what_goes_out_comes_in_equal(name: str, data: st.DataObject) -> None:
+    strategy, to_bytes, from_bytes = CASES[name]
+    value = data.draw(strategy)
+    assert from_bytes(to_bytes(value)) == value  # type: ignore[operator]  # one codec a row
+
+
+@pytest.mark.parametrize("name", CASES)
+@given(raw=st.binary(max_size=400))
+def test_hostile_bytes_are_malformed(name: str, raw: bytes) -> None:
+    valid_or_malformed(CASES[name][2], raw)
+
+
+@pytest.mark.parametrize("name", CASES)
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_a_cut_or_flipped_message_is_malformed_or_something_else_that_is_valid(name: str, data: st.DataObject) -> None:
+    strategy, to_bytes, from_bytes = CASES[name]
+    raw = bytearray(to_bytes(data.draw(strategy)))  # type: ignore[operator]  # one codec a row
+    if raw:
+        raw[data.draw(st.integers(0, len(raw) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    valid_or_malformed(from_bytes, bytes(raw[: data.draw(st.integers(0, len(raw)))]))
+
+
+def test_enum_zero_and_missing_fields_are_refused() -> None:
+    for _, _, from_bytes in CASES.values():
+        with pytest.raises(CreditError):
+            from_bytes(b"")
+    with pytest.raises(CreditError):
+        rounds.round1_request_from_bytes(b"\x0a" * (1 << 20) + b"\x00")
