@@ -30,6 +30,7 @@ from consortium.model.rulebook import (
 )
 from consortium.model.signing import Ed25519Signer
 from consortium.oprf.sharing import ThresholdKey
+from consortium.silent import Silent
 from consortium.sums.secret import SecretKey
 from demo.dealer import deal_new
 from demo.holders import FixedMembers, LocalChannel, MemoryJournal, MemoryLedger
@@ -52,8 +53,8 @@ WITHOUT_CONSENT = (Purpose.SUPERVISION, Purpose.SUBJECT_ACCESS)
 FAMILIES = (Family.EXPOSURE, Family.REPAYMENT, Family.INQUIRIES, Family.RISK)
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+@dataclass(frozen=True, slots=True, repr=False)
+class Keys(Silent):
     """The private keys of one party."""
 
     signer: Ed25519Signer
@@ -79,8 +80,8 @@ class Terms:
     groups: Mapping[MemberId, str] = field(default_factory=dict)
 
 
-@dataclass
-class Foundation:
+@dataclass(repr=False)
+class Foundation(Silent):
     """Everything that exists before any book is loaded: parties, their keys, shares, secrets and the rulebook."""
 
     lenders: tuple[MemberId, ...]

@@ -203,7 +203,7 @@ def _amount(name: str, title: str, family: Family, tier: Tier, purposes: frozens
     return Attribute(name, title, Unit.MINOR, MAX_AMOUNT_BOUND, family, tier, purposes, DEFAULT_CURRENCY)
 
 
-def _count(  # noqa: PLR0917 -- the columns of a table
+def _count(
     name: str, title: str, family: Family, tier: Tier, purposes: frozenset[Purpose], bound: int = MAX_COUNT
 ) -> Attribute:
     return Attribute(name, title, Unit.COUNT, bound, family, tier, purposes)

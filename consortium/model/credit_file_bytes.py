@@ -10,9 +10,10 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import MISSING, fields
 from enum import Enum
+from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
-from consortium.canonical import CanonicalValue
+from consortium.canonical import CanonicalValue, canonical_json
 from consortium.errors import Code, CreditError
 from consortium.model.credit_file import (
     MAX_PIECES,
@@ -34,9 +35,6 @@ from consortium.model.identifiers import IdentifierKind
 
 _ItemT = TypeVar("_ItemT")
 
-# What `canonical_json` gives for values whose types were checked already, four times faster: a book has millions.
-_encode_text = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-
 
 class Part(NamedTuple):
     """
@@ -46,7 +44,7 @@ class Part(NamedTuple):
     bytes, so that the order of loading never matters.
     """
 
-    kind: PieceKind
+    kind: int  # a PieceKind
     name: str
     rank: int
     data: bytes
@@ -56,47 +54,46 @@ def parts_of(piece: Piece) -> list[Part]:
     """Take a piece apart: one part each, characteristics one for every value."""
     match piece:
         case Tradeline():
-            return [Part(piece.kind, piece.account, piece.reported, _encode(tradeline_to_value(piece)))]
+            return [Part(piece.kind, piece.account, piece.reported, _tradeline_bytes(piece))]
         case Inquiry():
-            return [Part(piece.kind, "", piece.time, _encode(inquiry_to_value(piece)))]
+            return [Part(piece.kind, "", piece.time, _inquiry_bytes(piece))]
         case PendingGrant():
-            return [Part(piece.kind, piece.id, piece.made, _encode(pending_to_value(piece)))]
+            return [Part(piece.kind, piece.id, piece.made, canonical_json(pending_to_value(piece)))]
         case Characteristics():
-            return [Part(piece.kind, name, value, b"%d" % value) for name, value in piece.values]
+            return [Part(piece.kind, name, value, b'"%b":%d' % (name.encode(), value)) for name, value in piece.values]
         case Freeze():
-            return [Part(piece.kind, "", int(piece.frozen), b"")]
+            return [Part(piece.kind, "", piece.frozen, b"true" if piece.frozen else b"false")]
 
 
 def join_parts(identifier: IdentifierKind, parts: Iterable[Part]) -> bytes:
-    """Join the parts of one subject, in any order, into the bytes of its credit file."""
-    inquiries: list[Part] = []
-    others: dict[tuple[PieceKind, str], Part] = {}
-    for part in parts:
-        if part.kind is PieceKind.INQUIRY:
-            inquiries.append(part)
-        else:
-            rival = others.get(part[:2])
-            others[part[:2]] = part if rival is None else max(part, rival)
-    chosen: dict[PieceKind, list[Part]] = {kind: [] for kind in PieceKind}
-    if max(len(inquiries), len(others)) > MAX_PIECES:
-        raise CreditError(Code.RECORD_INVALID, "more pieces about one subject than a file holds")
-    for index in sorted(others):
-        chosen[index[0]].append(others[index])
-    chosen[PieceKind.INQUIRY] = sorted(inquiries)
+    """
+    Join the parts of one subject, in any order, into the bytes of its credit file.
+
+    Raises CreditError(RECORD_INVALID) for more than 10,000 of one kind.
+    """
+    chosen: dict[int, list[bytes]] = {kind: [] for kind in PieceKind}
+    before: Part | None = None
+    for part in sorted(parts):
+        kind, name, _, data = part
+        if before and before.kind == kind != PieceKind.INQUIRY and before.name == name:
+            chosen[kind].pop()
+        chosen[kind].append(data)
+        before = part
+    if max(map(len, chosen.values())) > MAX_PIECES:
+        raise _invalid("more pieces about one subject than a file holds")
     return _join_chosen(identifier, chosen)
 
 
-def _join_chosen(identifier: IdentifierKind, chosen: Mapping[PieceKind, list[Part]]) -> bytes:
+def _join_chosen(identifier: IdentifierKind, chosen: Mapping[int, list[bytes]]) -> bytes:
     joined = []
     if chosen[PieceKind.CHARACTERISTICS]:
-        values = (b'"%b":%b' % (part.name.encode(), part.data) for part in chosen[PieceKind.CHARACTERISTICS])
-        joined.append(b'"characteristics":{%b}' % b",".join(values))
-    if any(part.rank for part in chosen[PieceKind.FREEZE]):
+        joined.append(b'"characteristics":{%b}' % b",".join(chosen[PieceKind.CHARACTERISTICS]))
+    if chosen[PieceKind.FREEZE] == [b"true"]:
         joined.append(b'"frozen":true')
     joined.append(b'"identifier":%d' % identifier)
     for name, kind in _LISTS:
         if chosen[kind]:
-            joined.append(b'"%b":[%b]' % (name, b",".join(part.data for part in chosen[kind])))
+            joined.append(b'"%b":[%b]' % (name, b",".join(chosen[kind])))
     return b"{%b}" % b",".join(joined)
 
 
@@ -179,8 +176,23 @@ def pending_from_value(value: object) -> PendingGrant:
     return PendingGrant(**_fields(value, _PENDING_NAMES, _PENDING_NAMES))
 
 
-def _encode(value: dict[str, CanonicalValue]) -> bytes:
-    return _encode_text(value).encode("ascii")
+def _tradeline_bytes(tradeline: Tradeline) -> bytes:
+    """Encode as `canonical_json(tradeline_to_value(...))` does, at a third of the time: a book has millions."""
+    texts = []
+    for (name, default), field in zip(_TRADELINE_FIELDS, _tradeline_values(tradeline), strict=True):
+        if field == default:
+            continue
+        if isinstance(field, str):
+            texts.append(f'"{name}":"{field}"')  # an enum's value or a reference: nothing that JSON escapes
+        elif isinstance(field, tuple):
+            texts.append(f'"{name}":[{",".join(map(str, field))}]')
+        else:
+            texts.append(f'"{name}":{"true" if field is True else field}')
+    return f"{{{','.join(texts)}}}".encode("ascii")
+
+
+def _inquiry_bytes(inquiry: Inquiry) -> bytes:
+    return (b'{"time":%d}' if inquiry.hard else b'{"hard":false,"time":%d}') % inquiry.time
 
 
 def _from_value(value: object) -> CreditFile:
@@ -262,6 +274,7 @@ def _invalid(cause: str) -> CreditError:
 
 _IDENTIFIERS = {int(kind): kind for kind in IdentifierKind}
 _TRADELINE_FIELDS = tuple((field.name, field.default) for field in sorted(fields(Tradeline), key=lambda f: f.name))
+_tradeline_values = attrgetter(*(name for name, _ in _TRADELINE_FIELDS))
 _TRADELINE_NAMES = frozenset(field.name for field in fields(Tradeline))
 _TRADELINE_REQUIRED = frozenset(field.name for field in fields(Tradeline) if field.default is MISSING)
 _TRADELINE_READERS: tuple[tuple[str, Callable[[object], object]], ...] = (

@@ -23,6 +23,7 @@ from consortium.rules.contributions import contribution_values, is_live, query_l
 from consortium.rules.profiles import PROFILES
 from consortium.rules.queries import check_times
 from consortium.sealing.payload import Payload, subject_proof
+from consortium.silent import Silent
 from consortium.sums.exchange import BookState, CtxSeeds, contribution_commitment, correction, masked
 from consortium.sums.masks import PairMasks, pair_ctx_key, pair_digest
 from consortium.sums.paillier import Obfuscator, PublicKey, encrypt
@@ -74,8 +75,8 @@ class _Contribution:
     record: RevealRecord
 
 
-@dataclass(frozen=True)
-class Contributor:
+@dataclass(frozen=True, repr=False)
+class Contributor(Silent):
     """One lender's answering side. `rulebook` gives the rulebook in force; every time is in Unix seconds."""
 
     identity: LenderIdentity

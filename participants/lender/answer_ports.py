@@ -7,6 +7,7 @@ from typing import Protocol
 
 from consortium.model.identifiers import SubjectTag
 from consortium.model.members import MemberSet
+from consortium.silent import Silent
 from participants.lender.ports import BookView
 
 
@@ -20,7 +21,7 @@ class Binding:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Exchange:
+class Exchange(Silent):
     """What round 1 left behind for an exchange: the call as received, the answer, and the sealed reveal record."""
 
     request: bytes

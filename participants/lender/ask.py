@@ -40,6 +40,7 @@ from consortium.sealing.payload import (
     seal_payload,
     tags_commitment,
 )
+from consortium.silent import Silent
 from consortium.sums.paillier import Ciphertext, PublicKey, add_plain, product
 from consortium.sums.pairs import differing_pairs
 from consortium.sums.secret import SecretKey
@@ -59,7 +60,7 @@ class ValueStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class AttributeResult:
+class AttributeResult(Silent):
     """One attribute: the consortium's total, the asking lender's own part of it, unit and status."""
 
     attribute: Attribute
@@ -69,7 +70,7 @@ class AttributeResult:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class QueryResult:
+class QueryResult(Silent):
     """What a requester learns: totals, how many lenders matched by which identifier, who was asked and answered."""
 
     attributes: tuple[AttributeResult, ...]
@@ -87,7 +88,7 @@ class QueryResult:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class QueryKey:
+class QueryKey(Silent):
     """A Paillier key of the requester with its certificate."""
 
     secret: SecretKey
@@ -148,8 +149,8 @@ def record_consent(
     return SignedConsent(record, raw, identity.signer.sign(Label.CONSENT, raw))
 
 
-@dataclass(frozen=True)
-class Requester:
+@dataclass(frozen=True, repr=False)
+class Requester(Silent):
     """One lender's asking side."""
 
     identity: LenderIdentity

@@ -16,6 +16,7 @@ from consortium.model.rounds import Transcript, exchange_ctx
 from consortium.model.rulebook import Rulebook
 from consortium.rules.contributions import query_layout
 from consortium.sealing.payload import SubjectTags
+from consortium.silent import Silent
 from participants.lender.answer import Contributor
 from participants.lender.ask import ConsentTerms, QueryResult, Question, Requester, record_consent
 from participants.lender.normalise import normalise
@@ -23,8 +24,8 @@ from participants.lender.reveal import open_record
 from participants.lender.tokenise import Tokeniser
 
 
-@dataclass(frozen=True)
-class LenderNode:
+@dataclass(frozen=True, repr=False)
+class LenderNode(Silent):
     """A lender as its own applications see it."""
 
     contributor: Contributor

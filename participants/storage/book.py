@@ -21,7 +21,7 @@ from participants.lender.ports import (
     Progress,
     Subject,
 )
-from participants.storage.book_load import PROGRESS_ROWS, BookLoader, maintenance, silent, staging
+from participants.storage.book_load import PROGRESS_ROWS, BookLoader, maintenance, silent
 from participants.storage.book_rows import (
     SCHEMA,
     SCHEMA_VERSION,
@@ -38,6 +38,7 @@ from participants.storage.book_rows import (
 )
 from participants.storage.database import Connections, read_transaction, storage_errors, write_transaction
 from participants.storage.leaves import LeafSorter
+from participants.storage.staging import staging
 
 _FIND = "SELECT key, coalesce(live, file) FROM subjects WHERE tag = ?"
 _FIND_COMMITTED = "SELECT key, file FROM subjects WHERE tag = ?"
@@ -103,7 +104,7 @@ class SqliteBook:
         self, batches: Iterable[Sequence[BookRow]], *, day: int, as_of: int, progress: Progress | None = None
     ) -> LoadReport:
         """Replace the book by what the sources hold and commit to it."""
-        with maintenance(self._path), staging(self._path) as staged:
+        with maintenance(self._path), staging(self._path.with_name(f"{self._path.name}.loading")) as staged:
             self._check_day(day)
             loader = BookLoader(self._connections.own(), self._identity, progress or silent)
             return loader.load(staged, batches, day, as_of)

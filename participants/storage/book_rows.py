@@ -201,6 +201,9 @@ def traits_of(file: CreditFile) -> int:
     return trait_bits(kind for kind, pieces in held.items() if pieces)
 
 
-def trait_bits(kinds: Iterable[PieceKind]) -> int:
+def trait_bits(kinds: Iterable[int]) -> int:
     """Give the bits of some kinds of pieces."""
-    return sum(1 << kind for kind in set(kinds))
+    bits = 0
+    for kind in kinds:
+        bits |= 1 << kind
+    return bits

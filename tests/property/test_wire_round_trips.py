@@ -74,14 +74,14 @@ headers = st.builds(
 )
 signed_consents = st.builds(lambda r, s: SignedConsent(r, queries.consent_to_bytes(r), s), consents, b64)
 signed_queries = st.builds(
-    lambda header, parts, consent, key: SignedQuery(header, queries.header_to_bytes(header), *parts, consent, key),
-    headers,
-    st.tuples(
-        st.binary(min_size=PAYLOAD_BYTES, max_size=PAYLOAD_BYTES),
-        st.binary(min_size=ENVELOPE_BYTES, max_size=ENVELOPE_BYTES),
-        b32,
-        b64,
+    lambda header, payload, envelope, digest, signature, consent, key: SignedQuery(
+        header, queries.header_to_bytes(header), payload, envelope, digest, signature, consent, key
     ),
+    headers,
+    st.binary(min_size=PAYLOAD_BYTES, max_size=PAYLOAD_BYTES),
+    st.binary(min_size=ENVELOPE_BYTES, max_size=ENVELOPE_BYTES),
+    b32,
+    b64,
     st.none() | signed_consents,
     certified,
 )

@@ -38,7 +38,7 @@ def seeded_rng(seed: bytes) -> Randomness:
     return lambda length: hashlib.shake_256(seed + next(counter).to_bytes(8, "big")).digest(length)
 
 
-@dataclass
+@dataclass(repr=False)
 class FixedBook:
     """A book that a test fills by hand."""
 

@@ -1,0 +1,93 @@
+"""Parquet files by DuckDB, every value as text; a batch at a time with bounded memory."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from consortium.errors import Code, CreditError
+from participants.lender.connectors.source import BATCH_ROWS, SourceFile, check_unique
+from participants.lender.records import RawRow
+
+_SETTINGS: dict[str, str | bool | int | float | list[str]] = {
+    "threads": 1,
+    "memory_limit": "512MB",
+    "autoinstall_known_extensions": False,  # never the network
+    "autoload_known_extensions": False,
+}
+
+
+class ParquetSource:
+    """One Parquet file; a `Source`."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self.file = SourceFile(path)
+        if set("*?[") & set(str(path)):
+            raise CreditError(Code.SOURCE_UNREADABLE, "a path with * ? or [ stands for several files")
+        self._rows = 0
+        self._done = 0
+
+    def columns(self) -> tuple[str, ...]:
+        """Give the names of the columns."""
+        with self._connection() as connection:
+            return self._columns(connection)
+
+    def batches(self) -> Iterator[list[RawRow]]:
+        """Give all rows in the file's order; the file is watched for changes."""
+        self._done = 0
+        with self._connection() as connection:
+            with _failing_as(Code.SOURCE_UNREADABLE):
+                self._rows = self._count(connection)
+                casts = ", ".join(f'CAST("{_quoted(name)}" AS VARCHAR)' for name in self._columns(connection))
+                connection.execute(f"SELECT {casts} FROM read_parquet(?)", [str(self.file.path)])  # noqa: S608  quoted
+            while cells := self._fetch(connection):
+                first, self._done = self._done + 1, self._done + len(cells)
+                yield [RawRow(number, row) for number, row in enumerate(cells, first)]
+            self.file.check_unchanged()
+
+    def fraction(self) -> float | None:
+        """Tell which part of the rows has been read."""
+        return min(1.0, self._done / self._rows) if self._rows else None
+
+    def _fetch(self, connection: duckdb.DuckDBPyConnection) -> list[tuple[str | None, ...]]:
+        with _failing_as(Code.SOURCE_LOST):
+            cells: list[tuple[str | None, ...]] = connection.fetchmany(BATCH_ROWS)
+        self.file.check_unchanged()
+        return cells
+
+    def _columns(self, connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+        with _failing_as(Code.SOURCE_UNREADABLE):
+            connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(self.file.path)])
+            return check_unique([name for name, *_ in connection.fetchall()])
+
+    def _count(self, connection: duckdb.DuckDBPyConnection) -> int:
+        connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [str(self.file.path)])
+        (rows,) = connection.fetchone() or (0,)
+        return int(rows)
+
+    @contextmanager
+    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        connection = duckdb.connect(":memory:", config=_SETTINGS)
+        try:
+            connection.execute("SET TimeZone = 'UTC'")
+            yield connection
+        finally:
+            connection.close()
+
+
+def _quoted(name: str) -> str:
+    return name.replace('"', '""')
+
+
+@contextmanager
+def _failing_as(code: Code) -> Iterator[None]:
+    """Turn what DuckDB raises into a code; its messages quote values."""
+    failed = False
+    try:
+        yield
+    except duckdb.Error:
+        failed = True
+    if failed:  # raised out here so that it does not refer to DuckDB's
+        raise CreditError(code, "Parquet")
