@@ -1,8 +1,9 @@
 """
 Loading a book: pieces in any order on disk first, then one credit file a subject, then the swap.
 
-The new rows go to a table beside the old one in short transactions, so that live events never wait long; the last transaction swaps the tables,
-writes the new root and applies what the journal took in meanwhile. Whatever happens before it leaves the old book.
+The new rows go to a table beside the old one in short transactions, so that live events never wait long. The last
+transaction swaps the tables, writes the new root and applies what the journal took in meanwhile; whatever happens
+before it leaves the old book.
 """
 
 import fcntl
@@ -35,6 +36,7 @@ from participants.storage.leaves import LeafSorter
 from participants.storage.staging import StagedSubject, Staging
 
 ROWS_AT_ONCE = 5_000
+PROGRESS_ROWS = 50_000
 
 
 def silent(_stage: str, _done: int) -> None:

@@ -7,7 +7,7 @@ memory when it is read back and sorted. The file is this program's own, mode 060
 
 import struct
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -110,8 +110,10 @@ def staging(path: Path) -> Iterator[Staging]:
     with storage_errors():
         path.unlink(missing_ok=True)
         path.touch(mode=0o600)
+        file = path.open("r+b")
     try:
-        with path.open("r+b") as file:
-            yield Staging(file)
+        yield Staging(file)
     finally:
         path.unlink(missing_ok=True)
+        with suppress(OSError):  # what is left to write is of no use to anybody
+            file.close()

@@ -7,15 +7,16 @@ source, and says so when the source ends other than at its end.
 
 from participants.lender.connectors.csv_file import CsvSource
 from participants.lender.connectors.parquet_file import ParquetSource
-from participants.lender.connectors.source import BATCH_ROWS, Source, SourceFile
-from participants.lender.connectors.sql_query import SqlSource, query_of_table
+from participants.lender.connectors.source import BATCH_ROWS, OpenTable, Source
+from participants.lender.connectors.sql_query import SqlSource, query_of_table, query_of_text
 
 __all__ = [
     "BATCH_ROWS",
     "CsvSource",
+    "OpenTable",
     "ParquetSource",
     "Source",
-    "SourceFile",
     "SqlSource",
     "query_of_table",
+    "query_of_text",
 ]

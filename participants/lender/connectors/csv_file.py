@@ -9,12 +9,13 @@ import codecs
 import csv
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from consortium.errors import Code, CreditError
-from participants.lender.connectors.source import BATCH_ROWS, SourceFile, check_unique
+from participants.lender.connectors.source import BATCH_ROWS, OpenTable, SourceFile, check_unique
 from participants.lender.records import RawRow, Reason
 
 MAX_ROW_BYTES = 2**20
@@ -32,21 +33,18 @@ class CsvSource:
         self._delimiter = delimiter
         self._done = 0
 
-    def columns(self) -> tuple[str, ...]:
-        """Give the header's names."""
-        with self._open() as file:
-            return self._header(self._reader(file))
+    @property
+    def modified(self) -> int | None:
+        """When the file was last written."""
+        return self.file.modified
 
-    def batches(self) -> Iterator[list[RawRow]]:
-        """Give all rows in order; the file is watched for changes."""
+    @contextmanager
+    def open(self) -> Iterator[OpenTable]:
+        """Begin to read; the file is watched for changes."""
         with self._open() as file:
-            reader = self._reader(file)
-            width = len(self._header(reader))
-            while batch := _batch(reader, width):
-                self._done = reader.lines.read_bytes
-                self.file.check_unchanged()
-                yield batch
-            self.file.check_unchanged()
+            reader = _Reader(_Lines(file, self._encoding), self._delimiter)
+            columns = _header(reader)
+            yield OpenTable(columns, self._batches(reader, len(columns)))
 
     def fraction(self) -> float | None:
         """Tell which part of the bytes has been read."""
@@ -58,14 +56,12 @@ class CsvSource:
         except OSError:
             raise CreditError(Code.SOURCE_UNREADABLE, "the file cannot be opened") from None
 
-    def _reader(self, file: BinaryIO) -> "_Reader":
-        return _Reader(_Lines(file, self._encoding), self._delimiter)
-
-    def _header(self, reader: "_Reader") -> tuple[str, ...]:
-        record = reader.next()
-        if record is None or record.broken is not None:
-            raise CreditError(Code.SOURCE_UNREADABLE, "the file has no header that can be read")
-        return check_unique([name.strip() for name in record.fields])
+    def _batches(self, reader: "_Reader", width: int) -> Iterator[list[RawRow]]:
+        while batch := _batch(reader, width):
+            self._done = reader.lines.read_bytes
+            self.file.check_unchanged()
+            yield batch
+        self.file.check_unchanged()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +125,9 @@ class _Lines:
     def _read(self) -> _Line | None:
         try:
             data = self._file.readline(MAX_ROW_BYTES + 1)
-            whole = len(data) <= MAX_ROW_BYTES or self._skip_line(data)
+            whole = len(data) <= MAX_ROW_BYTES
+            if not whole and not data.endswith(b"\n"):
+                self._skip_line()
         except OSError:
             raise CreditError(Code.SOURCE_LOST, "the file cannot be read any further") from None
         self.read_bytes += len(data)
@@ -149,13 +147,12 @@ class _Lines:
     def _lenient(self, data: bytes) -> str:
         return data.decode(self._encoding, "backslashreplace")
 
-    def _skip_line(self, data: bytes) -> bool:
-        """Read on to the end of a line that is too long, keeping nothing of it; tells whether it was whole already."""
-        if data.endswith(b"\n"):
-            return False
-        while (more := self._file.readline(MAX_ROW_BYTES)) and not more.endswith(b"\n"):
+    def _skip_line(self) -> None:
+        """Read on to the end of a line that is too long, keeping nothing of it."""
+        more = b"-"
+        while more and not more.endswith(b"\n"):
+            more = self._file.readline(MAX_ROW_BYTES)
             self.read_bytes += len(more)
-        return False
 
 
 class _Reader:
@@ -186,6 +183,13 @@ class _Reader:
         line = self.lines.again()
         found = fields if fields and whole else [line.text.rstrip("\r\n")]
         return _Record(line.number, found, line.broken or Reason.BROKEN_ROW)
+
+
+def _header(reader: _Reader) -> tuple[str, ...]:
+    record = reader.next()
+    if record is None or record.broken is not None:
+        raise CreditError(Code.SOURCE_UNREADABLE, "the file has no header that can be read")
+    return check_unique([name.strip() for name in record.fields])
 
 
 def _batch(reader: _Reader, width: int) -> list[RawRow]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 
 from consortium.errors import Code, CreditError
-from participants.lender.connectors.source import BATCH_ROWS, SourceFile, check_unique
+from participants.lender.connectors.source import BATCH_ROWS, OpenTable, SourceFile, check_unique
 from participants.lender.records import RawRow
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
@@ -29,23 +29,32 @@ class ParquetSource:
         self._rows = 0
         self._done = 0
 
-    def columns(self) -> tuple[str, ...]:
-        """Give the names of the columns."""
-        with self._connection() as connection:
-            return self._columns(connection)
+    @property
+    def modified(self) -> int | None:
+        """When the file was last written."""
+        return self.file.modified
 
-    def batches(self) -> Iterator[list[RawRow]]:
-        """Give all rows in the file's order; the file is watched for changes."""
+    @contextmanager
+    def open(self) -> Iterator[OpenTable]:
+        """Begin to read; the file is watched for changes."""
         self._done = 0
-        with self._connection() as connection:
+        connection = duckdb.connect(":memory:", config=_SETTINGS)
+        try:
             with _failing_as(Code.SOURCE_UNREADABLE):
+                connection.execute("SET TimeZone = 'UTC'")
                 self._rows = self._count(connection)
-                casts = ", ".join(f'CAST("{_quoted(name)}" AS VARCHAR)' for name in self._columns(connection))
+                columns = self._columns(connection)
+                casts = ", ".join(f'CAST("{_quoted(name)}" AS VARCHAR)' for name in columns)
                 connection.execute(f"SELECT {casts} FROM read_parquet(?)", [str(self.file.path)])  # noqa: S608  quoted
-            while cells := self._fetch(connection):
-                first, self._done = self._done + 1, self._done + len(cells)
-                yield [RawRow(number, row) for number, row in enumerate(cells, first)]
-            self.file.check_unchanged()
+            yield OpenTable(columns, self._batches(connection))
+        finally:
+            connection.close()
+
+    def _batches(self, connection: duckdb.DuckDBPyConnection) -> Iterator[list[RawRow]]:
+        while cells := self._fetch(connection):
+            first, self._done = self._done + 1, self._done + len(cells)
+            yield [RawRow(number, row) for number, row in enumerate(cells, first)]
+        self.file.check_unchanged()
 
     def fraction(self) -> float | None:
         """Tell which part of the rows has been read."""
@@ -58,23 +67,13 @@ class ParquetSource:
         return cells
 
     def _columns(self, connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-        with _failing_as(Code.SOURCE_UNREADABLE):
-            connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(self.file.path)])
-            return check_unique([name for name, *_ in connection.fetchall()])
+        connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(self.file.path)])
+        return check_unique([name for name, *_ in connection.fetchall()])
 
     def _count(self, connection: duckdb.DuckDBPyConnection) -> int:
         connection.execute("SELECT num_rows FROM parquet_file_metadata(?)", [str(self.file.path)])
         (rows,) = connection.fetchone() or (0,)
         return int(rows)
-
-    @contextmanager
-    def _connection(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        connection = duckdb.connect(":memory:", config=_SETTINGS)
-        try:
-            connection.execute("SET TimeZone = 'UTC'")
-            yield connection
-        finally:
-            connection.close()
 
 
 def _quoted(name: str) -> str:

@@ -2,14 +2,29 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
 from typing import Protocol
 
 from consortium.errors import Code, CreditError
+from consortium.silent import Silent
 from participants.lender.records import RawRow
 
 BATCH_ROWS = 1_024
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OpenTable(Silent):
+    """
+    A source that is being read: the names of its columns, and all its rows in order, at most BATCH_ROWS at a time.
+
+    Reading on raises CreditError(SOURCE_LOST) where the source breaks off or changes.
+    """
+
+    columns: tuple[str, ...]
+    batches: Iterator[list[RawRow]]
 
 
 class Source(Protocol):
@@ -21,20 +36,16 @@ class Source(Protocol):
 
     @property
     def name(self) -> str:
-        """A short name for reports: the file's or the database's, never a password."""
+        """A short name for reports: the file's or the database's kind, never an address."""
         ...
 
-    def columns(self) -> tuple[str, ...]:
-        """Give the names of the columns; raises CreditError(SOURCE_UNREADABLE)."""
+    @property
+    def modified(self) -> int | None:
+        """When the source was last written (Unix seconds); None where that cannot be known."""
         ...
 
-    def batches(self) -> Iterator[list[RawRow]]:
-        """
-        Give all rows in order, at most BATCH_ROWS at a time.
-
-        Raises CreditError(SOURCE_UNREADABLE) before the first row, and (SOURCE_LOST) where the source breaks off
-        or changes later on.
-        """
+    def open(self) -> AbstractContextManager[OpenTable]:
+        """Begin to read; raises CreditError(SOURCE_UNREADABLE)."""
         ...
 
     def fraction(self) -> float | None:

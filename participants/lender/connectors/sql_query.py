@@ -5,9 +5,9 @@ The transaction is never committed, and read-only where the database can do that
 values, the query or the password, so no exception of it goes any further.
 """
 
-import datetime
+import datetime as dt
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from sqlalchemy.sql import Executable, literal_column, select
 
 from consortium.errors import Code, CreditError
-from participants.lender.connectors.source import BATCH_ROWS, check_unique
+from participants.lender.connectors.source import BATCH_ROWS, OpenTable, check_unique
 from participants.lender.records import Cell, RawRow
 
 
@@ -29,40 +29,32 @@ class SqlSource:
         self._query = query
         self.name = f"{self._url.get_backend_name()} database"
 
-    def columns(self) -> tuple[str, ...]:
-        """Give the names of the columns, running the query without fetching its rows."""
-        with self._run() as result:
-            return check_unique(list(result.keys()))
+    @property
+    def modified(self) -> int | None:
+        """Unknown."""
+        return None
 
-    def batches(self) -> Iterator[list[RawRow]]:
-        """Give all rows in the query's order."""
-        number = 1
-        with self._run() as result:
-            while rows := _fetch(result):
-                yield [RawRow(number + place, tuple(map(_cell, row))) for place, row in enumerate(rows)]
-                number += len(rows)
+    @contextmanager
+    def open(self) -> Iterator[OpenTable]:
+        """Connect and run the query."""
+        engine = self._engine()
+        connection = result = None
+        failure = ""
+        try:
+            connection = engine.connect()
+            result = connection.execution_options(**self._options()).execute(self._query)
+        except Exception as error:  # noqa: BLE001  drivers raise exceptions of their own that SQLAlchemy does not wrap
+            failure = type(error).__name__
+        try:
+            if result is None:
+                raise CreditError(Code.SOURCE_UNREADABLE, f"the database: {failure}")
+            yield OpenTable(check_unique(list(result.keys())), _batches(result))
+        finally:
+            _end(connection, engine)
 
     def fraction(self) -> float | None:
         """Unknown: the database does not tell how many rows are to come."""
         return None
-
-    @contextmanager
-    def _run(self) -> Iterator[CursorResult[tuple[object, ...]]]:
-        engine = self._engine()
-        connection = result = None
-        try:
-            connection = engine.connect()
-            result = connection.execution_options(**self._options()).execute(self._query)
-        except Exception as error:  # noqa: BLE001  drivers raise their own exceptions for what SQLAlchemy does not wrap
-            failure: str | None = type(error).__name__
-        else:
-            failure = None
-        try:
-            if result is None:
-                raise CreditError(Code.SOURCE_UNREADABLE, f"the database: {failure}")
-            yield result
-        finally:
-            _end(connection, engine)
 
     def _options(self) -> dict[str, object]:
         read_only = {"postgresql_readonly": True} if self._url.get_backend_name() == "postgresql" else {}
@@ -70,10 +62,8 @@ class SqlSource:
 
     def _engine(self) -> Engine:
         engine = None
-        try:
+        with suppress(SQLAlchemyError, ImportError, TypeError, ValueError):
             engine = create_engine(self._url, poolclass=NullPool, hide_parameters=True)
-        except (SQLAlchemyError, ImportError, TypeError, ValueError):
-            pass  # raised below, so that it does not refer to this one
         if engine is None:
             raise CreditError(Code.SOURCE_UNREADABLE, f"no driver for {self._url.get_backend_name()} is installed")
         return engine
@@ -93,10 +83,8 @@ def query_of_text(query: str) -> Executable:
 def _checked_url(url: str, folder: Path) -> URL:
     """Parse the URL; a path of SQLite is relative to `folder` and must exist, for SQLite would create it."""
     parsed = None
-    try:
+    with suppress(SQLAlchemyError, ValueError):
         parsed = make_url(url)
-    except (SQLAlchemyError, ValueError):
-        pass  # raised below, so that it does not refer to this one
     if parsed is None:
         raise CreditError(Code.SOURCE_UNREADABLE, "not a database URL")
     if parsed.get_backend_name() != "sqlite":
@@ -107,12 +95,19 @@ def _checked_url(url: str, folder: Path) -> URL:
     return parsed.set(database=str(path))
 
 
+def _batches(result: CursorResult[tuple[object, ...]]) -> Iterator[list[RawRow]]:
+    number = 1
+    while rows := _fetch(result):
+        yield [RawRow(place, tuple(map(_cell, row))) for place, row in enumerate(rows, number)]
+        number += len(rows)
+
+
 def _fetch(result: CursorResult[tuple[object, ...]]) -> Sequence[Sequence[object]]:
     rows: Sequence[Sequence[object]] | None = None
     failure = ""
     try:
         rows = result.fetchmany(BATCH_ROWS)
-    except Exception as error:  # noqa: BLE001  as in `_run`
+    except Exception as error:  # noqa: BLE001  as in `open`
         failure = type(error).__name__
     if rows is None:
         raise CreditError(Code.SOURCE_LOST, f"the database: {failure}")
@@ -135,13 +130,9 @@ def _cell(value: object) -> Cell:
             return value
         case bool():
             return "true" if value else "false"
-        case float() if value.is_integer() and abs(value) < 2**53:
-            return str(int(value))
-        case datetime.date() | datetime.time():
+        case dt.date() | dt.time():
             return value.isoformat()
         case bytes() | bytearray() | memoryview():
             return bytes(value).decode("utf-8", "backslashreplace")
-        case int() | float() | Decimal():
-            return str(value)
         case _:
             return str(value)
