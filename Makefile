@@ -5,7 +5,8 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 DATA   ?=
 PEOPLE ?=
-CODE   := consortium gateway participants demo benchmarks tests
+PROTOC := $(BIN)/python -m grpc_tools.protoc -I.
+SERVICES := protos/credit/v1/gateway.proto protos/credit/v1/lender.proto
 export CREDIT_SHARED ?= ../shared
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -48,11 +49,13 @@ imports: $(READY) ## who may import whom
 	$(BIN)/lint-imports
 
 protos: $(READY) ## regenerate the code beside the .proto files
-	$(BIN)/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. protos/credit/v1/*.proto
+	$(PROTOC) --python_out=. --pyi_out=. protos/credit/v1/*.proto
+	$(PROTOC) --grpc_python_out=. $(SERVICES)
 
 protos-check: $(READY) ## the committed generated code is what the .proto files give
 	@rm -rf build/protos && mkdir -p build/protos
-	$(BIN)/python -m grpc_tools.protoc -I. --python_out=build/protos --pyi_out=build/protos protos/credit/v1/*.proto
+	$(PROTOC) --python_out=build/protos --pyi_out=build/protos protos/credit/v1/*.proto
+	$(PROTOC) --grpc_python_out=build/protos $(SERVICES)
 	diff -r -x '*.proto' -x '__init__.py' -x '__pycache__' build/protos/protos protos
 
 wheel-check: $(READY) ## the wheel starts in a clean environment

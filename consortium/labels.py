@@ -10,7 +10,6 @@ class Label(bytes, Enum):
     PRE_HASH = b"credit/v1/pre-hash"
     SUBJECT_TAG = b"credit/v1/subject-tag"
     EVALUATION_REQUEST = b"credit/v1/evaluation-request"
-    EVALUATION_ANSWER = b"credit/v1/evaluation-answer"
     # queries
     HEADER = b"credit/v1/header"
     PAYLOAD_KEY = b"credit/v1/payload-key"
@@ -51,5 +50,7 @@ class Label(bytes, Enum):
     JOURNAL_EVENT = b"credit/v1/journal/event"
     JOURNAL_ENTRY = b"credit/v1/journal/entry"
     REVEAL_RECORD = b"credit/v1/reveal-record"
+    # log
+    RECEIPT = b"credit/v1/receipt"
     # membership
     RULEBOOK = b"credit/v1/rulebook"

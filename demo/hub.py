@@ -11,7 +11,7 @@ from consortium.model.rulebook import Rulebook
 from consortium.wire.queries import signed_query_from_bytes, signed_query_to_bytes
 from consortium.wire.rounds import transcript_from_bytes, transcript_to_bytes
 from gateway.storage.memory import MemoryConsentUses, MemoryQueryKeys
-from gateway.usecases.admission import admit_query
+from gateway.usecases.admission import count_consent, open_run
 from gateway.usecases.query import QueryRun
 from participants.lender.node import LenderNode
 
@@ -31,7 +31,8 @@ class Hub:
         """Carry one query through both rounds; raises CreditError where the gateway refuses or cannot complete it."""
         received = signed_query_from_bytes(self._carry(signed_query_to_bytes(query)))
         roster = self.roster(query.header.issued_at)
-        run = admit_query(received, self.rulebook, roster, self.uses, self.keys, now)
+        run = open_run(received, self.rulebook, roster, self.keys, now)
+        count_consent(received, self.uses)
         while not self.first_round(run, now):
             pass
         self.second_round(run, now)

@@ -11,11 +11,29 @@ DISTRICTS = ("110105", "120101", "310104", "320106", "330106", "350203", "370202
 FIRST_BIRTH, BIRTH_DAYS = date(1983, 1, 1), 8_300  # up to 2005
 SEQUENCES = 999  # 001 to 999 for those born on one day in one district
 PREFIXES = tuple(
-    f"1{second}{third}" for second, thirds in (("3", "0123456789"), ("5", "01235678"), ("8", "012356789")) for third in thirds
+    f"1{second}{third}"
+    for second, thirds in (("3", "0123456789"), ("5", "01235678"), ("8", "012356789"))
+    for third in thirds
 )
 TAIWAN_PREFIXES = ("0910", "0911", "0912", "0920", "0933", "0955", "0988")
 SUBSCRIBERS, TAIWAN_SUBSCRIBERS = 10**8, 10**6
-FIRST_NAMES = ("an", "bo", "chen", "dan", "fei", "gang", "hui", "jie", "lan", "mei", "ning", "ping", "qing", "tao", "yu")
+FIRST_NAMES = (
+    "an",
+    "bo",
+    "chen",
+    "dan",
+    "fei",
+    "gang",
+    "hui",
+    "jie",
+    "lan",
+    "mei",
+    "ning",
+    "ping",
+    "qing",
+    "tao",
+    "yu",
+)
 FAMILY_NAMES = ("cao", "deng", "feng", "guo", "han", "jiang", "lin", "ma", "qian", "sun", "tang", "wei", "xu", "zhao")
 DOMAINS = ("example.com", "example.net", "example.org")  # reserved for documentation (RFC 2606)
 

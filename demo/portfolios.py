@@ -41,6 +41,7 @@ _DAYS_FROM = np.array([0, 1, 30, 60, 90, 120, 150, 200, 0])
 _DAYS_TO = np.array([0, 29, 59, 89, 119, 210, 720, 2_600, 0])  # a charge-off may lie beyond the retention period
 _CLOSED_SHARE = 0.09
 _DISPUTED_SHARE = 0.008
+_FROZEN_SHARE = 0.004
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +175,9 @@ def make_figures(seed: int, lender: str, customers: Customers, strain: Floats) -
     customer = np.repeat(np.arange(size), counts)
     return Figures(
         accounts=_accounts(rng, style, customer, own[customer]),
-        inquiries=_inquiries(rng, style, own),
+        inquiries=_inquiries(rng, style, own, counts),
         pendings=_pendings(rng, style, size),
-        frozen=np.flatnonzero(rng.random(size) < 0.004),
+        frozen=np.flatnonzero((rng.random(size) < _FROZEN_SHARE) & (counts > 0)),
     )
 
 
@@ -249,9 +250,9 @@ def _history(rng: np.random.Generator, strain: Floats, late: Ints, age: Ints) ->
     return np.where(age[:, None] >= 30 * months, np.maximum(present, past), 0)
 
 
-def _inquiries(rng: np.random.Generator, style: Style, strain: Floats) -> Events:
-    """Draw inquiries over 120 days, more of them lately: who is turned down applies again."""
-    counts = rng.poisson(np.minimum(style.inquiries * strain**0.7, 8.0))
+def _inquiries(rng: np.random.Generator, style: Style, strain: Floats, accounts: Ints) -> Events:
+    """Draw inquiries over 120 days, more of them lately; who has no account is there for having applied."""
+    counts = np.maximum(rng.poisson(np.minimum(style.inquiries * strain**0.7, 8.0)), accounts == 0)
     customer = np.repeat(np.arange(len(strain)), counts)
     size = len(customer)
     back = np.exp(rng.uniform(np.log(600), np.log(120 * DAY), size)).astype(np.int64)

@@ -1,17 +1,16 @@
-"""What the gateway's use-cases need of the world around them."""
+"""What the gateway's use-cases need of the world around them; every guarantee is part of the interface."""
 
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
+from consortium.canonical import CanonicalValue
+from consortium.errors import CreditError
+from consortium.model.members import MemberId
 from consortium.sums.paillier import PublicKey
 from consortium.sums.profiles import Profile
 
-
-class ConsentUses(Protocol):
-    """The count of queries under each consent record."""
-
-    def use(self, consent_digest: bytes, query_digest: bytes) -> int:
-        """Count a query once; gives the number of distinct queries under the record so far."""
-        ...
+ResultT = TypeVar("ResultT")
 
 
 class QueryKeys(Protocol):
@@ -19,4 +18,93 @@ class QueryKeys(Protocol):
 
     def public_key(self, modulus: bytes, profile: Profile) -> PublicKey:
         """Give the checked key for a big-endian modulus; raises CreditError(PUBLIC_KEY_WEAK)."""
+        ...
+
+
+class ConsentUses(Protocol):
+    """The count of queries under each consent record."""
+
+    def use_consent(self, consent_digest: bytes, query_digest: bytes) -> int:
+        """Count a query under a consent record once; gives the number of distinct queries so far."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """An entry's position (from 0), its RFC 6962 leaf hash, and when it was written (Unix milliseconds)."""
+
+    index: int
+    leaf_hash: bytes
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class KnownRequest:
+    """A request seen before: the digest of its query, and the response once there is one."""
+
+    query_digest: bytes
+    response: bytes | None
+
+
+class GatewayTransaction(ConsentUses, Protocol):
+    """
+    One unit of work inside a durable batch; units run one after another over all replicas.
+
+    A unit checks before it writes: when it raises CreditError, what it has written so far stays undone.
+    """
+
+    def append(self, entry: dict[str, CanonicalValue]) -> Appended:
+        """Append an entry as one canonical JSON line; index and time are added to it."""
+        ...
+
+    def request(self, requester: MemberId, request_id: bytes) -> KnownRequest | None:
+        """Look a request up."""
+        ...
+
+    def open_request(self, requester: MemberId, request_id: bytes, query_digest: bytes) -> None:
+        """Remember a request that is being answered."""
+        ...
+
+    def close_request(self, requester: MemberId, request_id: bytes, response: bytes) -> None:
+        """Keep the response, for every repeat."""
+        ...
+
+    def spend(self, member: MemberId, quota: str, period: int, amount: int) -> int:
+        """Add to what a member has used of a quota in a period; gives the new total."""
+        ...
+
+    def spent(self, member: MemberId, quota: str, period: int) -> int:
+        """Give what a member has used of a quota in a period."""
+        ...
+
+    def counter(self, member: MemberId) -> int:
+        """Give the number of the last signed message seen of a member, 0 before the first."""
+        ...
+
+    def see_counter(self, member: MemberId, counter: int) -> None:
+        """Remember the highest number of a signed message of a member."""
+        ...
+
+
+Unit = Callable[[GatewayTransaction], ResultT]
+
+
+class GatewayStore(Protocol):
+    """The gateway's durable memory, shared by its replicas."""
+
+    def transact(self, units: Sequence[Unit[ResultT]]) -> list[ResultT | CreditError]:
+        """
+        Run the units one after another and make all of them durable at once; gives results in order.
+
+        A unit that raises CreditError is undone and gives its error. Raises CreditError(STORAGE_FULL) or another
+        storage error where nothing of the whole batch is durable.
+        """
+        ...
+
+    def lines(self, start: int, end: int) -> list[bytes]:
+        """Give the exact bytes of the entries from `start` up to `end`, without it."""
+        ...
+
+    def size(self) -> int:
+        """Give the number of entries."""
         ...

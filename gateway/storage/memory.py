@@ -10,7 +10,7 @@ class MemoryConsentUses:
     def __init__(self) -> None:
         self._queries: dict[bytes, set[bytes]] = {}
 
-    def use(self, consent_digest: bytes, query_digest: bytes) -> int:
+    def use_consent(self, consent_digest: bytes, query_digest: bytes) -> int:
         """Count a query once."""
         queries = self._queries.setdefault(consent_digest, set())
         queries.add(query_digest)

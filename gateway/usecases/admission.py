@@ -10,24 +10,23 @@ from gateway.ports import ConsentUses, QueryKeys
 from gateway.usecases.query import QueryRun
 
 
-def admit_query(
-    query: SignedQuery,
-    rulebook: Rulebook,
-    roster: tuple[RosterEntry, ...],
-    uses: ConsentUses,
-    keys: QueryKeys,
-    now: int,
+def open_run(
+    query: SignedQuery, rulebook: Rulebook, roster: tuple[RosterEntry, ...], keys: QueryKeys, now: int
 ) -> QueryRun:
     """
-    Check a query, count it under its consent record and open its run; `now` is Unix seconds.
+    Check a query and open its run; `now` is Unix seconds.
 
-    Raises what `check_query` raises, CONSENT_USED_UP, PUBLIC_KEY_WEAK, or ROSTER_MISMATCH where a lender's mask key
-    of the day is not here.
+    Raises what `check_query` raises, PUBLIC_KEY_WEAK, or ROSTER_MISMATCH where a lender's mask key of the day is not
+    here.
     """
     check_query(query, rulebook, now)
     if tuple(entry.member for entry in roster) != rulebook.roster:
         raise CreditError(Code.ROSTER_MISMATCH, "a mask key of the day is missing")
-    public_key = keys.public_key(query.query_key.key, PROFILES[query.header.suite])
-    if query.consent and uses.use(query.consent.digest, query.digest) > query.consent.record.maximum_uses:
+    return QueryRun(query, rulebook, roster, keys.public_key(query.query_key.key, PROFILES[query.header.suite]))
+
+
+def count_consent(query: SignedQuery, uses: ConsentUses) -> None:
+    """Count a query under its consent record, if it has one; raises CreditError(CONSENT_USED_UP)."""
+    consent = query.consent
+    if consent and uses.use_consent(consent.digest, query.digest) > consent.record.maximum_uses:
         raise CreditError(Code.CONSENT_USED_UP)
-    return QueryRun(query, rulebook, roster, public_key)

@@ -38,7 +38,6 @@ from consortium.wire.rounds import (
 )
 from gateway.policy.selection import Selection, choose_answering_set
 
-
 ACCEPTED = "OK"
 
 

@@ -41,7 +41,7 @@ def asked(world: World) -> tuple[World, SubjectTags]:
 
 def our_objects() -> Iterator[object]:
     for thing in gc.get_objects():
-        if type(thing).__module__.startswith(PACKAGES):
+        if str(type(thing).__module__).startswith(PACKAGES):
             yield thing
 
 

@@ -26,7 +26,7 @@ from consortium.wire.rounds import (
     transcript_from_bytes,
     transcript_to_bytes,
 )
-from gateway.usecases.admission import admit_query
+from gateway.usecases.admission import open_run
 from participants.lender.reveal import check_reveal_allowed, make_reveal, open_record
 from tests.support.codes import refused
 from tests.support.world import ALICE, LENDERS, World, tradeline
@@ -138,7 +138,7 @@ def test_a_copied_contribution_breaks_the_sum(world: World) -> None:
 
 def _collect(world: World, query: SignedQuery, copier: MemberId, victim: MemberId) -> Transcript:
     hub = world.hub
-    run = admit_query(query, world.rulebook, hub.roster(world.now), hub.uses, hub.keys, world.now)
+    run = open_run(query, world.rulebook, hub.roster(world.now), hub.keys, world.now)
     call = run.call(EVERYBODY)
     answers = {m: world.nodes[m].contributor.round1(call, world.now) for m in LENDERS}
     stolen = signed_round1_from_bytes(answers[victim]).body.ciphertext
@@ -160,7 +160,7 @@ def _sign(world: World, member: MemberId, body: Round1Body) -> bytes:
 
 def test_a_wrong_pair_key_stops_the_round_and_leaves_its_owner_out(world: World) -> None:
     hub, query = world.hub, world.query(world.subject(ALICE))
-    run = admit_query(query, world.rulebook, hub.roster(world.now), hub.uses, hub.keys, world.now)
+    run = open_run(query, world.rulebook, hub.roster(world.now), hub.keys, world.now)
     call = run.call(EVERYBODY)
     for member in LENDERS:
         answer = world.nodes[member].contributor.round1(call, world.now)

@@ -8,7 +8,6 @@ values, the query or the password, so no exception of it goes any further.
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from decimal import Decimal
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, CursorResult, Engine, create_engine, make_url, table, text

@@ -1,0 +1,51 @@
+"""The gateway's tables, the same on SQLite and PostgreSQL."""
+
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, String, Table
+
+METADATA = MetaData()
+
+entries = Table(
+    "entries",
+    METADATA,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("line", LargeBinary, nullable=False),
+)
+requests = Table(
+    "requests",
+    METADATA,
+    Column("requester", String(32), primary_key=True),
+    Column("request_id", LargeBinary, primary_key=True),
+    Column("query_digest", LargeBinary, nullable=False),
+    Column("response", LargeBinary),
+)
+consent_uses = Table(
+    "consent_uses",
+    METADATA,
+    Column("consent", LargeBinary, primary_key=True),
+    Column("query", LargeBinary, primary_key=True),
+)
+quotas = Table(
+    "quotas",
+    METADATA,
+    Column("member", String(32), primary_key=True),
+    Column("quota", String(32), primary_key=True),
+    Column("period", BigInteger, primary_key=True, autoincrement=False),
+    Column("used", BigInteger, nullable=False),
+)
+counters = Table(
+    "counters",
+    METADATA,
+    Column("member", String(32), primary_key=True),
+    Column("counter", BigInteger, nullable=False),
+)
+evaluations = Table(
+    "evaluations",
+    METADATA,
+    Column("member", String(32), primary_key=True),
+    Column("generation", BigInteger, primary_key=True, autoincrement=False),
+    Column("counter", BigInteger, nullable=False),
+    Column("request_digest", LargeBinary, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+)
+
+Index("quotas_by_period", quotas.c.period)

@@ -1,0 +1,150 @@
+"""
+Loading a book: source, rows, records, tokens, book, as one stream; each step holds one batch in memory.
+
+A source that breaks off, too many refused rows, a key holder that fails: every error reaches the store out of the
+stream, and so the book is as it was.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from consortium.errors import Code, CreditError
+from consortium.model.identifiers import NormalisedIdentifier
+from consortium.model.keys import utc_day
+from consortium.silent import Silent
+from participants.lender.connectors import OpenTable, Source
+from participants.lender.mapping import MappingFile
+from participants.lender.ports import BookRow, BookStore, LoadReport, Progress
+from participants.lender.records import RawRecord, RawRow
+from participants.lender.row_reader import RowReader
+from participants.lender.tokenise import Token
+from participants.lender.validation import DEFAULT_MAXIMUM_REFUSED, SetAside, ValidationReport
+from participants.lender.values import RefusedError
+
+REMEMBERED_TOKENS = 65_536
+
+
+class Tokenises(Protocol):
+    """What turns identifiers into tokens: a `Tokeniser`, or one that shares its key holders with other processes."""
+
+    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
+        """Give the token of each identifier, in order; raises CreditError(TOO_FEW_HOLDERS)."""
+        ...
+
+
+class BookLoad:
+    """
+    One reading of one source, to check it or to load it; `report` says what became of the rows, also after an error.
+
+    `maximum_refused` is the share of refused rows (0 to 1) from which on the whole source is refused. `set_aside`
+    is where refused rows go.
+    """
+
+    def __init__(
+        self,
+        mapping: MappingFile,
+        source: Source,
+        *,
+        maximum_refused: float = DEFAULT_MAXIMUM_REFUSED,
+        set_aside: Path | None = None,
+    ) -> None:
+        if not 0 <= maximum_refused <= 1:
+            raise CreditError(Code.SETTINGS_INVALID, "the tolerated share of refused rows lies between 0 and 1")
+        self.report = ValidationReport(source.name)
+        self.aside = SetAside(set_aside)
+        self._mapping = mapping
+        self._source = source
+        self._maximum_refused = maximum_refused
+
+    def check(self, progress: Progress | None = None) -> None:
+        """
+        Read and validate everything, change nothing, tokenise nothing.
+
+        Raises CreditError: SOURCE_UNREADABLE, SOURCE_LOST, MAPPING_INVALID, ROWS_REFUSED, STORAGE_FULL.
+        """
+        with self._source.open() as table, self.aside:
+            for _ in self._records(table):
+                if progress is not None:
+                    progress("reading", self.report.read)
+
+    def load(
+        self,
+        store: BookStore,
+        tokens: Tokenises,
+        *,
+        now: int,
+        as_of: int | None = None,
+        progress: Progress | None = None,
+    ) -> LoadReport:
+        """
+        Replace the book by what the source holds, committed to for the UTC day of `now` (Unix seconds).
+
+        `as_of` is the time that the source speaks of: what was recorded in the book from then on is kept on top of
+        it. Left out, it is when the file was last written, or `now` for a database. Raises as `check`, TOO_FEW_HOLDERS
+        and as `BookStore.load`; the book is unchanged then.
+        """
+        moment = as_of if as_of is not None else min(self._source.modified or now, now)
+        if not 0 <= moment <= now:
+            raise CreditError(Code.SETTINGS_INVALID, "the time that the source speaks of lies in the future")
+        with self._source.open() as table, self.aside:
+            rows = book_rows(self._records(table), tokens)
+            return store.load(rows, day=utc_day(now), as_of=moment, progress=progress)
+
+    def _records(self, table: OpenTable) -> Iterator[list[RawRecord]]:
+        reader = RowReader(self._mapping, table.columns)
+        self.aside.begin(table.columns)
+        for batch in table.batches:
+            yield [record for row in batch if (record := self._record(reader, row)) is not None]
+        self.aside.finish()
+        self.report.check_share(self._maximum_refused)
+
+    def _record(self, reader: RowReader, row: RawRow) -> RawRecord | None:
+        try:
+            record = reader.read(row)
+        except RefusedError as refused:
+            self.report.refuse(row, refused)
+            self.aside.add(row, refused)
+            return None
+        self.report.accept(empty=not record.pieces)
+        return record
+
+
+def book_rows(batches: Iterable[Sequence[RawRecord]], tokens: Tokenises) -> Iterator[list[BookRow]]:
+    """
+    Tokenise records batch by batch; records without pieces are left out.
+
+    A person with several rows is tokenised once as long as the rows do not lie too far apart (REMEMBERED_TOKENS).
+    """
+    known = _KnownTokens(tokens)
+    for batch in batches:
+        records = [record for record in batch if record.pieces]
+        found = known.find({record.identifier for record in records})
+        yield [
+            (token.key, token.tag, record.identifier.kind, piece)
+            for record in records
+            for token in (found[record.identifier],)
+            for piece in record.pieces
+        ]
+
+
+class _KnownTokens(Silent):
+    """The tokens used last, in memory only."""
+
+    def __init__(self, tokens: Tokenises) -> None:
+        self._tokens = tokens
+        self._known: OrderedDict[NormalisedIdentifier, Token] = OrderedDict()
+
+    def find(self, identifiers: set[NormalisedIdentifier]) -> dict[NormalisedIdentifier, Token]:
+        found = {}
+        for identifier in identifiers & self._known.keys():
+            self._known.move_to_end(identifier)
+            found[identifier] = self._known[identifier]
+        if new := list(identifiers - found.keys()):
+            fresh = dict(zip(new, self._tokens.tokenise(new), strict=True))
+            found |= fresh
+            self._known |= fresh
+        while len(self._known) > REMEMBERED_TOKENS:
+            self._known.popitem(last=False)
+        return found

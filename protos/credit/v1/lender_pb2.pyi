@@ -1,0 +1,161 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class IdentifierKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    IDENTIFIER_KIND_UNSPECIFIED: _ClassVar[IdentifierKind]
+    IDENTIFIER_KIND_NATIONAL_ID: _ClassVar[IdentifierKind]
+    IDENTIFIER_KIND_PHONE: _ClassVar[IdentifierKind]
+    IDENTIFIER_KIND_EMAIL: _ClassVar[IdentifierKind]
+IDENTIFIER_KIND_UNSPECIFIED: IdentifierKind
+IDENTIFIER_KIND_NATIONAL_ID: IdentifierKind
+IDENTIFIER_KIND_PHONE: IdentifierKind
+IDENTIFIER_KIND_EMAIL: IdentifierKind
+
+class Identifier(_message.Message):
+    __slots__ = ("kind", "text", "country")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    COUNTRY_FIELD_NUMBER: _ClassVar[int]
+    kind: IdentifierKind
+    text: str
+    country: str
+    def __init__(self, kind: _Optional[_Union[IdentifierKind, str]] = ..., text: _Optional[str] = ..., country: _Optional[str] = ...) -> None: ...
+
+class Consent(_message.Message):
+    __slots__ = ("families", "issued_at", "expires_at", "maximum_uses", "notice_digest", "notice_language", "evidence_digest")
+    FAMILIES_FIELD_NUMBER: _ClassVar[int]
+    ISSUED_AT_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
+    MAXIMUM_USES_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_LANGUAGE_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    families: _containers.RepeatedScalarFieldContainer[str]
+    issued_at: int
+    expires_at: int
+    maximum_uses: int
+    notice_digest: bytes
+    notice_language: str
+    evidence_digest: bytes
+    def __init__(self, families: _Optional[_Iterable[str]] = ..., issued_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., maximum_uses: _Optional[int] = ..., notice_digest: _Optional[bytes] = ..., notice_language: _Optional[str] = ..., evidence_digest: _Optional[bytes] = ...) -> None: ...
+
+class QueryRequest(_message.Message):
+    __slots__ = ("request_id", "identifiers", "purpose", "attributes", "consent", "lifetime_seconds", "staff_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFIERS_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    CONSENT_FIELD_NUMBER: _ClassVar[int]
+    LIFETIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    STAFF_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: bytes
+    identifiers: _containers.RepeatedCompositeFieldContainer[Identifier]
+    purpose: str
+    attributes: _containers.RepeatedScalarFieldContainer[str]
+    consent: Consent
+    lifetime_seconds: int
+    staff_id: str
+    def __init__(self, request_id: _Optional[bytes] = ..., identifiers: _Optional[_Iterable[_Union[Identifier, _Mapping]]] = ..., purpose: _Optional[str] = ..., attributes: _Optional[_Iterable[str]] = ..., consent: _Optional[_Union[Consent, _Mapping]] = ..., lifetime_seconds: _Optional[int] = ..., staff_id: _Optional[str] = ...) -> None: ...
+
+class AttributeValue(_message.Message):
+    __slots__ = ("id", "value", "own", "unit", "currency", "status")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    value: int
+    own: int
+    unit: str
+    currency: str
+    status: str
+    def __init__(self, id: _Optional[str] = ..., value: _Optional[int] = ..., own: _Optional[int] = ..., unit: _Optional[str] = ..., currency: _Optional[str] = ..., status: _Optional[str] = ...) -> None: ...
+
+class Match(_message.Message):
+    __slots__ = ("national_id", "phone", "email")
+    NATIONAL_ID_FIELD_NUMBER: _ClassVar[int]
+    PHONE_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    national_id: int
+    phone: int
+    email: int
+    def __init__(self, national_id: _Optional[int] = ..., phone: _Optional[int] = ..., email: _Optional[int] = ...) -> None: ...
+
+class QueryReceipt(_message.Message):
+    __slots__ = ("index", "leaf_hash", "time_ms")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    LEAF_HASH_FIELD_NUMBER: _ClassVar[int]
+    TIME_MS_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    leaf_hash: bytes
+    time_ms: int
+    def __init__(self, index: _Optional[int] = ..., leaf_hash: _Optional[bytes] = ..., time_ms: _Optional[int] = ...) -> None: ...
+
+class QueryResponse(_message.Message):
+    __slots__ = ("request_id", "status", "match", "asked", "answered", "missing", "as_of", "attributes", "receipt")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    MATCH_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    request_id: bytes
+    status: str
+    match: Match
+    asked: _containers.RepeatedScalarFieldContainer[str]
+    answered: _containers.RepeatedScalarFieldContainer[str]
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    as_of: int
+    attributes: _containers.RepeatedCompositeFieldContainer[AttributeValue]
+    receipt: QueryReceipt
+    def __init__(self, request_id: _Optional[bytes] = ..., status: _Optional[str] = ..., match: _Optional[_Union[Match, _Mapping]] = ..., asked: _Optional[_Iterable[str]] = ..., answered: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., as_of: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[AttributeValue, _Mapping]]] = ..., receipt: _Optional[_Union[QueryReceipt, _Mapping]] = ...) -> None: ...
+
+class RecordRequest(_message.Message):
+    __slots__ = ("identifiers", "event_json")
+    IDENTIFIERS_FIELD_NUMBER: _ClassVar[int]
+    EVENT_JSON_FIELD_NUMBER: _ClassVar[int]
+    identifiers: _containers.RepeatedCompositeFieldContainer[Identifier]
+    event_json: str
+    def __init__(self, identifiers: _Optional[_Iterable[_Union[Identifier, _Mapping]]] = ..., event_json: _Optional[str] = ...) -> None: ...
+
+class RecordResponse(_message.Message):
+    __slots__ = ("journal_size", "journal_head")
+    JOURNAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_HEAD_FIELD_NUMBER: _ClassVar[int]
+    journal_size: int
+    journal_head: bytes
+    def __init__(self, journal_size: _Optional[int] = ..., journal_head: _Optional[bytes] = ...) -> None: ...
+
+class GetStatusRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class GetStatusResponse(_message.Message):
+    __slots__ = ("member", "rulebook_digest", "rulebook_version", "attached", "book_day", "subjects", "journal_size")
+    MEMBER_FIELD_NUMBER: _ClassVar[int]
+    RULEBOOK_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    RULEBOOK_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ATTACHED_FIELD_NUMBER: _ClassVar[int]
+    BOOK_DAY_FIELD_NUMBER: _ClassVar[int]
+    SUBJECTS_FIELD_NUMBER: _ClassVar[int]
+    JOURNAL_SIZE_FIELD_NUMBER: _ClassVar[int]
+    member: str
+    rulebook_digest: bytes
+    rulebook_version: int
+    attached: _containers.RepeatedScalarFieldContainer[str]
+    book_day: int
+    subjects: int
+    journal_size: int
+    def __init__(self, member: _Optional[str] = ..., rulebook_digest: _Optional[bytes] = ..., rulebook_version: _Optional[int] = ..., attached: _Optional[_Iterable[str]] = ..., book_day: _Optional[int] = ..., subjects: _Optional[int] = ..., journal_size: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,191 @@
+"""What every store of the gateway guarantees, on SQLite and on PostgreSQL."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from consortium.errors import Code, CreditError
+from consortium.transparency.tree import leaf_hash
+from gateway.committer import GroupCommitter
+from gateway.ports import Appended, GatewayTransaction, Unit
+from gateway.storage.sql import SqlStore
+from tests.support.codes import refused
+from tests.support.postgres import Postgres
+
+Open = Callable[[], SqlStore]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def reopen(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
+    """Opens the same store again and again, as restarts and replicas do."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path}/gateway.db"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.new_database(f"t{uuid.uuid4().hex}")
+    opened: list[SqlStore] = []
+
+    def again() -> SqlStore:
+        opened.append(SqlStore(url))
+        return opened[-1]
+
+    yield again
+    for store in opened:
+        store.close()
+
+
+def append(store: SqlStore, **entry: str) -> Appended:
+    (result,) = store.transact([lambda t: t.append({**entry})])
+    assert isinstance(result, Appended)
+    return result
+
+
+def test_entries_are_canonical_lines_in_one_sequence(reopen: Open) -> None:
+    first, second = append(reopen(), kind="a"), append(reopen(), kind="b")
+    assert (first.index, second.index) == (0, 1)
+    lines = reopen().lines(0, 2)
+    assert [leaf_hash(line) for line in lines] == [first.leaf_hash, second.leaf_hash]
+    assert json.loads(lines[1]) == {"index": 1, "kind": "b", "time_ms": second.time_ms}
+    assert reopen().size() == 2
+
+
+def test_a_unit_that_refuses_leaves_the_batch_alone(reopen: Open) -> None:
+    def refuse(transaction: GatewayTransaction) -> Appended:
+        transaction.append({"kind": "lost"})
+        transaction.spend("lender-a", "queries", 1, 5)
+        raise CreditError(Code.QUOTA_EXCEEDED)
+
+    results = reopen().transact([lambda t: t.append({"kind": "a"}), refuse, lambda t: t.append({"kind": "b"})])
+    assert isinstance(results[1], CreditError)
+    assert [json.loads(line)["kind"] for line in reopen().lines(0, 9)] == ["a", "b"]
+    assert reopen().transact([lambda t: t.spent("lender-a", "queries", 1)]) == [0]
+
+
+def test_an_unexpected_error_undoes_everything(reopen: Open) -> None:
+    def fail(transaction: GatewayTransaction) -> Appended:
+        transaction.append({"kind": "lost"})
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        reopen().transact([lambda t: t.append({"kind": "lost"}), fail])
+    assert reopen().size() == 0
+
+
+def test_a_request_is_remembered_with_its_response(reopen: Open) -> None:
+    store = reopen()
+    assert store.transact([lambda t: t.request("lender-a", b"r" * 16)]) == [None]
+    store.transact([lambda t: t.open_request("lender-a", b"r" * 16, b"d" * 32)])
+    (known,) = reopen().transact([lambda t: t.request("lender-a", b"r" * 16)])
+    assert not isinstance(known, CreditError)
+    assert known is not None
+    assert (known.query_digest, known.response) == (b"d" * 32, None)
+    store.transact([lambda t: t.close_request("lender-a", b"r" * 16, b"response")])
+    (known,) = reopen().transact([lambda t: t.request("lender-a", b"r" * 16)])
+    assert not isinstance(known, CreditError)
+    assert known is not None
+    assert known.response == b"response"
+    assert reopen().transact([lambda t: t.request("lender-b", b"r" * 16)]) == [None]
+
+
+def count(store: SqlStore, unit: Unit[int]) -> int:
+    (result,) = store.transact([unit])
+    assert isinstance(result, int)
+    return result
+
+
+@pytest.mark.parametrize("queries", [(b"q1", b"q1", b"q2")])
+def test_a_consent_record_counts_each_query_once(reopen: Open, queries: tuple[bytes, ...]) -> None:
+    used = [count(reopen(), partial(_use, query)) for query in queries]
+    assert used == [1, 1, 2]
+
+
+def _use(query: bytes, transaction: GatewayTransaction) -> int:
+    return transaction.use_consent(b"consent", query)
+
+
+def test_quotas_are_of_a_period(reopen: Open) -> None:
+    spent = [count(reopen(), partial(_spend, period)) for period in (1, 1, 2)]
+    assert spent == [3, 6, 3]
+
+
+def _spend(period: int, transaction: GatewayTransaction) -> int:
+    return transaction.spend("lender-a", "queries", period, 3)
+
+
+def test_counters_only_grow(reopen: Open) -> None:
+    seen = [count(reopen(), partial(_see, counter)) for counter in (4, 2, 9)]
+    assert seen == [4, 4, 9]
+
+
+def _see(counter: int, transaction: GatewayTransaction) -> int:
+    transaction.see_counter("lender-a", counter)
+    return transaction.counter("lender-a")
+
+
+def test_replicas_write_one_gapless_sequence_and_share_quotas(reopen: Open) -> None:
+    stores = [reopen(), reopen()]
+
+    def write(store: SqlStore) -> list[int]:
+        done = []
+        for _ in range(15):
+            (appended,) = store.transact([lambda t: (t.append({"kind": "x"}), t.spend("lender-a", "q", 1, 1))[0]])
+            assert isinstance(appended, Appended)
+            done.append(appended.index)
+        return done
+
+    with ThreadPoolExecutor(2) as pool:
+        indexes = [index for done in pool.map(write, stores) for index in done]
+    assert sorted(indexes) == list(range(30))
+    assert reopen().transact([lambda t: t.spent("lender-a", "q", 1)]) == [30]
+
+
+def test_the_group_committer_gives_everybody_its_own_result(reopen: Open) -> None:
+    def refuse(_: GatewayTransaction) -> Appended:
+        raise CreditError(Code.QUOTA_EXCEEDED)
+
+    async def run() -> list[Appended | CreditError]:
+        committer = GroupCommitter(reopen())
+        committer.start()
+        units = [refuse if i % 5 == 4 else (lambda t: t.append({"kind": "x"})) for i in range(50)]
+        results = await asyncio.gather(*map(committer.commit, units), return_exceptions=True)
+        await committer.stop()
+        return results  # type: ignore[return-value]  # exceptions are CreditErrors, which the test checks
+
+    results = asyncio.run(run())
+    assert [isinstance(result, CreditError) for result in results] == [i % 5 == 4 for i in range(50)]
+    assert sorted(r.index for r in results if isinstance(r, Appended)) == list(range(40))
+
+
+def test_an_unknown_schema_version_is_refused(reopen: Open) -> None:
+    store = reopen()
+    with store._engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with refused(Code.STORAGE_SCHEMA):
+        reopen()
+
+
+def test_the_file_is_the_owners_alone(tmp_path: Path) -> None:
+    SqlStore(f"sqlite:///{tmp_path}/gateway.db").close()
+    assert (tmp_path / "gateway.db").stat().st_mode & 0o077 == 0
+
+
+def test_a_full_disk_is_said_and_nothing_is_half_done(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    store = SqlStore(url)
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        pages = connection.scalar(text("PRAGMA page_count"))
+    engine.dispose()
+    with store._engine.connect() as connection:
+        connection.execute(text(f"PRAGMA max_page_count = {pages + 1}"))
+    with refused(Code.STORAGE_FULL):
+        store.transact([lambda t: t.append({"kind": "x" * 100_000})])
+    assert store.size() == 0
+    store.close()
