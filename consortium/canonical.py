@@ -1,13 +1,12 @@
 """Canonical JSON for everything that is hashed or signed as text: a subset in which sorted compact JSON is RFC 8785."""
 
 import json
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from consortium.errors import Code, CreditError
 
-CanonicalValue: TypeAlias = (
-    "bool | int | str | list[CanonicalValue] | tuple[CanonicalValue, ...] | dict[str, CanonicalValue] | None"
-)
+CanonicalValue: TypeAlias = "bool | int | str | Sequence[CanonicalValue] | Mapping[str, CanonicalValue] | None"
 
 MAX_INTEGER = 2**53 - 1
 

@@ -60,6 +60,9 @@ class Code(StrEnum):
     TOO_FEW_CONTRIBUTORS = "TOO_FEW_CONTRIBUTORS"
     DIFFERENCING = "DIFFERENCING"
     CONFLICT = "CONFLICT"
+    REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+    OVERLOADED = "OVERLOADED"
+    DRAINING = "DRAINING"
     CTX_REPLAYED = "CTX_REPLAYED"
     CTX_UNKNOWN = "CTX_UNKNOWN"
     ALREADY_RELEASED = "ALREADY_RELEASED"
@@ -209,6 +212,11 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     Code.CONFLICT: _entry(
         _STATE, "The identifiers were asked about separately before. Ask again by the strongest one alone."
     ),
+    Code.REQUEST_ID_REUSED: _entry(
+        _TWICE, "This request id was used for another query. Choose a new one for a new question."
+    ),
+    Code.OVERLOADED: _entry(_SPENT, "Too many requests are open. Try again with back-off."),
+    Code.DRAINING: _entry(_DOWN, "This replica is stopping. Ask another one, or this one again in a moment."),
     Code.CTX_REPLAYED: _entry(_TWICE, "This exchange was answered before with other content. Nothing new is released."),
     Code.CTX_UNKNOWN: _entry(_STATE, "There was no first round for this exchange. Start with round one."),
     Code.ALREADY_RELEASED: _entry(

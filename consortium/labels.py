@@ -52,5 +52,6 @@ class Label(bytes, Enum):
     REVEAL_RECORD = b"credit/v1/reveal-record"
     # log
     RECEIPT = b"credit/v1/receipt"
+    BODY = b"credit/v1/body"
     # membership
     RULEBOOK = b"credit/v1/rulebook"

@@ -52,7 +52,7 @@ class Hub:
             try:
                 answer = self.nodes[member].contributor.round1(self._carry(call), now)
             except CreditError as error:
-                run.receive_refusal(member, error.code)
+                run.receive_refusal(member, error)
             else:
                 run.receive_round1(member, self._carry(answer))
         self._second_call = run.answering_call()

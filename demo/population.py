@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from consortium.model.identifiers import IdentifierKind
 from consortium.silent import Silent
 from demo.identifiers import IdentifierMint
 
@@ -33,6 +34,13 @@ class FileKind(IntEnum):
     PHONE_ONLY = 3
     PHONE_AND_EMAIL = 4
     EMAIL_ONLY = 5
+
+    @property
+    def strongest(self) -> IdentifierKind:
+        """Give the identifier by which the lender knows the person."""
+        if self.has_id:
+            return IdentifierKind.NATIONAL_ID
+        return IdentifierKind.PHONE if self.has_phone else IdentifierKind.EMAIL
 
     @property
     def has_id(self) -> bool:

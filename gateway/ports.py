@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from consortium.canonical import CanonicalValue
+from consortium.custody import Answered
 from consortium.errors import CreditError
 from consortium.model.members import MemberId
 from consortium.sums.paillier import PublicKey
@@ -75,6 +76,22 @@ class GatewayTransaction(ConsentUses, Protocol):
 
     def spent(self, member: MemberId, quota: str, period: int) -> int:
         """Give what a member has used of a quota in a period."""
+        ...
+
+    def keep_mask_key(self, member: MemberId, day: int, certified: bytes) -> None:
+        """Keep a member's certified mask key of a UTC day, the newest in place of an older one."""
+        ...
+
+    def mask_keys(self, day: int) -> dict[MemberId, bytes]:
+        """Give every member's certified mask key of a UTC day."""
+        ...
+
+    def last_evaluation(self, member: MemberId, generation: int) -> Answered | None:
+        """Give the last committed answer of this key holder to a member under a generation."""
+        ...
+
+    def keep_evaluation(self, member: MemberId, generation: int, answered: Answered) -> None:
+        """Keep an answer in place of the last one; raises CreditError(COUNTER_GAP) unless its counter follows."""
         ...
 
     def counter(self, member: MemberId) -> int:

@@ -109,8 +109,10 @@ def pieces_of(file: CreditFile) -> Iterator[Piece]:
     yield from file.tradelines
     yield from file.inquiries
     yield from file.pendings
-    yield file.characteristics
-    yield Freeze(file.frozen)
+    if file.characteristics.values:
+        yield file.characteristics
+    if file.frozen:
+        yield Freeze(file.frozen)
 
 
 def credit_file_to_bytes(file: CreditFile) -> bytes:

@@ -24,7 +24,7 @@ def check_or_create(engine: Engine) -> None:
     newest = ScriptDirectory.from_config(config).get_current_head()
     found = current_version(engine)
     if found is None:
-        upgrade(engine)
+        upgrade_schema(engine)
     elif found != newest:
         raise CreditError(Code.STORAGE_SCHEMA, f"schema {found}, this version knows {newest}")
 
@@ -35,7 +35,7 @@ def current_version(engine: Engine) -> str | None:
         return MigrationContext.configure(connection).get_current_revision()
 
 
-def upgrade(engine: Engine) -> None:
+def upgrade_schema(engine: Engine) -> None:
     """Bring the schema to the newest version, in one transaction; replicas that start at once wait for each other."""
     config = _config()
     with engine.begin() as connection:

@@ -9,17 +9,18 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, insert, select, text, update
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from consortium.canonical import CanonicalValue, canonical_json
+from consortium.custody import Answered
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId
 from consortium.transparency.tree import leaf_hash
 from gateway.ports import Appended, GatewayTransaction, KnownRequest, ResultT, Unit
 from gateway.storage.schema import check_or_create
-from gateway.storage.tables import consent_uses, counters, entries, quotas, requests
+from gateway.storage.tables import consent_uses, counters, entries, evaluations, mask_keys, quotas, requests
 
 LOG_LOCK = 0x6372656469746C67  # "creditlg": the advisory lock of the one sequence
 
@@ -128,6 +129,40 @@ class _SqlTransaction:
         which = (quotas.c.member == member) & (quotas.c.quota == quota) & (quotas.c.period == period)
         return self._connection.scalar(select(quotas.c.used).where(which)) or 0
 
+    def keep_mask_key(self, member: MemberId, day: int, certified: bytes) -> None:
+        """Keep a member's certified mask key of a day."""
+        which = (mask_keys.c.member == member) & (mask_keys.c.day == day)
+        values = {"certified": certified}
+        if self._connection.execute(update(mask_keys).where(which).values(values)).rowcount == 0:
+            self._connection.execute(insert(mask_keys).values(member=member, day=day, **values))
+
+    def mask_keys(self, day: int) -> dict[MemberId, bytes]:
+        """Give every member's certified mask key of a day."""
+        query = select(mask_keys.c.member, mask_keys.c.certified).where(mask_keys.c.day == day)
+        return {member: bytes(certified) for member, certified in self._connection.execute(query)}
+
+    def last_evaluation(self, member: MemberId, generation: int) -> Answered | None:
+        """Give the last committed answer."""
+        columns = evaluations.c
+        query = select(columns.counter, columns.request_digest, columns.answer)
+        row = self._connection.execute(query.where(_evaluation_of(member, generation))).one_or_none()
+        return Answered(row[0], bytes(row[1]), bytes(row[2])) if row else None
+
+    def keep_evaluation(self, member: MemberId, generation: int, answered: Answered) -> None:
+        """Keep an answer whose counter follows."""
+        last = self.last_evaluation(member, generation)
+        if answered.counter != (last.counter if last else 0) + 1:
+            raise CreditError(Code.COUNTER_GAP, "another request came between")
+        values = {
+            "counter": answered.counter,
+            "request_digest": answered.request_digest,
+            "answer": answered.answer,
+        }
+        if last:
+            self._connection.execute(update(evaluations).where(_evaluation_of(member, generation)).values(values))
+        else:
+            self._connection.execute(insert(evaluations).values(member=member, generation=generation, **values))
+
     def counter(self, member: MemberId) -> int:
         """Give the number of the last signed message seen."""
         return self._connection.scalar(select(counters.c.counter).where(counters.c.member == member)) or 0
@@ -140,6 +175,10 @@ class _SqlTransaction:
         elif counter > known:
             changed = update(counters).where(counters.c.member == member).values(counter=counter)
             self._connection.execute(changed)
+
+
+def _evaluation_of(member: MemberId, generation: int) -> ColumnElement[bool]:
+    return (evaluations.c.member == member) & (evaluations.c.generation == generation)
 
 
 def open_engine(url: URL) -> Engine:

@@ -38,6 +38,13 @@ counters = Table(
     Column("member", String(32), primary_key=True),
     Column("counter", BigInteger, nullable=False),
 )
+mask_keys = Table(
+    "mask_keys",
+    METADATA,
+    Column("member", String(32), primary_key=True),
+    Column("day", BigInteger, primary_key=True, autoincrement=False),
+    Column("certified", LargeBinary, nullable=False),
+)
 evaluations = Table(
     "evaluations",
     METADATA,

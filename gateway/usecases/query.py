@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from consortium.errors import Code, CreditError
+from consortium.hashing import transcript_hash
 from consortium.labels import Label
 from consortium.model.members import MemberId, MemberSet, check_answering_set
 from consortium.model.query import SignedQuery
@@ -98,10 +99,10 @@ class QueryRun:
         if member in self.missing_round1:
             self.outcomes[member] = _outcome(lambda: self._accept_round1(member, raw))
 
-    def receive_refusal(self, member: MemberId, code: Code) -> None:
-        """Note that a member refused to contribute."""
+    def receive_refusal(self, member: MemberId, error: CreditError) -> None:
+        """Note that a member refused to contribute, or was silent."""
         if member in self.missing_round1:
-            self.outcomes[member] = code.value
+            self.outcomes[member] = error.code.value
 
     def answering_call(self) -> bytes | None:
         """
@@ -130,6 +131,16 @@ class QueryRun:
     def missing_round2(self) -> MemberSet:
         """The members of U that owe a correction."""
         return self.answering - frozenset(self._round2)
+
+    @property
+    def round1_digests(self) -> dict[MemberId, tuple[bytes, int]]:
+        """Give digest and counter of every accepted message of round 1."""
+        return {m: (transcript_hash(Label.ROUND1, s.raw, s.signature), s.body.counter) for m, s in self._round1.items()}
+
+    @property
+    def round2_digests(self) -> dict[MemberId, tuple[bytes, int]]:
+        """Give digest and counter of every accepted message of round 2."""
+        return {m: (transcript_hash(Label.ROUND2, s.raw, s.signature), s.body.counter) for m, s in self._round2.items()}
 
     def receive_round2(self, member: MemberId, raw: bytes) -> None:
         """Take a signed correction; raises SIGNATURE_INVALID, MALFORMED or TRANSCRIPT_INVALID for a bad one."""
@@ -178,7 +189,7 @@ class QueryRun:
     def _raise_common_refusal(self) -> None:
         """Where more members than may collude refused for one cause, that cause is the query's."""
         tolerated, _ = self.rulebook.limits
-        refusals = Counter(code for code in self.outcomes.values() if code != ACCEPTED)
+        refusals = Counter(code for code in self.outcomes.values() if code not in (ACCEPTED, Code.TOO_FEW_CONTRIBUTORS))
         for code, count in refusals.most_common(1):
             if count > tolerated:
                 raise CreditError(Code(code), f"{count} members refused")

@@ -80,8 +80,6 @@ def carried_pieces(file: CreditFile, brought: frozenset[PieceKind], as_of: int) 
                 keep = piece.expires > as_of
             case Inquiry():
                 keep = piece.kind not in brought and piece.time > as_of - INQUIRY_SECONDS
-            case Freeze():
-                keep = piece.kind not in brought and piece.frozen
             case _:
                 keep = piece.kind not in brought
         if keep:

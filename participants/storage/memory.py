@@ -176,8 +176,9 @@ class MemoryBook:
 def _gather(gathered: dict[SubjectTag, _Pieces], rows: Iterable[BookRow]) -> set[PieceKind]:
     kinds = set()
     for key, tag, kind, piece in rows:
-        found = gathered.setdefault(tag, _Pieces(key, kind))
-        found.kind = min(found.kind, kind)
-        found.parts += parts_of(piece)
         kinds.add(piece.kind)
+        if parts := parts_of(piece):
+            found = gathered.setdefault(tag, _Pieces(key, kind))
+            found.kind = min(found.kind, kind)
+            found.parts += parts
     return kinds

@@ -128,11 +128,13 @@ def test_only_amounts_have_a_currency() -> None:
     assert isinstance(replace(DEFAULT_ATTRIBUTES["balance"], currency="EUR"), Attribute)
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["sex", "sex_code", "gender", "education", "education_level", "marital_status", "is_married", "age", "age_band"]
-    + ["birth_year", "ethnicity", "religion", "nationality", "health_score", "political_view", "customer_gender_m"],
+PROTECTED = (
+    *("sex", "sex_code", "gender", "education", "education_level", "marital_status", "is_married", "age", "age_band"),
+    *("birth_year", "ethnicity", "religion", "nationality", "health_score", "political_view", "customer_gender_m"),
 )
+
+
+@pytest.mark.parametrize("name", PROTECTED)
 def test_protected_attributes_never_exist(name: str) -> None:
     with refused(Code.RECORD_INVALID):
         check_characteristic_id(name)

@@ -42,6 +42,12 @@ def upgrade() -> None:
         sa.Column("counter", sa.BigInteger, nullable=False),
     )
     op.create_table(
+        "mask_keys",
+        sa.Column("member", sa.String(32), primary_key=True),
+        sa.Column("day", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("certified", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
         "evaluations",
         sa.Column("member", sa.String(32), primary_key=True),
         sa.Column("generation", sa.BigInteger, primary_key=True, autoincrement=False),

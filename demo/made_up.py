@@ -1,0 +1,147 @@
+"""The made-up data set: a population by seed, its five books written as files, and the truth read back from them."""
+
+import sqlite3
+from pathlib import Path
+
+import duckdb
+import numpy as np
+
+from consortium.model.identifiers import RawIdentifier
+from demo.asking import choose, identifiers
+from demo.dataset import BookSource, Dataset, LiveEvent
+from demo.population import LENDERS, FileKind, Population, make_population
+from demo.portfolios import ASKED, EXTRACTED, Figures
+from demo.sources import DATABASE, customer_number, write_sources
+from demo.truth import SQL, DuckTruth, fill, open_truth
+
+MAPPINGS = Path(__file__).parent.parent / "examples" / "books"
+ATTRIBUTES = (
+    "lenders_with_open_tradeline",
+    "open_tradelines",
+    "credit_limit",
+    "balance",
+    "scheduled_payments_30d",
+    "tradelines_opened_90d",
+    "pending_grants",
+    "pending_grant_amount",
+    "months_on_file_0_5",
+    "months_on_file_60_plus",
+    "amount_past_due",
+    "charged_off_amount",
+    "in_collection_amount",
+    "disputed_tradelines",
+    "worst_dpd_now_current",
+    "worst_dpd_now_30_59",
+    "worst_dpd_12m_1_29",
+    "worst_dpd_12m_120_plus",
+    "worst_dpd_12m_charge_off",
+    "hard_inquiries_0_1h",
+    "hard_inquiries_1_24h",
+    "hard_inquiries_1_7d",
+    "hard_inquiries_7_30d",
+    "hard_inquiries_30_90d",
+)
+"""What is asked about everybody: 24 attributes of origination, from the families exposure, repayment, inquiries."""
+
+_FREEZES_LIVE = ("ride-credit",)  # this lender's files say nothing of freezes
+
+_SOURCES = {
+    "pay-later": {
+        "pay-later-accounts": "accounts.csv",
+        "pay-later-applications": "applications.csv",
+        "pay-later-customers": "customers.csv",
+    },
+    "instalments": {
+        "instalments-contracts": "contracts.parquet",
+        "instalments-applications": "applications.parquet",
+    },
+    "merchant-credit": {"merchant-credit-lines": None, "merchant-credit-applications": None},
+    "ride-credit": {"ride-credit-wallets": "wallets.csv", "ride-credit-requests": "requests.csv"},
+    "bank": {"bank-accounts": "accounts.txt", "bank-enquiries": "enquiries.txt"},
+}
+
+
+def made_up(seed: int, size: int, people: int, folder: Path) -> Dataset:
+    """Generate everything for a population of `size` into a folder; `people` are asked about."""
+    population = make_population(seed, size)
+    figures = write_sources(population, seed, folder)
+    return Dataset(
+        title=f"{size:,} made-up people in five overlapping books",
+        requester=LENDERS[0],
+        sources={lender: _sources(lender, folder / lender) for lender in LENDERS},
+        extracted_at=EXTRACTED,
+        asked_at=ASKED,
+        currency="CNY",
+        attributes=ATTRIBUTES,
+        asked=choose(population, people, seed),
+        truth=DuckTruth(read_truth(population, figures, folder)),
+        live={lender: _live(population, lender, figures[lender]) for lender in LENDERS},
+    )
+
+
+def read_truth(population: Population, figures: dict[str, Figures], folder: Path) -> duckdb.DuckDBPyConnection:
+    """Compute what every lender would contribute about every customer from the written files."""
+    connection = open_truth(ASKED)
+    connection.execute("SET VARIABLE folder = $1", [str(folder)])
+    _read_sqlite(connection, "merchant", folder / "merchant-credit" / DATABASE)
+    for lender in LENDERS:
+        connection.execute((SQL / f"{lender}.sql").read_text())
+        _add_known(connection, population, lender, figures[lender])
+    connection.execute((SQL / "contributions.sql").read_text())
+    return connection
+
+
+def _add_known(
+    connection: duckdb.DuckDBPyConnection, population: Population, lender: str, figures: Figures
+) -> None:
+    """Add what no file says: who is behind a customer number, and what happened after the files were written."""
+    customers, pendings = population.customers[lender], figures.pendings
+    numbers = np.array([customer_number(lender, row) for row in range(len(customers.person))], dtype=object)
+    frozen = np.isin(np.arange(len(numbers)), figures.frozen)
+    columns = {"customer": numbers, "person": customers.person, "kind": customers.kind, "frozen": frozen}
+    fill(connection, "known", columns)
+    connection.execute("INSERT INTO customers BY NAME SELECT $1 AS lender, * FROM known", [lender])
+    promised = {"customer": numbers[pendings.customer], "amount": pendings.amount}
+    fill(connection, "promised", promised | {"made": pendings.time, "expires": pendings.expires})
+    connection.execute("INSERT INTO pendings BY NAME SELECT $1 AS lender, * FROM promised", [lender])
+
+
+def _read_sqlite(connection: duckdb.DuckDBPyConnection, prefix: str, path: Path) -> None:
+    database = sqlite3.connect(path)
+    try:
+        for (table,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+            found = database.execute(f"SELECT * FROM {table}")  # noqa: S608  the generator's own tables
+            names = [name for name, *_ in found.description]
+            columns = zip(*found.fetchall(), strict=True)
+            fill(connection, f"{prefix}_{table}", {n: _column(c) for n, c in zip(names, columns, strict=True)})
+    finally:
+        database.close()
+
+
+def _column(cells: tuple[object, ...]) -> np.ndarray:
+    plain = all(type(cell) is int for cell in cells)
+    return np.array(cells, dtype=np.int64 if plain else object)
+
+
+def _sources(lender: str, folder: Path) -> tuple[BookSource, ...]:
+    url = ("MERCHANT_CREDIT_URL", f"sqlite:///{(folder / DATABASE).resolve()}")
+    return tuple(
+        BookSource(MAPPINGS / f"{mapping}.toml", folder / file if file else None, None if file else url)
+        for mapping, file in _SOURCES[lender].items()
+    )
+
+
+def _live(population: Population, lender: str, figures: Figures) -> tuple[LiveEvent, ...]:
+    customers, pendings = population.customers[lender], figures.pendings
+    rows = zip(*(column.tolist() for column in (pendings.customer, pendings.time, pendings.amount, pendings.expires)), strict=True)
+    events = [LiveEvent(_strongest(population, lender, row), made, amount, expires) for row, made, amount, expires in rows]
+    if lender in _FREEZES_LIVE:
+        events += [LiveEvent(_strongest(population, lender, row), EXTRACTED) for row in figures.frozen.tolist()]
+    return tuple(events)
+
+
+def _strongest(population: Population, lender: str, row: int) -> RawIdentifier:
+    """Give the strongest identifier that a lender has on file."""
+    customers = population.customers[lender]
+    kind, person = FileKind(int(customers.kind[row])), int(customers.person[row])
+    return identifiers(population, person, (kind.strongest,))[0]

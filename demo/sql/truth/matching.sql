@@ -1,0 +1,6 @@
+-- Which customers of which lenders a question reaches: those whose strongest identifier on file was given.
+CREATE OR REPLACE TEMP TABLE reached AS
+SELECT place, lender, customer, frozen, by_kind
+FROM (SELECT *, CASE WHEN kind <= 2 THEN 0 WHEN kind <= 4 THEN 1 ELSE 2 END AS by_kind FROM customers)
+JOIN asked USING (person)
+WHERE [by_id, by_phone, by_email][by_kind + 1];

@@ -1,0 +1,116 @@
+"""
+The nodes that are attached to this replica: who can be called now, and the calls that wait for an answer.
+
+A node that lets a call time out is not well until it answers something; it is left out of the next intended sets, so
+that one silent member costs one time-out and not one a query.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from consortium.errors import Code, CreditError
+from consortium.model.members import MemberId, MemberSet
+
+OUTGOING_MAXIMUM = 512
+"""Calls that may wait for a slow reader before it counts as not well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A message to a node: its number on this gateway, the round, and the request's bytes."""
+
+    number: int
+    round: int
+    request: bytes
+
+
+@dataclass(eq=False)
+class Attachment:
+    """One stream of one node."""
+
+    member: MemberId
+    outgoing: asyncio.Queue[Call | None] = field(default_factory=lambda: asyncio.Queue(OUTGOING_MAXIMUM))
+    waiting: dict[int, asyncio.Future[bytes]] = field(default_factory=dict)
+    well: bool = True
+
+    async def call(self, call: Call, seconds: float) -> bytes:
+        """Send a call and wait for the answer; raises the node's refusal, or TOO_FEW_CONTRIBUTORS on silence."""
+        if self.outgoing.full():
+            self.well = False
+            raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{self.member} does not read")
+        answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.waiting[call.number] = answer
+        self.outgoing.put_nowait(call)
+        try:
+            return await asyncio.wait_for(answer, seconds)
+        except TimeoutError:
+            self.well = False
+            raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{self.member} is silent") from None
+        finally:
+            self.waiting.pop(call.number, None)
+
+    def settle(self, number: int, outcome: bytes | CreditError) -> None:
+        """Take a node's answer or refusal; one that nobody waits for any more still shows that the node is well."""
+        self.well = True
+        answer = self.waiting.get(number)
+        if answer is None or answer.done():
+            return
+        if isinstance(outcome, CreditError):
+            answer.set_exception(outcome)
+        else:
+            answer.set_result(outcome)
+
+    def close(self) -> None:
+        """Fail every waiting call and end the stream."""
+        for answer in self.waiting.values():
+            if not answer.done():
+                answer.set_exception(CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{self.member} went away"))
+        if not self.outgoing.full():
+            self.outgoing.put_nowait(None)
+
+
+class Attachments:
+    """Every attached node, several a member where it runs several; the newest that is well is called."""
+
+    def __init__(self) -> None:
+        self._by_member: dict[MemberId, list[Attachment]] = {}
+        self._numbers = 0
+
+    def add(self, attachment: Attachment) -> None:
+        """Attach a node."""
+        self._by_member.setdefault(attachment.member, []).append(attachment)
+
+    def remove(self, attachment: Attachment) -> None:
+        """Detach a node and fail what waits for it."""
+        attachment.close()
+        nodes = self._by_member.get(attachment.member, [])
+        if attachment in nodes:
+            nodes.remove(attachment)
+
+    def well(self) -> MemberSet:
+        """Give the members that can be called; L is chosen from them."""
+        return frozenset(member for member, nodes in self._by_member.items() if any(node.well for node in nodes))
+
+    def attached(self) -> MemberSet:
+        """Give the members with a stream, well or not."""
+        return frozenset(member for member, nodes in self._by_member.items() if nodes)
+
+    def next_number(self) -> int:
+        """Give a call number that was not used before."""
+        self._numbers += 1
+        return self._numbers
+
+    async def call(self, member: MemberId, call: Call, seconds: float) -> bytes:
+        """Call a member's newest node that is well; raises as `Attachment.call`."""
+        nodes = [node for node in self._by_member.get(member, []) if node.well]
+        if not nodes:
+            raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{member} is not attached")
+        return await nodes[-1].call(call, seconds)
+
+    def close_all(self, unwanted: Callable[[MemberId], bool] = lambda _: True) -> None:
+        """End the streams of members: of all, or of those for which `unwanted` is true."""
+        for member, nodes in self._by_member.items():
+            if unwanted(member):
+                for node in list(nodes):
+                    self.remove(node)

@@ -1,0 +1,64 @@
+"""Carries one query through its rounds over the attached nodes; the decisions are `QueryRun`'s."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from consortium.errors import Code, CreditError
+from consortium.model.members import MemberId, MemberSet
+from consortium.model.rounds import Transcript
+from gateway.attachments import Attachments, Call
+from gateway.usecases.query import QueryRun
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a round waits, in seconds."""
+
+    round1: float
+    round2: float
+
+
+class Carrier:
+    """Sends calls, feeds answers into the run, and closes rounds when all have come or time is up."""
+
+    def __init__(self, attachments: Attachments, timeouts: Timeouts) -> None:
+        self._attachments = attachments
+        self._timeouts = timeouts
+
+    async def carry(self, run: QueryRun) -> Transcript:
+        """Run up to three attempts; raises CreditError where the query cannot be completed."""
+        while (second := await self._first_round(run)) is None:
+            pass
+        await self._second_round(run, second)
+        return run.transcript()
+
+    async def _first_round(self, run: QueryRun) -> bytes | None:
+        request = run.call(self._attachments.well())
+        call = Call(self._attachments.next_number(), 1, request)
+        await self._ask_all(run.intended, call, self._timeouts.round1, run.receive_round1, run.receive_refusal)
+        return run.answering_call()
+
+    async def _second_round(self, run: QueryRun, request: bytes) -> None:
+        refusals: dict[MemberId, CreditError] = {}
+        call = Call(self._attachments.next_number(), 2, request)
+        await self._ask_all(run.answering, call, self._timeouts.round2, run.receive_round2, refusals.__setitem__)
+        causes = [error for error in refusals.values() if error.code is not Code.TOO_FEW_CONTRIBUTORS]
+        if run.missing_round2 and causes:
+            raise causes[0]
+
+    async def _ask_all(
+        self,
+        members: MemberSet,
+        call: Call,
+        seconds: float,
+        accept: Callable[[MemberId, bytes], None],
+        refuse: Callable[[MemberId, CreditError], None],
+    ) -> None:
+        async def ask(member: MemberId) -> None:
+            try:
+                accept(member, await self._attachments.call(member, call, seconds))
+            except CreditError as error:
+                refuse(member, error)
+
+        await asyncio.gather(*map(ask, sorted(members)))

@@ -1,0 +1,1 @@
+"""gRPC on the gateway's side; with `consortium.wire` the only code of the gateway that knows protobuf."""

@@ -1,0 +1,82 @@
+"""The gateway's servicers: caller, parse, one use-case, render."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+
+from consortium.errors import Code, CreditError
+from consortium.wire.gateway import (
+    REQUEST_ID_BYTES,
+    signed_rulebook_to_proto,
+)
+from consortium.wire.queries import signed_query_from_bytes
+from consortium.wire.reading import exact
+from gateway.key_holding import HoldingService
+from gateway.rpc.identity import peer_identity
+from gateway.rulebooks import Rulebooks
+from gateway.usecases.asking import Ask, Asking
+from protos.credit.v1 import gateway_pb2 as pb
+from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+
+class QueryServicer(grpc_pb.QueryServiceServicer):
+    """Questions of lenders."""
+
+    def __init__(self, asking: Asking, rulebooks: Rulebooks, limit: int) -> None:
+        self._asking = asking
+        self._rulebooks = rulebooks
+        self._limit = limit
+
+    async def Ask(self, request: pb.AskRequest, rpc_context: Context) -> pb.AskResponse:  # noqa: N802  proto name
+        """Answer one query."""
+        member = peer_identity(rpc_context).active_lender(self._rulebooks.current())
+        if self._asking.in_flight >= self._limit:
+            raise CreditError(Code.OVERLOADED)
+        request_id = exact(request.request_id, REQUEST_ID_BYTES, "request_id")
+        ask = Ask(member.id, request_id, signed_query_from_bytes(request.query))
+        return pb.AskResponse.FromString(await self._asking.ask(ask))
+
+
+class RulebookServicer(grpc_pb.RulebookServiceServicer):
+    """The rulebook for every active member."""
+
+    def __init__(self, rulebooks: Rulebooks) -> None:
+        self._rulebooks = rulebooks
+
+    async def GetRulebook(self, _: pb.GetRulebookRequest, rpc_context: Context) -> pb.GetRulebookResponse:  # noqa: N802
+        """Give the newest version."""
+        peer_identity(rpc_context).active_member(self._rulebooks.current())
+        return pb.GetRulebookResponse(rulebook=signed_rulebook_to_proto(self._rulebooks.newest.signed))
+
+    async def WatchRulebook(  # noqa: N802  proto name
+        self, request: pb.WatchRulebookRequest, rpc_context: Context
+    ) -> AsyncIterator[pb.WatchRulebookResponse]:
+        """Give every version after the caller's, then each new one."""
+        identity = peer_identity(rpc_context)
+        async for version in self._rulebooks.watch(request.after_version):
+            identity.active_member(self._rulebooks.current())
+            yield pb.WatchRulebookResponse(rulebook=signed_rulebook_to_proto(version.signed))
+
+
+class KeyHolderServicer(grpc_pb.KeyHolderServiceServicer):
+    """The gateway's share of the OPRF key."""
+
+    def __init__(self, holding: HoldingService, rulebooks: Rulebooks) -> None:
+        self._holding = holding
+        self._rulebooks = rulebooks
+
+    async def Evaluate(self, request: pb.EvaluateRequest, rpc_context: Context) -> pb.EvaluateResponse:  # noqa: N802
+        """Evaluate a signed batch."""
+        peer_identity(rpc_context).active_lender(self._rulebooks.current())
+        return pb.EvaluateResponse(answer=await self._holding.evaluate(request.request))
+
+
+async def cancelled(tasks: list[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,84 @@
+"""The gateway's settings: one TOML file, unknown keys refused, paths relative to the file."""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from consortium.errors import Code, CreditError
+
+Seconds = Annotated[float, Field(gt=0, le=600)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Tls(_Section):
+    """Certificate chain, private key and the consortium's CA, PEM files."""
+
+    certificate: Path
+    key: Path
+    ca: Path
+
+
+class Limits(_Section):
+    """Per member: queries a minute and a UTC day, elements evaluated a UTC day; for all: requests in flight."""
+
+    queries_per_minute: int = Field(default=6000, ge=1)
+    queries_per_day: int = Field(default=200_000, ge=1)
+    elements_per_day: int = Field(default=2_000_000, ge=1)
+    in_flight: int = Field(default=256, ge=1)
+
+
+class TimeoutSettings(_Section):
+    """Seconds: waiting for round 1, for round 2, and for open requests when draining."""
+
+    round1: Seconds = 2.0
+    round2: Seconds = 5.0
+    drain: Seconds = 10.0
+
+
+class Settings(_Section):
+    """Everything `credit-gateway serve` is told."""
+
+    member: str
+    listen: str = "127.0.0.1:7400"
+    metrics_port: Port = 0
+    log_level: str = "INFO"
+    storage: str = "sqlite:///gateway.db"
+    identity_key: Path
+    key_share: Path
+    rulebooks: Path
+    fingerprint: str
+    tls: Tls
+    limits: Limits = Limits()
+    timeouts: TimeoutSettings = TimeoutSettings()
+
+
+def load_settings(path: Path) -> Settings:
+    """Read a settings file; raises CreditError(SETTINGS_INVALID) naming the key that is wrong."""
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise CreditError(Code.SETTINGS_INVALID, f"{path.name} cannot be read: {type(error).__name__}") from error
+    try:
+        return _anchored(Settings.model_validate(values), path.parent)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        name = ".".join(str(part) for part in problem["loc"])
+        raise CreditError(Code.SETTINGS_INVALID, f"{name}: {problem['msg']}") from None
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    tls = settings.tls
+    anchored = {name: folder / getattr(settings, name) for name in ("identity_key", "key_share", "rulebooks")}
+    files = Tls(certificate=folder / tls.certificate, key=folder / tls.key, ca=folder / tls.ca)
+    return settings.model_copy(update={**anchored, "tls": files, "storage": _anchored_url(settings.storage, folder)})
+
+
+def _anchored_url(url: str, folder: Path) -> str:
+    prefix = "sqlite:///"
+    return f"{prefix}{folder / url.removeprefix(prefix)}" if url.startswith(prefix) else url

@@ -1,0 +1,166 @@
+"""
+Asking: one request from admission to receipt.
+
+Order matters: the admission with its roster is durable before anybody is asked, and the answer's entry before the
+answer leaves. A repeat of a request gives the same bytes; one that was cut off by a crash is carried again, and its
+contributors repeat the bytes that they have signed.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+
+from consortium.errors import Code, CreditError
+from consortium.model.members import MemberId
+from consortium.model.query import SignedQuery
+from consortium.model.receipts import sign_receipt
+from consortium.model.rounds import RosterEntry, Transcript
+from consortium.model.rulebook import Rulebook
+from consortium.model.signing import Signer
+from consortium.wire.gateway import Answered, answered_to_bytes
+from consortium.wire.rounds import transcript_to_bytes
+from gateway.carrier import Carrier
+from gateway.committer import GroupCommitter
+from gateway.ports import GatewayTransaction, QueryKeys
+from gateway.usecases import entries
+from gateway.usecases.admission import count_consent, open_run
+from gateway.usecases.query import QueryRun
+
+SECONDS_PER_DAY = 86_400
+SECONDS_PER_MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """How many queries a member may ask a minute and a UTC day."""
+
+    per_minute: int
+    per_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request as it came in: the caller, its id for the request (16 bytes), and the parsed query."""
+
+    member: MemberId
+    request_id: bytes
+    query: SignedQuery
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What admission found: the index of its entry, or the response of an earlier, equal request."""
+
+    index: int
+    response: bytes | None = None
+
+
+@dataclass
+class Asking:
+    """The use-case with its ports; `clock` gives Unix seconds, `roster` every lender's mask key for a time of issue."""
+
+    rulebook: Callable[[], Rulebook]
+    roster: Callable[[Rulebook, int], Awaitable[tuple[RosterEntry, ...]]]
+    keys: QueryKeys
+    committer: GroupCommitter
+    carrier: Carrier
+    signer: Signer
+    quotas: Quotas
+    clock: Callable[[], int]
+
+    def __post_init__(self) -> None:
+        self._running: dict[tuple[MemberId, bytes], asyncio.Task[bytes]] = {}
+        self._draining = False
+
+    async def ask(self, ask: Ask) -> bytes:
+        """
+        Answer a request with a serialised AskResponse; equal requests that overlap share one run.
+
+        Raises MEMBER_NOT_ACTIVE for a query in another's name, ALREADY_EXISTS codes for an id used for another query,
+        and everything that `check_query`, the quotas and `QueryRun` raise.
+        """
+        if ask.query.header.requester != ask.member:
+            raise CreditError(Code.MEMBER_NOT_ACTIVE, "a query in another member's name")
+        if self._draining:
+            raise CreditError(Code.DRAINING)
+        key = ask.member, ask.request_id
+        task = self._running.get(key)
+        if task is None:
+            task = asyncio.create_task(self._answer(ask))
+            self._running[key] = task
+            task.add_done_callback(lambda _: self._running.pop(key, None))
+        return await asyncio.shield(task)
+
+    @property
+    def in_flight(self) -> int:
+        """Give how many requests are being answered."""
+        return len(self._running)
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new request and wait at most so long until every open one is answered."""
+        self._draining = True
+        if self._running:
+            await asyncio.wait(list(self._running.values()), timeout=seconds)
+
+    async def _answer(self, ask: Ask) -> bytes:
+        run: QueryRun | None = None
+        try:
+            rulebook, now = self.rulebook(), self.clock()
+            roster = await self.roster(rulebook, ask.query.header.issued_at)
+            run = open_run(ask.query, rulebook, roster, self.keys, now)
+            admission = await self.committer.commit(partial(_admit, ask, run, self.quotas, now))
+            if admission.response is not None:
+                return admission.response
+            transcript = await self.carrier.carry(run)
+        except CreditError as error:
+            entry = entries.refused(ask.member, ask.request_id, ask.query, error, run)
+            await self.committer.commit(lambda transaction: transaction.append(entry))
+            raise
+        return await self.committer.commit(partial(_finish, ask, run, transcript, admission.index, self.signer))
+
+
+def _admit(ask: Ask, run: QueryRun, quotas: Quotas, now: int, transaction: GatewayTransaction) -> Admission:
+    """Admit a request in one unit: repeat, consent, quotas, entry."""
+    known = transaction.request(ask.member, ask.request_id)
+    if known is not None and known.query_digest != ask.query.digest:
+        raise CreditError(Code.REQUEST_ID_REUSED)
+    if known is not None and known.response is not None:
+        return Admission(-1, known.response)
+    count_consent(ask.query, transaction)
+    before = transaction.spent(ask.member, "queries-day", now // SECONDS_PER_DAY)
+    if known is None:
+        _spend(ask.member, quotas, now, transaction)
+        transaction.open_request(ask.member, ask.request_id, ask.query.digest)
+    entry = entries.admitted(ask.query, run, ask.request_id, (before, quotas.per_day))
+    return Admission(transaction.append(entry).index)
+
+
+def _spend(member: MemberId, quotas: Quotas, now: int, transaction: GatewayTransaction) -> None:
+    if transaction.spend(member, "queries-minute", now // SECONDS_PER_MINUTE, 1) > quotas.per_minute:
+        raise CreditError(Code.QUOTA_EXCEEDED, f"{quotas.per_minute} queries a minute")
+    if transaction.spend(member, "queries-day", now // SECONDS_PER_DAY, 1) > quotas.per_day:
+        raise CreditError(Code.QUOTA_EXCEEDED, f"{quotas.per_day} queries a day")
+
+
+def _finish(
+    ask: Ask,
+    run: QueryRun,
+    transcript: Transcript,
+    admission: int,
+    signer: Signer,
+    transaction: GatewayTransaction,
+) -> bytes:
+    """Append the answer's entry, sign its receipt and keep the response, in one unit."""
+    known = transaction.request(ask.member, ask.request_id)
+    if known is not None and known.response is not None:
+        return known.response  # another replica carried the same request
+    raw = transcript_to_bytes(transcript)
+    appended = transaction.append(entries.answered(run, transcript, raw, admission))
+    for digests in (run.round1_digests, run.round2_digests):
+        for member, (_, counter) in digests.items():
+            transaction.see_counter(member, counter)
+    receipt = sign_receipt(signer, appended.index, appended.leaf_hash, appended.time_ms)
+    response = answered_to_bytes(Answered(ask.request_id, raw, receipt))
+    transaction.close_request(ask.member, ask.request_id, response)
+    return response

@@ -1,0 +1,92 @@
+"""What the log says of a query: every decision as one canonical entry, without payload, tag or identifier."""
+
+from consortium.canonical import CanonicalValue
+from consortium.errors import CreditError
+from consortium.hashing import transcript_hash
+from consortium.labels import Label
+from consortium.model.members import MemberId
+from consortium.model.query import SignedQuery
+from consortium.model.rounds import Transcript
+from gateway.usecases.query import QueryRun
+
+Entry = dict[str, CanonicalValue]
+
+
+def admitted(query: SignedQuery, run: QueryRun, request_id: bytes, quota: tuple[int, int]) -> Entry:
+    """Give the entry of an admission, written before any answer arrives; `quota` is (used before, limit)."""
+    header = query.header
+    return {
+        "kind": "query-admitted",
+        "request": request_id.hex(),
+        "query": query.digest.hex(),
+        "requester": header.requester,
+        "purpose": header.purpose.value,
+        "attributes": [*header.attributes],
+        "suite": header.suite.name,
+        "consent": header.consent_digest.hex(),
+        "staff": header.staff_commitment.hex(),
+        "issued_at": header.issued_at,
+        "expires_at": header.expires_at,
+        "rulebook": header.rulebook_digest.hex(),
+        "tags": query.tags_commitment.hex(),
+        "payload": _body(query.payload),
+        "envelope": _body(query.envelope),
+        "roster": [*run.rulebook.roster],
+        "quota": {"before": quota[0], "after": quota[0] + 1, "limit": quota[1]},
+    }
+
+
+def answered(run: QueryRun, transcript: Transcript, raw_transcript: bytes, admission: int) -> Entry:
+    """Give the entry of an answer: who answered with what, and the digest of the result."""
+    return {
+        "kind": "query-answered",
+        "query": run.query.digest.hex(),
+        "admission": admission,
+        "ctx": run.ctx.hex(),
+        "attempt": transcript.attempt,
+        "intended": sorted(transcript.intended),
+        "answering": sorted(transcript.members),
+        "contributions": _contributions(run),
+        "differing": [list(pair) for pair in run.differing],
+        "product": _body(transcript.product),
+        "transcript": _body(raw_transcript),
+        "decision": "ANSWERED" if transcript.members == run.rulebook.roster_set else "INCOMPLETE",
+    }
+
+
+def refused(
+    requester: MemberId, request_id: bytes, query: SignedQuery, error: CreditError, run: QueryRun | None
+) -> Entry:
+    """Give the entry of a refusal, with what had come in until then."""
+    return {
+        "kind": "query-refused",
+        "request": request_id.hex(),
+        "query": query.digest.hex(),
+        "requester": requester,
+        "purpose": query.header.purpose.value,
+        "attempt": run.attempt if run else 0,
+        "contributions": _contributions(run) if run else [],
+        "decision": error.code.value,
+        "reason": error.cause.encode("ascii", "replace").decode(),
+    }
+
+
+def _contributions(run: QueryRun) -> list[CanonicalValue]:
+    first, second = run.round1_digests, run.round2_digests
+    return [
+        {
+            "member": member,
+            "outcome": outcome,
+            "round1": _message(first.get(member)),
+            "round2": _message(second.get(member)),
+        }
+        for member, outcome in sorted(run.outcomes.items())
+    ]
+
+
+def _message(signed: tuple[bytes, int] | None) -> CanonicalValue:
+    return {"digest": signed[0].hex(), "counter": signed[1]} if signed else None
+
+
+def _body(body: bytes) -> str:
+    return transcript_hash(Label.BODY, body).hex()

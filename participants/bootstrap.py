@@ -1,0 +1,114 @@
+"""
+Where a lender's node is put together from its folder: the book, the rulebook it trusts, the way to the key holders.
+
+Every command opens what it needs and no more: the status of a book needs no rulebook, checking a source no node.
+"""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+
+from consortium.errors import Code, CreditError
+from consortium.model.identifiers import NormalisedIdentifier, Secret
+from consortium.model.rulebook import Role, Rulebook, threshold_key, verify_rulebook
+from consortium.model.signing import Ed25519Signer
+from consortium.silent import Silent
+from participants.insecure_local_holders import InsecureLocalHolder
+from participants.lender.loading import Tokenises
+from participants.lender.protect import LendersSecrets
+from participants.lender.tokenise import Alarm, HolderLink, HolderSession, Token, Tokeniser
+from participants.settings import HolderSettings, NodeSettings, ShareFile
+from participants.storage.book import SqliteBook
+from participants.storage.book_rows import BookIdentity
+from participants.storage.locks import exclusive
+from participants.storage.requests import SqliteRequests
+
+LOCK_NAME = "requests.lock"
+
+
+@contextmanager
+def open_book(settings: NodeSettings) -> Iterator[SqliteBook]:
+    """Open the node's book; raises as `SqliteBook` and CreditError(SETTINGS_INVALID)."""
+    identity = BookIdentity(settings.file.member, Secret(settings.own_keys().book_secret))
+    with closing(SqliteBook(settings.path(settings.file.book), identity)) as book:
+        yield book
+
+
+def open_rulebook(settings: NodeSettings, now: int) -> Rulebook:
+    """
+    Read and verify the rulebook by its fingerprint.
+
+    Raises CreditError(RULEBOOK_INVALID), (SIGNATURE_INVALID), (SHARE_KEYS_INCONSISTENT) or (SETTINGS_INVALID).
+    """
+    files = settings.file.rulebook
+    rulebook = verify_rulebook(settings.read(files.file), settings.signatures(), fingerprint=files.fingerprint)
+    rulebook.check_current(now)
+    return rulebook
+
+
+class SharedTokeniser(Silent):
+    """A tokeniser whose counters several processes share: each call waits for the call of another to end."""
+
+    def __init__(self, tokeniser: Tokeniser, lock: Path) -> None:
+        self._tokeniser = tokeniser
+        self._lock = lock
+
+    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
+        """Give the token of each identifier, in order; raises as `Tokeniser.tokenise`, or CreditError(STORAGE_BUSY)."""
+        with exclusive(self._lock):
+            return self._tokeniser.tokenise(identifiers)
+
+
+@contextmanager
+def open_tokeniser(settings: NodeSettings, alarm: Alarm, clock: Callable[[], float] = time.time) -> Iterator[Tokenises]:
+    """
+    Open the way from identifiers to tokens; `alarm` is told of every failure of a holder.
+
+    Raises as `open_rulebook`; CreditError(RULEBOOK_MISMATCH) where the secrets are of another generation or epoch, and
+    (SETTINGS_INVALID) where the rulebook does not know this node's key, or a holder is not one of the rulebook's.
+    """
+    rulebook = open_rulebook(settings, int(clock()))
+    signer = _signer(settings, rulebook)
+    lenders_secrets = _lenders_secrets(settings, rulebook)
+    indexes = {holder.member: holder.index for holder in rulebook.document.oprf.holders}
+    with ExitStack() as stack:
+        journal = stack.enter_context(closing(SqliteRequests(settings.path(settings.file.requests))))
+        links = {}
+        for name, holder in settings.file.holders.items():
+            if name not in indexes:
+                raise CreditError(Code.SETTINGS_INVALID, f"holders.{name}: no key holder of the rulebook")
+            channel = stack.enter_context(closing(_channel(settings, name, holder, rulebook, clock)))
+            session = HolderSession(settings.file.member, signer, journal, indexes[name], lenders_secrets.generation)
+            links[indexes[name]] = HolderLink(session, channel)
+        key = threshold_key(rulebook.document.oprf)
+        tokeniser = Tokeniser(lenders_secrets, key, links, secrets.token_bytes, alarm=alarm)
+        yield SharedTokeniser(tokeniser, settings.path(Path(LOCK_NAME)))
+
+
+def _channel(
+    settings: NodeSettings, name: str, holder: HolderSettings, rulebook: Rulebook, clock: Callable[[], float]
+) -> InsecureLocalHolder:
+    if holder.insecure_local_share is None:
+        raise CreditError(Code.SETTINGS_INVALID, f"holders.{name}.address: this version reaches no holder by network")
+    share = settings.read_secret(holder.insecure_local_share, ShareFile)
+    ledger = settings.path(holder.insecure_local_share).with_suffix(".db")
+    return InsecureLocalHolder(share, rulebook, ledger, secrets.token_bytes, clock)
+
+
+def _signer(settings: NodeSettings, rulebook: Rulebook) -> Ed25519Signer:
+    signer = Ed25519Signer(settings.own_keys().identity_key)
+    member = rulebook.active_member(settings.file.member)
+    if member.role is not Role.LENDER or member.identity_key != signer.public:
+        raise CreditError(
+            Code.SETTINGS_INVALID, "the identity key is not the one that the rulebook pins for the member"
+        )
+    return signer
+
+
+def _lenders_secrets(settings: NodeSettings, rulebook: Rulebook) -> LendersSecrets:
+    found = settings.lenders_secrets()
+    if (found.generation, found.epoch) != (rulebook.document.oprf.generation, rulebook.document.epoch):
+        raise CreditError(Code.RULEBOOK_MISMATCH, "the lenders' secrets are of another generation or epoch")
+    return LendersSecrets(found.generation, found.pre_hash_secret, found.tag_key, found.epoch, found.sealing_key)

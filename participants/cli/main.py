@@ -1,0 +1,29 @@
+"""`credit-participant`: the commands of a lender's node."""
+
+import typer
+
+from participants.cli import book_check, book_load, book_status, record
+
+app = typer.Typer(
+    help="A lender's node: load and check its book, record live events.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, and those hold people's data
+)
+book_app = typer.Typer(help="The node's book.", no_args_is_help=True)
+record_app = typer.Typer(help="Live events, from JSON on standard input or in a file.", no_args_is_help=True)
+
+book_app.command("check")(book_check.check)
+book_app.command("load")(book_load.load)
+book_app.command("status")(book_status.status)
+for command in (
+    record.tradeline,
+    record.inquiry,
+    record.freeze,
+    record.dispute,
+    record.pending,
+    record.confirm,
+    record.release,
+):
+    record_app.command()(command)
+app.add_typer(book_app, name="book")
+app.add_typer(record_app, name="record")

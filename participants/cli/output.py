@@ -1,0 +1,122 @@
+"""What every command shows: tables or one JSON object, progress after two seconds, errors by code, exit status 1."""
+
+import json
+import secrets
+import time
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Annotated, Self
+
+import typer
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from consortium.canonical import CanonicalValue
+from consortium.errors import CATALOGUE, Code, CreditError
+from participants.lender.connectors import Source
+
+PROGRESS_AFTER_SECONDS = 2.0
+FAILED = 1
+
+NodeOption = Annotated[Path, typer.Option("--node", envvar="CREDIT_NODE", help="The node's folder, with node.toml.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+
+
+class Output:
+    """Collects what a command has to say."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self.as_json = as_json
+        self._value: dict[str, CanonicalValue] = {}
+        self._console = Console()
+        self._errors = Console(stderr=True)
+
+    def show(self, value: dict[str, CanonicalValue], *renderables: RenderableType) -> None:
+        """Show a result, in one of its two forms."""
+        if self.as_json:
+            self._value |= value
+        else:
+            for renderable in renderables:
+                self._console.print(renderable, highlight=False)
+
+    def warn(self, text: str) -> None:
+        """Say something on standard error."""
+        self._errors.print(Text(text, style="yellow"))
+
+    def fail(self, error: CreditError) -> None:
+        """Show an error: its code, what to do, and which check failed."""
+        message = CATALOGUE[error.code].message
+        if self.as_json:
+            self._value["error"] = {"code": error.code.value, "message": message, "cause": error.cause}
+        else:
+            self._errors.print(Text(str(error), style="red"))
+
+    def finish(self) -> None:
+        """Print the JSON object."""
+        if self.as_json:
+            typer.echo(json.dumps(self._value, indent=2, ensure_ascii=False))
+
+
+@contextmanager
+def output(*, as_json: bool) -> Iterator[Output]:
+    """Run a command: whatever goes wrong is shown by its code, and the exit status is 1."""
+    shown = Output(as_json=as_json)
+    failed = True
+    try:
+        yield shown
+        failed = False
+    except CreditError as error:
+        shown.fail(error)
+    except Exception as error:  # noqa: BLE001  whatever it is, its text may hold a value and must not be printed
+        shown.fail(_unexpected(error, shown))
+    shown.finish()
+    if failed:
+        raise typer.Exit(FAILED)
+
+
+def _unexpected(error: Exception, shown: Output) -> CreditError:
+    """Give an error an id and show where it arose, without its text."""
+    number = secrets.token_hex(4)
+    for frame in traceback.extract_tb(error.__traceback__):
+        shown.warn(f"{number} {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno} in {frame.name}")
+    return CreditError(Code.INTERNAL, f"id {number}")
+
+
+class LateProgress:
+    """A progress bar on standard error that appears when a task takes longer than two seconds."""
+
+    def __init__(self, source: Source, *, hidden: bool) -> None:
+        self._source = source
+        self._shown_from = float("inf") if hidden else time.monotonic() + PROGRESS_AFTER_SECONDS
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.fields[done]:,}"),
+            TimeElapsedColumn(),
+        )
+        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._task is not None:
+            self._bar.stop()
+
+    def __call__(self, stage: str, done: int) -> None:
+        """Take note of a stage ("reading", "writing") and how many rows or subjects it has done."""
+        if time.monotonic() < self._shown_from:
+            return
+        if self._task is None:
+            self._task = self._bar.add_task(stage, done=0, total=None)
+            self._bar.start()
+        fraction = self._source.fraction() if stage == "reading" else None
+        total = None if fraction is None else 1.0
+        self._bar.update(self._task, description=stage, done=done, completed=fraction or 0.0, total=total)

@@ -1,0 +1,95 @@
+"""`credit-participant record ...`: one live event from a JSON object on standard input or in a file."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from consortium.canonical import CanonicalValue
+from consortium.errors import Code, CreditError
+from participants.bootstrap import open_book, open_tokeniser
+from participants.cli.book_load import warn_of_holder
+from participants.cli.output import JsonOption, NodeOption, Output, output
+from participants.lender.event_input import (
+    MAX_EVENT_BYTES,
+    ConfirmInput,
+    DisputeInput,
+    EventInput,
+    FreezeInput,
+    InquiryInput,
+    PendingInput,
+    ReleaseInput,
+    TradelineInput,
+    parse_event,
+)
+from participants.lender.recording import Recorded, record_event
+from participants.settings import NodeSettings
+
+FileArgument = Annotated[Path | None, typer.Argument(help="A file with the event; standard input without it.")]
+
+
+def tradeline(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption = False) -> None:
+    """Record an account that was opened or has changed: {"identifiers": {...}, "tradeline": {...}}."""
+    _record(TradelineInput, node, file, as_json=as_json)
+
+
+def inquiry(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption = False) -> None:
+    """Record that this lender looked into a person: {"identifiers": {...}}."""
+    _record(InquiryInput, node, file, as_json=as_json)
+
+
+def freeze(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption = False) -> None:
+    """Freeze a file or lift the freeze: {"identifiers": {...}, "frozen": true}."""
+    _record(FreezeInput, node, file, as_json=as_json)
+
+
+def dispute(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption = False) -> None:
+    """Mark an account as disputed or not: {"identifiers": {...}, "account": "...", "disputed": true}."""
+    _record(DisputeInput, node, file, as_json=as_json)
+
+
+def pending(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption = False) -> None:
+    """Record a promised amount, before asking: {"identifiers": {...}, "id": "...", "amount": 1, "expires": "..."}."""
+    _record(PendingInput, node, file, as_json=as_json)
+
+
+def confirm(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption = False) -> None:
+    """Turn a pending grant into its tradeline: {"identifiers": {...}, "id": "...", "tradeline": {...}}."""
+    _record(ConfirmInput, node, file, as_json=as_json)
+
+
+def release(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption = False) -> None:
+    """End a pending grant that came to nothing: {"identifiers": {...}, "id": "..."}."""
+    _record(ReleaseInput, node, file, as_json=as_json)
+
+
+def _record(kind: type[EventInput], node: Path, file: Path | None, *, as_json: bool) -> None:
+    with output(as_json=as_json) as shown:
+        told = parse_event(kind, _read(file))
+        settings = NodeSettings(node)
+        with open_book(settings) as book, open_tokeniser(settings, warn_of_holder(shown)) as tokens:
+            recorded = record_event(book, tokens, told, int(time.time()))
+        _show(shown, recorded)
+
+
+def _read(file: Path | None) -> bytes:
+    try:
+        if file is None:
+            return sys.stdin.buffer.read(MAX_EVENT_BYTES + 1)
+        with file.open("rb") as opened:
+            return opened.read(MAX_EVENT_BYTES + 1)
+    except OSError:
+        raise CreditError(Code.SOURCE_UNREADABLE, "the file with the event") from None
+
+
+def _show(shown: Output, recorded: Recorded) -> None:
+    journal = recorded.journal
+    value: dict[str, CanonicalValue] = {"journal": {"size": journal.size, "head": journal.head.hex()}}
+    lines = [f"recorded; {journal.size:,} journal entries, head {journal.head.hex()}"]
+    if recorded.pending_id is not None:
+        value["pending_id"] = recorded.pending_id
+        lines.append(f"pending grant {recorded.pending_id}")
+    shown.show(value, *map(Text, lines))

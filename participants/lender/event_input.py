@@ -1,0 +1,219 @@
+"""
+Live events as a lender's own applications give them: one JSON object each, parsed before anything is tokenised.
+
+Amounts are minor units, days `2026-11-23`, times `2026-11-23T10:00:00+08:00`. An unknown key, a wrong type or a value
+out of range is refused by the name of the field; what was given never appears in an error.
+"""
+
+import datetime as dt
+import secrets
+from abc import abstractmethod
+from dataclasses import fields
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictInt, StrictStr, ValidationError
+
+from consortium.errors import Code, CreditError
+from consortium.model.credit_file import (
+    AccountStatus,
+    Channel,
+    Freeze,
+    PendingGrant,
+    PortfolioType,
+    Scene,
+    Tradeline,
+)
+from consortium.model.credit_file import Inquiry as InquiryPiece
+from consortium.model.identifiers import IdentifierKind, NormalisedIdentifier, RawIdentifier
+from consortium.model.journal_entry import Confirmation, Dispute, Event, Release
+from participants.lender.normalise import normalise
+from participants.lender.ports import HeldFile
+
+MAX_EVENT_BYTES = 65_536
+_EPOCH = dt.date(1970, 1, 1)
+
+
+def _day(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("a day is written 2026-11-23")  # noqa: TRY004  pydantic takes ValueError only
+    return (dt.date.fromisoformat(value) - _EPOCH).days
+
+
+def _time(value: object) -> object:
+    if not isinstance(value, str):
+        raise ValueError("a time is written 2026-11-23T10:00:00+08:00")  # noqa: TRY004  as above
+    time = dt.datetime.fromisoformat(value)
+    if time.tzinfo is None:
+        raise ValueError("a time names its zone")
+    return (time - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(seconds=1)
+
+
+Day = Annotated[int, BeforeValidator(_day)]
+Time = Annotated[int, BeforeValidator(_time)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    __str__ = __repr__
+
+
+class Identifiers(_Table):
+    """All identifiers on the person's file at this lender; the strongest one counts."""
+
+    country: StrictStr
+    national_id: StrictStr | None = None
+    phone: StrictStr | None = None
+    email: StrictStr | None = None
+
+    def strongest(self) -> NormalisedIdentifier:
+        """Normalise the strongest; raises IDENTIFIER_MALFORMED, IDENTIFIER_CHECKSUM or IDENTIFIER_UNSUPPORTED."""
+        for kind, text in zip(IdentifierKind, (self.national_id, self.phone, self.email), strict=True):
+            if text is not None:
+                return normalise(RawIdentifier(kind, text, self.country))
+        raise CreditError(Code.RECORD_INVALID, "identifiers: one is needed")
+
+
+class TradelineTable(_Table):
+    """A tradeline; see `Tradeline` for what the fields mean."""
+
+    account: StrictStr
+    portfolio: PortfolioType
+    status: AccountStatus
+    opened: Day
+    reported: Day
+    closed: Day | None = None
+    first_delinquency: Day | None = None
+    limit: StrictInt = 0
+    balance: StrictInt = 0
+    past_due: StrictInt = 0
+    payment: StrictInt = 0
+    payment_due: Day | None = None
+    days_past_due: StrictInt = 0
+    history: tuple[StrictInt, ...] = ()
+    charged_off: StrictInt = 0
+    in_collection: StrictInt = 0
+    disputed: StrictBool = False
+    channel: Channel = Channel.OTHER
+    scene: Scene = Scene.OTHER
+
+    def piece(self) -> Tradeline:
+        """Give the tradeline; raises CreditError(RECORD_INVALID)."""
+        return Tradeline(**{field.name: getattr(self, field.name) for field in fields(Tradeline)})
+
+
+class EventInput(_Table):
+    """What happened to whom."""
+
+    identifiers: Identifiers
+
+    @abstractmethod
+    def event(self, held: HeldFile | None, now: int) -> Event:
+        """Give the event; `held` is the subject's file so far, `now` Unix seconds. Raises RECORD_INVALID."""
+
+
+class TradelineInput(EventInput):
+    """An account was opened, or is reported anew."""
+
+    tradeline: TradelineTable
+
+    def event(self, held: HeldFile | None, now: int) -> Event:  # noqa: ARG002  the same for all events
+        """Give the tradeline."""
+        return self.tradeline.piece()
+
+
+class InquiryInput(EventInput):
+    """The lender looked into the subject, now or at another time."""
+
+    time: Time | None = None
+    hard: StrictBool = True
+
+    def event(self, held: HeldFile | None, now: int) -> Event:  # noqa: ARG002
+        """Give the inquiry."""
+        return InquiryPiece(now if self.time is None else self.time, self.hard)
+
+
+class FreezeInput(EventInput):
+    """The subject freezes the file, or lifts the freeze."""
+
+    frozen: StrictBool
+
+    def event(self, held: HeldFile | None, now: int) -> Event:  # noqa: ARG002
+        """Give the freeze."""
+        return Freeze(self.frozen)
+
+
+class DisputeInput(EventInput):
+    """The subject disputes an account, or no longer does."""
+
+    account: StrictStr
+    disputed: StrictBool
+
+    def event(self, held: HeldFile | None, now: int) -> Event:  # noqa: ARG002
+        """Give the dispute."""
+        return Dispute(self.account, self.disputed)
+
+
+class PendingInput(EventInput):
+    """An amount was promised; recorded before the query about the subject goes out."""
+
+    amount: StrictInt
+    expires: Time
+    id: StrictStr | None = None
+
+    def event(self, held: HeldFile | None, now: int) -> Event:
+        """Give the grant, made now; the same grant again is the one on file, so that a repeat is harmless."""
+        for pending in held.file.pendings if held and self.id else ():
+            if (pending.id, pending.amount, pending.expires) == (self.id, self.amount, self.expires):
+                return pending
+        return PendingGrant(self.id or secrets.token_hex(16), self.amount, now, self.expires)
+
+
+class ConfirmInput(EventInput):
+    """A pending grant was paid out."""
+
+    id: StrictStr
+    tradeline: TradelineTable
+
+    def event(self, held: HeldFile | None, now: int) -> Event:  # noqa: ARG002
+        """Give the confirmation."""
+        return Confirmation(self.id, self.tradeline.piece())
+
+
+class ReleaseInput(EventInput):
+    """A pending grant came to nothing."""
+
+    id: StrictStr
+
+    def event(self, held: HeldFile | None, now: int) -> Event:  # noqa: ARG002
+        """Give the release."""
+        return Release(self.id)
+
+
+_InputT = TypeVar("_InputT", bound=EventInput)
+
+
+def parse_event(kind: type[_InputT], data: bytes) -> _InputT:
+    """Parse one JSON object; raises CreditError(RECORD_INVALID), naming the field."""
+    if len(data) > MAX_EVENT_BYTES:
+        raise CreditError(Code.RECORD_INVALID, "longer than any event")
+    problem = ""
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        problem = _first_problem(error)
+    raise CreditError(Code.RECORD_INVALID, problem)  # out here, so that it does not refer to what was given
+
+
+def _first_problem(error: ValidationError) -> str:
+    """Say what is wrong and where; a key that nobody knows may hold anything and is not repeated."""
+    problem: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    if problem["type"] == "json_invalid":
+        return "not a JSON object"
+    if problem["type"] == "extra_forbidden":
+        return ".".join(("an unknown key", *("in " + str(part) for part in problem["loc"][:-1])))
+    message = "not a day or time" if problem["type"] == "value_error" else problem["msg"]
+    return f"{'.'.join(str(part) for part in problem['loc'])}: {message}"

@@ -1,0 +1,195 @@
+"""
+The settings of a lender's node: the folder with `node.toml` and the files that it names.
+
+Unknown keys are refused. Files that hold secrets must belong to nobody but the owner (mode 0600), and what they hold
+never appears in an error. `docs/books.md` shows a folder.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from consortium.errors import Code, CreditError
+from consortium.model.members import check_member_id
+
+FILE_NAME = "node.toml"
+MAX_FILE_BYTES = 16 * 2**20
+_OTHERS = 0o077
+
+
+def _from_hex(value: object) -> object:
+    return bytes.fromhex(value) if isinstance(value, str) else value
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class _SecretTable(_Table):
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    __str__ = __repr__
+
+
+Key32 = Annotated[bytes, BeforeValidator(_from_hex), Field(min_length=32, max_length=32)]
+MemberName = Annotated[str, BeforeValidator(lambda value: check_member_id(str(value)))]
+_TableT = TypeVar("_TableT", bound=_Table)
+
+
+class RulebookFiles(_Table):
+    """The rulebook as it was received, its signatures, and the fingerprint that came by another way."""
+
+    file: Path
+    signatures: Path
+    fingerprint: Key32
+
+
+class HolderSettings(_Table):
+    """
+    The way to one key holder: its address, or its share.
+
+    `insecure_local_share` is for development: whoever holds threshold shares evaluates alone, without quota or trace.
+    """
+
+    address: str | None = None
+    insecure_local_share: Path | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if (self.address is None) is (self.insecure_local_share is None):
+            raise ValueError("needs one of address and insecure_local_share")
+        return self
+
+
+class NodeFile(_Table):
+    """`node.toml`; paths are relative to its folder."""
+
+    member: MemberName
+    book: Path = Path("book.db")
+    answers: Path = Path("answers.db")
+    requests: Path = Path("requests.db")
+    lenders_secrets: Path = Path("lenders-secrets.json")
+    own_keys: Path = Path("own-keys.json")
+    rulebook: RulebookFiles
+    holders: dict[MemberName, HolderSettings]
+
+
+class LendersSecretsFile(_SecretTable):
+    """What all lenders of a generation and epoch share."""
+
+    generation: int = Field(ge=0)
+    pre_hash_secret: Key32
+    tag_key: Key32
+    epoch: int = Field(ge=0)
+    sealing_key: Key32
+
+
+class OwnKeysFile(_SecretTable):
+    """What no other party ever has: the identity key (Ed25519 seed), the audit secret and the book secret."""
+
+    identity_key: Key32
+    audit_secret: Key32
+    book_secret: Key32
+
+
+class ShareFile(_SecretTable):
+    """A share of the OPRF key; the secret is a scalar, 32 bytes, little-endian."""
+
+    holder: int = Field(ge=1, le=255)
+    generation: int = Field(ge=0)
+    secret: Key32
+
+
+class SignaturesFile(_Table):
+    """The rulebook's signatures by member."""
+
+    signatures: dict[MemberName, Annotated[bytes, BeforeValidator(_from_hex)]]
+
+
+class NodeSettings:
+    """A node's folder and the settings in it, with the files they name read on demand."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        data = _read(folder / FILE_NAME)
+        try:
+            value: object = tomllib.loads(data.decode())
+        except (ValueError, RecursionError):
+            raise _invalid(f"{FILE_NAME}: not TOML") from None
+        self.file = _validated(NodeFile, value, FILE_NAME)
+
+    def path(self, name: Path) -> Path:
+        """Give the place of a file of the node."""
+        return self.folder / name
+
+    def read(self, name: Path) -> bytes:
+        """Read a public file."""
+        return _read(self.path(name))
+
+    def read_secret(self, name: Path, kind: type[_TableT]) -> _TableT:
+        """Read a secret file (JSON); raises CreditError(SETTINGS_INVALID) where others may read it, too."""
+        path = self.path(name)
+        data = _read(path)
+        if path.stat().st_mode & _OTHERS:
+            raise _invalid(f"{path.name}: others may read it; chmod 600")
+        return _validated_json(kind, data, path.name)
+
+    def signatures(self) -> dict[str, bytes]:
+        """Read the rulebook's signatures."""
+        path = self.file.rulebook.signatures
+        return _validated_json(SignaturesFile, self.read(path), path.name).signatures
+
+    def lenders_secrets(self) -> LendersSecretsFile:
+        """Read what lenders share."""
+        return self.read_secret(self.file.lenders_secrets, LendersSecretsFile)
+
+    def own_keys(self) -> OwnKeysFile:
+        """Read the node's own keys."""
+        return self.read_secret(self.file.own_keys, OwnKeysFile)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError:
+        raise _invalid(f"{path.name}: no such file, or not readable") from None
+    if len(data) > MAX_FILE_BYTES:
+        raise _invalid(f"{path.name}: too long")
+    return data
+
+
+def _validated(kind: type[_TableT], value: object, name: str) -> _TableT:
+    problem = ""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        problem = _first_problem(error)
+    except CreditError as error:
+        problem = error.cause
+    raise _invalid(f"{name}: {problem}")  # out here, so that it does not refer to an exception with a secret in it
+
+
+def _validated_json(kind: type[_TableT], data: bytes, name: str) -> _TableT:
+    problem = ""
+    try:
+        return kind.model_validate_json(data)
+    except ValidationError as error:
+        problem = _first_problem(error)
+    except CreditError as error:
+        problem = error.cause
+    raise _invalid(f"{name}: {problem}")
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    if problem["type"] == "json_invalid":
+        return "not JSON"
+    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
+
+
+def _invalid(cause: str) -> CreditError:
+    return CreditError(Code.SETTINGS_INVALID, cause)
