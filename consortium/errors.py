@@ -61,6 +61,8 @@ class Code(StrEnum):
     DIFFERENCING = "DIFFERENCING"
     CONFLICT = "CONFLICT"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
+    UNREACHABLE = "UNREACHABLE"
+    DEADLINE = "DEADLINE"
     OVERLOADED = "OVERLOADED"
     DRAINING = "DRAINING"
     CTX_REPLAYED = "CTX_REPLAYED"
@@ -214,6 +216,10 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     ),
     Code.REQUEST_ID_REUSED: _entry(
         _TWICE, "This request id was used for another query. Choose a new one for a new question."
+    ),
+    Code.UNREACHABLE: _entry(_DOWN, "The other side cannot be reached. It is tried again; check address and network."),
+    Code.DEADLINE: _entry(
+        Status.DEADLINE_EXCEEDED, "There was no answer in time. Ask again with the same request id."
     ),
     Code.OVERLOADED: _entry(_SPENT, "Too many requests are open. Try again with back-off."),
     Code.DRAINING: _entry(_DOWN, "This replica is stopping. Ask another one, or this one again in a moment."),

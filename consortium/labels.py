@@ -27,6 +27,7 @@ class Label(bytes, Enum):
     # sums
     ROSTER = b"credit/v1/roster"
     CTX = b"credit/v1/ctx"
+    MASK_KEY = b"credit/v1/mask-key"
     PAIR_DAY = b"credit/v1/pair-day"
     PAIR_CTX = b"credit/v1/pair-ctx"
     PAIR_DIGEST = b"credit/v1/pair-digest"

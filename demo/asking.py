@@ -48,9 +48,7 @@ def choose(population: Population, count: int, seed: int) -> tuple[Asked, ...]:
     return tuple(Asked(person, identifiers(population, person, next(turns)), reason) for person, reason in picked)
 
 
-def identifiers(
-    population: Population, person: int, kinds: Sequence[IdentifierKind]
-) -> tuple[RawIdentifier, ...]:
+def identifiers(population: Population, person: int, kinds: Sequence[IdentifierKind]) -> tuple[RawIdentifier, ...]:
     """Give the identifiers of some kinds of a person, as the person would write them on a form."""
     texts = {
         ID: population.national_ids[person],

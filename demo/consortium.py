@@ -29,7 +29,7 @@ from consortium.model.rulebook import (
     verify_rulebook,
 )
 from consortium.model.signing import Ed25519Signer
-from consortium.oprf.sharing import ThresholdKey
+from consortium.oprf.sharing import KeyShare, ThresholdKey
 from consortium.silent import Silent
 from consortium.sums.secret import SecretKey
 from demo.dealer import deal_new
@@ -59,11 +59,13 @@ class Keys(Silent):
 
     signer: Ed25519Signer
     hpke: X25519PrivateKey
+    identity: bytes
 
     @classmethod
     def create(cls, rng: Randomness) -> "Keys":
         """Draw both keys."""
-        return cls(Ed25519Signer(rng(32)), X25519PrivateKey.from_private_bytes(rng(32)))
+        identity = rng(32)
+        return cls(Ed25519Signer(identity), X25519PrivateKey.from_private_bytes(rng(32)), identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,7 @@ class Foundation(Silent):
 
     lenders: tuple[MemberId, ...]
     keys: dict[MemberId, Keys]
+    shares: tuple[KeyShare, ...]
     holders: dict[int, KeyHolder]
     key: ThresholdKey
     secrets: LendersSecrets
@@ -120,7 +123,7 @@ def found(lenders: Sequence[MemberId], now: int, rng: Randomness, terms: Terms) 
     generation, epoch = document.oprf.generation, document.epoch
     holders = {share.holder: KeyHolder(share, generation, members, MemoryLedger()) for share in shares}
     secrets = LendersSecrets(generation, rng(32), rng(32), epoch, rng(32))
-    return Foundation(tuple(lenders), keys, holders, key, secrets, rulebook, terms.suite, rng)
+    return Foundation(tuple(lenders), keys, tuple(shares), holders, key, secrets, rulebook, terms.suite, rng)
 
 
 def _document(

@@ -91,9 +91,7 @@ def read_truth(population: Population, figures: dict[str, Figures], folder: Path
     return connection
 
 
-def _add_known(
-    connection: duckdb.DuckDBPyConnection, population: Population, lender: str, figures: Figures
-) -> None:
+def _add_known(connection: duckdb.DuckDBPyConnection, population: Population, lender: str, figures: Figures) -> None:
     """Add what no file says: who is behind a customer number, and what happened after the files were written."""
     customers, pendings = population.customers[lender], figures.pendings
     numbers = np.array([customer_number(lender, row) for row in range(len(customers.person))], dtype=object)
@@ -133,8 +131,13 @@ def _sources(lender: str, folder: Path) -> tuple[BookSource, ...]:
 
 def _live(population: Population, lender: str, figures: Figures) -> tuple[LiveEvent, ...]:
     customers, pendings = population.customers[lender], figures.pendings
-    rows = zip(*(column.tolist() for column in (pendings.customer, pendings.time, pendings.amount, pendings.expires)), strict=True)
-    events = [LiveEvent(_strongest(population, lender, row), made, amount, expires) for row, made, amount, expires in rows]
+    rows = zip(
+        *(column.tolist() for column in (pendings.customer, pendings.time, pendings.amount, pendings.expires)),
+        strict=True,
+    )
+    events = [
+        LiveEvent(_strongest(population, lender, row), made, amount, expires) for row, made, amount, expires in rows
+    ]
     if lender in _FREEZES_LIVE:
         events += [LiveEvent(_strongest(population, lender, row), EXTRACTED) for row in figures.frozen.tolist()]
     return tuple(events)

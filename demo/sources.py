@@ -93,9 +93,7 @@ def _events(events: Events) -> dict[str, Ints]:
     }
 
 
-def _customers(
-    population: Population, lender: str, customers: Customers, frozen: Ints
-) -> dict[str, NDArray[Any]]:
+def _customers(population: Population, lender: str, customers: Customers, frozen: Ints) -> dict[str, NDArray[Any]]:
     kinds = [FileKind(kind) for kind in customers.kind]
     people = [*zip(customers.person.tolist(), kinds, strict=True)]
     numbers = [customer_number(lender, row) for row in range(len(people))]

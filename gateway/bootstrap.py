@@ -15,7 +15,6 @@ from consortium.errors import CreditError
 from consortium.model.keys import utc_day
 from consortium.model.signing import Ed25519Signer
 from gateway.attachments import Attachments
-from gateway.carrier import Carrier, Timeouts
 from gateway.committer import GroupCommitter
 from gateway.key_holding import HoldingService, RulebookMembers, StoredEvaluations
 from gateway.keys import read_key_share, read_signer
@@ -29,6 +28,7 @@ from gateway.settings import Settings
 from gateway.storage.memory import MemoryQueryKeys
 from gateway.storage.sql import SqlStore, wall_clock
 from gateway.usecases.asking import Asking, Quotas
+from gateway.usecases.carrier import Carrier, Timeouts
 from protos.credit.v1 import gateway_pb2, gateway_pb2_grpc
 
 LOG = logging.getLogger("gateway")

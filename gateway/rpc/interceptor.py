@@ -6,8 +6,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import grpc
+from google.protobuf.message import DecodeError
 
-from consortium.errors import CreditError
+from consortium.errors import Code, CreditError
 from gateway.metrics import Metrics
 from gateway.rpc.errors import abort
 
@@ -24,9 +25,9 @@ class Watcher(grpc.aio.ServerInterceptor):
 
     async def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[grpc.RpcMethodHandler[Any, Any] | None]],
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler[Any, Any] | None:
+    ) -> Any:
         """Give the wrapped handler."""
         handler = await continuation(handler_call_details)
         method = handler_call_details.method
@@ -35,21 +36,21 @@ class Watcher(grpc.aio.ServerInterceptor):
         if handler.response_streaming:
             return self._wrapped_stream(handler, method)
         return grpc.unary_unary_rpc_method_handler(
-            self._unary(handler.unary_unary, method), handler.request_deserializer, handler.response_serializer
+            self._unary(handler.unary_unary, method), _tolerant(handler), handler.response_serializer
         )
 
-    def _wrapped_stream(self, handler: Any, method: str) -> grpc.RpcMethodHandler[Any, Any]:
+    def _wrapped_stream(self, handler: Any, method: str) -> Any:
         if handler.request_streaming:
             make, behaviour = grpc.stream_stream_rpc_method_handler, handler.stream_stream
         else:
             make, behaviour = grpc.unary_stream_rpc_method_handler, handler.unary_stream
-        return make(self._stream(behaviour, method), handler.request_deserializer, handler.response_serializer)
+        return make(self._stream(behaviour, method), _tolerant(handler), handler.response_serializer)
 
     def _unary(self, behaviour: Any, method: str) -> Callable[..., Awaitable[Any]]:
         async def call(request: Any, rpc_context: Context) -> Any:
             start, code = time.perf_counter(), "OK"
             try:
-                return await behaviour(request, rpc_context)
+                return await behaviour(_readable(request), rpc_context)
             except Exception as error:  # noqa: BLE001  the border: everything is mapped
                 code = _code(error)
                 await abort(rpc_context, error, method)
@@ -63,7 +64,7 @@ class Watcher(grpc.aio.ServerInterceptor):
             start, code = time.perf_counter(), "OK"
             self._metrics.streams.labels(method).inc()
             try:
-                async for response in behaviour(request, rpc_context):
+                async for response in behaviour(_readable(request), rpc_context):
                     yield response
             except Exception as error:  # noqa: BLE001  the border: everything is mapped
                 code = _code(error)
@@ -79,6 +80,33 @@ class Watcher(grpc.aio.ServerInterceptor):
         self._metrics.requests.labels(method, code).inc()
         self._metrics.seconds.labels(method).observe(seconds)
         LOG.info("rpc", extra={"method": method, "code": code, "milliseconds": round(seconds * 1000, 1)})
+
+
+class _Unreadable:
+    """Stands for a message that does not parse, until the handler can refuse it with a code."""
+
+
+def _tolerant(handler: Any) -> Callable[[bytes], Any]:
+    """Parse with the handler's own parser; gRPC itself would answer UNKNOWN where that fails."""
+
+    def deserialise(data: bytes) -> Any:
+        try:
+            return handler.request_deserializer(data)
+        except DecodeError:
+            return _Unreadable()
+
+    return deserialise
+
+
+def _readable(request: Any) -> Any:
+    if isinstance(request, _Unreadable):
+        raise CreditError(Code.MALFORMED, "not a message of this method")
+    return _readable_stream(request) if hasattr(request, "__aiter__") else request
+
+
+async def _readable_stream(requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _readable(request)
 
 
 def _code(error: BaseException) -> str:

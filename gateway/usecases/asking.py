@@ -20,11 +20,11 @@ from consortium.model.rulebook import Rulebook
 from consortium.model.signing import Signer
 from consortium.wire.gateway import Answered, answered_to_bytes
 from consortium.wire.rounds import transcript_to_bytes
-from gateway.carrier import Carrier
 from gateway.committer import GroupCommitter
 from gateway.ports import GatewayTransaction, QueryKeys
 from gateway.usecases import entries
 from gateway.usecases.admission import count_consent, open_run
+from gateway.usecases.carrier import Carrier
 from gateway.usecases.query import QueryRun
 
 SECONDS_PER_DAY = 86_400
@@ -114,10 +114,19 @@ class Asking:
                 return admission.response
             transcript = await self.carrier.carry(run)
         except CreditError as error:
+            earlier = await self.committer.commit(partial(_response, ask)) if run is None else None
+            if earlier is not None:
+                return earlier  # a repeat may come after its query has expired
             entry = entries.refused(ask.member, ask.request_id, ask.query, error, run)
             await self.committer.commit(lambda transaction: transaction.append(entry))
             raise
         return await self.committer.commit(partial(_finish, ask, run, transcript, admission.index, self.signer))
+
+
+def _response(ask: Ask, transaction: GatewayTransaction) -> bytes | None:
+    """Give the response of an earlier, equal request."""
+    known = transaction.request(ask.member, ask.request_id)
+    return known.response if known is not None and known.query_digest == ask.query.digest else None
 
 
 def _admit(ask: Ask, run: QueryRun, quotas: Quotas, now: int, transaction: GatewayTransaction) -> Admission:

@@ -64,6 +64,10 @@ class AnswerTransaction(Protocol):
         """Bind a tag, replacing a binding whose window has passed."""
         ...
 
+    def counter(self) -> int:
+        """Give the number of the last signed message, 0 before the first."""
+        ...
+
     def next_counter(self) -> int:
         """Give the next gapless number of this lender's signed messages, from 1."""
         ...

@@ -1,11 +1,12 @@
 """The keys that a lender's node works with: its identity, its audit secret and its mask keys of the day."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from consortium.errors import Code, CreditError
+from consortium.hashing import derive, uint
 from consortium.labels import Label
 from consortium.model.identifiers import Secret, Silent
 from consortium.model.keys import (
@@ -55,6 +56,33 @@ def new_mask_key(identity: LenderIdentity, private: bytes, day: int) -> MaskKey:
     validity = (day * SECONDS_PER_DAY, (day + 1) * SECONDS_PER_DAY)
     public = key.public_key().public_bytes_raw()
     return MaskKey(key, certify_key(identity.signer, identity.member, KeyType.MASK, public, validity))
+
+
+class DerivedMaskKeys(Mapping[int, MaskKey]):
+    """
+    The mask keys of all days, derived from the audit secret, so that a restarted node has the same ones.
+
+    A day's key is certified when it is first asked for; at most `capacity` are remembered.
+    """
+
+    def __init__(self, identity: LenderIdentity, capacity: int = 32) -> None:
+        self._identity = identity
+        self._capacity = capacity
+        self._known: dict[int, MaskKey] = {}
+
+    def __getitem__(self, day: int) -> MaskKey:
+        if day not in self._known:
+            while len(self._known) >= self._capacity:
+                self._known.pop(next(iter(self._known)))
+            private = derive(self._identity.audit_secret.value, Label.MASK_KEY, uint(day))
+            self._known[day] = new_mask_key(self._identity, private, day)
+        return self._known[day]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
 
 
 class PairKeys:

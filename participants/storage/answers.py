@@ -90,6 +90,10 @@ class _SqliteTransaction:
         values = (tag.value, _join(binding.members), _join(binding.roster), binding.since)
         self._connection.execute("INSERT OR REPLACE INTO bindings VALUES (?, ?, ?, ?)", values)
 
+    def counter(self) -> int:
+        """Give the number of the last signed message."""
+        return int(self._connection.execute("SELECT value FROM numbers WHERE name = 'counter'").fetchone()[0])
+
     def next_counter(self) -> int:
         """Give the next gapless number."""
         sql = "UPDATE numbers SET value = value + 1 WHERE name = 'counter' RETURNING value"

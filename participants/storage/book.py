@@ -42,6 +42,10 @@ from participants.storage.staging import staging
 
 _FIND = "SELECT key, coalesce(live, file) FROM subjects WHERE tag = ?"
 _FIND_COMMITTED = "SELECT key, file FROM subjects WHERE tag = ?"
+_CHANGED = """
+SELECT tag, live FROM subjects WHERE live IS NOT NULL
+UNION SELECT journal.tag, live FROM journal LEFT JOIN subjects ON subjects.tag = journal.tag WHERE book = ?
+"""
 
 
 class SqliteBook:
@@ -133,7 +137,7 @@ class SqliteBook:
         with read_transaction(self._connections.own()) as connection:
             book = current_book(connection)
             self._verify_chain(connection, book)
-            for tag, live in connection.execute("SELECT tag, live FROM subjects WHERE live IS NOT NULL"):
+            for tag, live in connection.execute(_CHANGED, (book.number,)).fetchall():
                 file = file_before(connection, book.number, SubjectTag(tag), book.journal.size)
                 if file is None or credit_file_to_bytes(file) != live:
                     raise CreditError(Code.JOURNAL_BROKEN, "a live file is not what the journal gives")

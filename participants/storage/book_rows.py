@@ -159,10 +159,10 @@ def keyed_entries(connection: sqlite3.Connection, number: int, first: int) -> li
 
 def file_before(connection: sqlite3.Connection, number: int, tag: SubjectTag, first: int) -> CreditFile | None:
     """Replay a subject's committed file up to, but without, journal entry `first`."""
-    (data,) = connection.execute("SELECT file FROM subjects WHERE tag = ?", (tag.value,)).fetchone()
+    row = connection.execute("SELECT file FROM subjects WHERE tag = ?", (tag.value,)).fetchone()
+    file = stored_credit_file(row[0]) if row and row[0] is not None else None
     sql = "SELECT entry FROM journal WHERE tag = ? AND book = ? AND seq < ? ORDER BY seq"
     rows = connection.execute(sql, (tag.value, number, first))
-    file = stored_credit_file(data) if data is not None else None
     return replay(file, (journal_entry_from_bytes(entry) for (entry,) in rows), tag)
 
 

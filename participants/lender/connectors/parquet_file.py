@@ -1,14 +1,17 @@
 """Parquet files by DuckDB, every value as text; a batch at a time with bounded memory."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 
 from consortium.errors import Code, CreditError
 from participants.lender.connectors.source import BATCH_ROWS, OpenTable, SourceFile, check_unique
 from participants.lender.records import RawRow
+
+ResultT = TypeVar("ResultT")
 
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
@@ -40,15 +43,18 @@ class ParquetSource:
         self._done = 0
         connection = duckdb.connect(":memory:", config=_SETTINGS)
         try:
-            with _failing_as(Code.SOURCE_UNREADABLE):
-                connection.execute("SET TimeZone = 'UTC'")
-                self._rows = self._count(connection)
-                columns = self._columns(connection)
-                casts = ", ".join(f'CAST("{_quoted(name)}" AS VARCHAR)' for name in columns)
-                connection.execute(f"SELECT {casts} FROM read_parquet(?)", [str(self.file.path)])  # noqa: S608  quoted
+            columns = _attempt(Code.SOURCE_UNREADABLE, lambda: self._start(connection))
             yield OpenTable(columns, self._batches(connection))
         finally:
             connection.close()
+
+    def _start(self, connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+        connection.execute("SET TimeZone = 'UTC'")
+        self._rows = self._count(connection)
+        columns = self._columns(connection)
+        casts = ", ".join(f'CAST("{_quoted(name)}" AS VARCHAR)' for name in columns)
+        connection.execute(f"SELECT {casts} FROM read_parquet(?)", [str(self.file.path)])  # noqa: S608  quoted
+        return columns
 
     def _batches(self, connection: duckdb.DuckDBPyConnection) -> Iterator[list[RawRow]]:
         while cells := self._fetch(connection):
@@ -61,8 +67,7 @@ class ParquetSource:
         return min(1.0, self._done / self._rows) if self._rows else None
 
     def _fetch(self, connection: duckdb.DuckDBPyConnection) -> list[tuple[str | None, ...]]:
-        with _failing_as(Code.SOURCE_LOST):
-            cells: list[tuple[str | None, ...]] = connection.fetchmany(BATCH_ROWS)
+        cells: list[tuple[str | None, ...]] = _attempt(Code.SOURCE_LOST, lambda: connection.fetchmany(BATCH_ROWS))
         self.file.check_unchanged()
         return cells
 
@@ -80,13 +85,8 @@ def _quoted(name: str) -> str:
     return name.replace('"', '""')
 
 
-@contextmanager
-def _failing_as(code: Code) -> Iterator[None]:
-    """Turn what DuckDB raises into a code; its messages quote values."""
-    failed = False
-    try:
-        yield
-    except duckdb.Error:
-        failed = True
-    if failed:  # raised out here so that it does not refer to DuckDB's
-        raise CreditError(code, "Parquet")
+def _attempt(code: Code, call: Callable[[], ResultT]) -> ResultT:
+    """Give what DuckDB gives; what it raises becomes a code, because its messages quote values."""
+    with suppress(duckdb.Error):
+        return call()
+    raise CreditError(code, "Parquet")  # out here, so that it does not refer to DuckDB's

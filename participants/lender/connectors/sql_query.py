@@ -49,7 +49,7 @@ class SqlSource:
                 raise CreditError(Code.SOURCE_UNREADABLE, f"the database: {failure}")
             yield OpenTable(check_unique(list(result.keys())), _batches(result))
         finally:
-            _end(connection, engine)
+            _end(result, connection, engine)
 
     def fraction(self) -> float | None:
         """Unknown: the database does not tell how many rows are to come."""
@@ -113,14 +113,13 @@ def _fetch(result: CursorResult[tuple[object, ...]]) -> Sequence[Sequence[object
     return rows
 
 
-def _end(connection: Connection | None, engine: Engine) -> None:
-    """Close without committing; a connection that is gone cannot be closed better than this."""
-    try:
-        if connection is not None:
-            connection.close()
-        engine.dispose()
-    except Exception:  # noqa: BLE001, S110  the rows were read, or the error is on its way already
-        pass
+def _end(result: CursorResult[tuple[object, ...]] | None, connection: Connection | None, engine: Engine) -> None:
+    """Close everything without committing; what a connection that is gone says to that is of no use."""
+    for opened in (result, connection):
+        if opened is not None:
+            with suppress(Exception):
+                opened.close()
+    engine.dispose()
 
 
 def _cell(value: object) -> Cell:

@@ -1,0 +1,49 @@
+"""`python -m demo`: the whole system on real input, in one process, every total held against the truth."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from consortium.errors import CreditError
+from consortium.model.query import Suite
+from demo.population import PEOPLE
+from demo.run import SUITES, Options, run
+
+app = typer.Typer(add_completion=False)
+MINIMUM_WIDTH = 120
+PROFILE = SUITES[Suite.PAILLIER_3072_MASKED]
+
+
+@app.command()
+def demo(
+    data: Annotated[Path | None, typer.Option(help="UCI_Credit_Card.csv; left out, a population is made up")] = None,
+    people: Annotated[int, typer.Option(min=1, help="how many people are asked about")] = 1_000,
+    population: Annotated[int, typer.Option(min=60, help="size of the made-up population, for short tries")] = PEOPLE,
+    seed: Annotated[int, typer.Option(min=0, help="what everything made up follows from")] = 1,
+    out: Annotated[Path, typer.Option(help="where sources, books and summary.json are written")] = Path("build/demo"),
+    profile: Annotated[str, typer.Option(help=f"key sizes: {', '.join(SUITES.values())}")] = PROFILE,
+) -> None:
+    """Load five books, ask about people by one lender, and compare every total with the truth."""
+    console = Console()
+    console.width = max(console.width, MINIMUM_WIDTH)
+    suites = {name: suite for suite, name in SUITES.items()}
+    if profile not in suites:
+        raise typer.BadParameter(f"one of {', '.join(suites)}", param_hint="--profile")
+    if profile != PROFILE:
+        console.print(f"[bold red]{profile}: KEYS OF THIS SIZE PROTECT NOTHING. For tests only, never for real data.")
+    options = Options(data, people, population, seed, out, suites[profile])
+    try:
+        wrong = run(options, console)
+    except CreditError as error:
+        console.print(f"[bold red]{error}")
+        raise typer.Exit(1) from None
+    if wrong:
+        console.print(f"[bold red]{wrong} differences from the truth")
+        raise typer.Exit(1)
+    console.print(f"[bold green]Every total is the truth. {out / 'summary.json'}")
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,120 @@
+"""What the demonstration prints: tables of books, of refused rows, of a few people, and of the figures."""
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from consortium.model.catalogue import Attribute, Unit
+from consortium.model.identifiers import IdentifierKind
+from demo.books import LoadedBook
+from demo.questions import Answer
+from demo.summary import Value
+from participants.lender.ask import AttributeResult
+
+EXAMPLES = ("known to all five", "a file without an ID", "known to one", "a card holder", "known to none")
+_KINDS = {IdentifierKind.NATIONAL_ID: "ID", IdentifierKind.PHONE: "phone", IdentifierKind.EMAIL: "e-mail"}
+
+
+def print_books(console: Console, books: Sequence[LoadedBook]) -> None:
+    """Print what was loaded, and which rows were refused."""
+    table = Table(title="Books", title_justify="left")
+    for column in ("lender", "source"):
+        table.add_column(column)
+    for column in ("rows", "refused", "live events", "people in the book"):
+        table.add_column(column, justify="right")
+    for book in books:
+        for place, (title, report) in enumerate(book.reports.items()):
+            first = place == 0
+            table.add_row(
+                book.lender if first else "",
+                title,
+                f"{report.read:,}",
+                f"{report.refused:,}",
+                f"{book.events:,}" if first else "",
+                f"{book.people:,}" if first else "",
+            )
+    console.print(table)
+    if any(report.refused for book in books for report in book.reports.values()):
+        console.print(_refusals(books))
+
+
+def _refusals(books: Sequence[LoadedBook]) -> Table:
+    table = Table(title="Rows refused on loading (set aside, not in any book)", title_justify="left")
+    for column in ("source", "column", "reason", "rows", "first at row"):
+        table.add_column(column, justify="right" if column in {"rows", "first at row"} else "left")
+    for book in books:
+        for title, report in book.reports.items():
+            for (column, reason), found in report.by_frequency():
+                table.add_row(title, column, reason.value, str(found.count), str(found.examples[0].row))
+    return table
+
+
+def print_people(console: Console, answers: Sequence[Answer]) -> None:
+    """Print the answers about a few people, known at many lenders and at none; never who they are."""
+    for reason in EXAMPLES:
+        group = [(place, answer) for place, answer in enumerate(answers, 1) if answer.asked.reason == reason]
+        if group:
+            console.print(_person(*max(group, key=lambda item: len(_telling(item[1])))))
+
+
+def _telling(answer: Answer) -> list[AttributeResult]:
+    """Give the attributes that say something: a number, or an error."""
+    return [item for item in answer.result.attributes if item.total or answer.expected.totals[item.attribute.id]]
+
+
+def _person(place: int, answer: Answer) -> Table:
+    result, telling = answer.result, _telling(answer)
+    given = ", ".join(_KINDS[identifier.kind] for identifier in answer.asked.identifiers)
+    matched = ", ".join(f"{count} by {_KINDS[kind]}" for kind, count in result.matched.items() if count) or "none"
+    table = Table(
+        title=f"Question {place}: {answer.asked.reason}; given: {given}; status: {_statuses(answer)}",
+        title_justify="left",
+        caption=f"{len(result.attributes) - len(telling)} other attributes asked for are 0",
+        caption_justify="left",
+    )
+    table.add_column("attribute", no_wrap=True)
+    for column in ("consortium total", "own part", "truth"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("matched how")
+    for column in ("asked", "answered"):
+        table.add_column(column, justify="right")
+    for item in telling:
+        truth = answer.expected.totals[item.attribute.id]
+        numbers = (_number(item.attribute, number) for number in (item.total, item.own, truth))
+        parties = (str(len(result.asked)), str(len(result.answered)))
+        style = None if item.total == truth else "bold red"
+        table.add_row(item.attribute.id, *numbers, matched, *parties, style=style)
+    return table
+
+
+def _statuses(answer: Answer) -> str:
+    return ", ".join(sorted({item.status for item in answer.result.attributes}))
+
+
+def _number(attribute: Attribute, number: int) -> str:
+    if attribute.unit is Unit.MINOR:
+        return f"{number / 100:,.2f} {attribute.currency}"
+    return f"{number:,}"
+
+
+def print_summary(console: Console, summary: Mapping[str, Value]) -> None:
+    """Print the figures of the run."""
+    table = Table(title="Figures", title_justify="left", show_header=False)
+    table.add_column("figure")
+    table.add_column("value", justify="right")
+    for name, value in summary.items():
+        table.add_row(name.replace("_", " "), _shown(value))
+    console.print(table)
+
+
+def _shown(value: Value) -> str:
+    match value:
+        case Mapping():
+            return ", ".join(f"{name} {number:,}" for name, number in value.items())
+        case list():
+            return ", ".join(f"{number:,}" for number in value)
+        case str():
+            return value
+        case _:
+            return f"{value:,}"

@@ -1,0 +1,115 @@
+"""
+The node's stream to one gateway replica: it connects outwards, says hello, answers calls, and comes back when cut.
+
+Answers are computed off the event loop. A lost gateway loses nothing: whatever was answered is durable at the node,
+and a repeated call gets the same bytes.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+
+import grpc
+
+from consortium.errors import Code, CreditError
+from consortium.wire.gateway import Hello, hello_to_proto, refusal_to_proto
+from participants.gateway_client.channel import Tls, from_rpc_error, open_channel
+from protos.credit.v1 import gateway_pb2 as pb
+from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
+
+LOG = logging.getLogger("participants.attach")
+BACKOFF_FIRST = 0.2
+BACKOFF_MOST = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Handlers:
+    """What a node does for a call: the two rounds (blocking), and how it introduces itself."""
+
+    round1: Callable[[bytes], bytes]
+    round2: Callable[[bytes], bytes]
+    hello: Callable[[], Hello]
+
+
+@dataclass
+class AttachClient:
+    """Keeps one stream to one address for as long as `run` runs; `attached` tells whether it stands."""
+
+    address: str
+    tls: Tls
+    handlers: Handlers
+    workers: Executor
+    attached: bool = False
+    last_counter_known: int = 0
+    _outgoing: asyncio.Queue[pb.AttachRequest] = field(default_factory=asyncio.Queue)
+
+    async def run(self) -> None:
+        """Attach again and again, with growing pauses and jitter, until cancelled."""
+        pause = BACKOFF_FIRST
+        while True:
+            try:
+                await self._attach_once()
+                pause = BACKOFF_FIRST
+            except grpc.RpcError as error:
+                problem = from_rpc_error(error, self.address)
+                LOG.warning("detached", extra={"address": self.address, "code": problem.code, "cause": problem.cause})
+            if self.attached:
+                pause = BACKOFF_FIRST
+            self.attached = False
+            await asyncio.sleep(pause * (0.5 + secrets.randbelow(1000) / 1000))
+            pause = min(2 * pause, BACKOFF_MOST)
+
+    async def _attach_once(self) -> None:
+        self._outgoing = asyncio.Queue()
+        self._outgoing.put_nowait(pb.AttachRequest(hello=hello_to_proto(self.handlers.hello())))
+        answering: set[asyncio.Task[None]] = set()
+        async with open_channel(self.address, self.tls) as channel:
+            stream = grpc_pb.AttachServiceStub(channel).Attach(self._requests())
+            async for response in stream:
+                if response.WhichOneof("message") == "drain":
+                    break
+                self._take(response, answering)
+        for task in answering:
+            task.cancel()
+
+    async def _requests(self) -> AsyncIterator[pb.AttachRequest]:
+        outgoing = self._outgoing
+        while True:
+            yield await outgoing.get()
+
+    def _take(self, response: pb.AttachResponse, answering: set[asyncio.Task[None]]) -> None:
+        match response.WhichOneof("message"):
+            case "welcome":
+                self.attached = True
+                self.last_counter_known = response.welcome.last_counter
+                LOG.info("attached", extra={"address": self.address})
+            case "round1":
+                self._start(response.round1.call, self.handlers.round1, response.round1.request, answering)
+            case "round2":
+                self._start(response.round2.call, self.handlers.round2, response.round2.request, answering)
+
+    def _start(
+        self, call: int, work: Callable[[bytes], bytes], request: bytes, answering: set[asyncio.Task[None]]
+    ) -> None:
+        task = asyncio.create_task(self._answer(call, work, request, self._outgoing))
+        answering.add(task)
+        task.add_done_callback(answering.discard)
+
+    async def _answer(
+        self, call: int, work: Callable[[bytes], bytes], request: bytes, outgoing: asyncio.Queue[pb.AttachRequest]
+    ) -> None:
+        try:
+            answer = await asyncio.get_running_loop().run_in_executor(self.workers, work, request)
+            outgoing.put_nowait(pb.AttachRequest(answer=pb.CallAnswer(call=call, answer=answer)))
+        except CreditError as error:
+            outgoing.put_nowait(_refusal(call, error))
+        except Exception as error:  # noqa: BLE001  the border: the gateway gets a code, the log the type
+            LOG.error("unmapped", extra={"type": type(error).__name__})  # noqa: TRY400  a traceback may hold numbers
+            outgoing.put_nowait(_refusal(call, CreditError(Code.INTERNAL)))
+
+
+def _refusal(call: int, error: CreditError) -> pb.AttachRequest:
+    return pb.AttachRequest(answer=pb.CallAnswer(call=call, refusal=refusal_to_proto(error)))

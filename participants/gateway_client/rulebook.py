@@ -1,0 +1,31 @@
+"""Fetching rulebook versions from the gateway; whoever gets them verifies them."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+
+import grpc
+
+from consortium.errors import CreditError
+from consortium.wire.gateway import SignedRulebook, signed_rulebook_from_proto
+from participants.gateway_client.channel import Tls, from_rpc_error, open_channel
+from protos.credit.v1 import gateway_pb2 as pb
+from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
+
+LOG = logging.getLogger("participants.rulebook")
+PAUSE_SECONDS = 1.0
+
+
+async def watch_rulebooks(address: str, tls: Tls, after: Callable[[], int]) -> AsyncIterator[SignedRulebook]:
+    """Give every version after the one that `after` names, for ever; reconnects by itself."""
+    while True:
+        try:
+            async with open_channel(address, tls) as channel:
+                request = pb.WatchRulebookRequest(after_version=after())
+                async for response in grpc_pb.RulebookServiceStub(channel).WatchRulebook(request):
+                    yield signed_rulebook_from_proto(response.rulebook)
+        except grpc.aio.AioRpcError as error:
+            LOG.info("rulebook-stream", extra={"code": from_rpc_error(error, address).code})
+        except CreditError as error:
+            LOG.error("rulebook-unreadable", extra={"code": error.code})  # noqa: TRY400  no traceback in logs
+        await asyncio.sleep(PAUSE_SECONDS)
