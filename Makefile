@@ -11,7 +11,7 @@ export CREDIT_SHARED ?= ../shared
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check lint format protos protos-check imports wheel-check bench lock clean
+.PHONY: help setup demo test test-all check lint format protos protos-check imports docs wheel-check bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,6 +57,9 @@ protos-check: $(READY) ## the committed generated code is what the .proto files 
 	$(PROTOC) --python_out=build/protos --pyi_out=build/protos protos/credit/v1/*.proto
 	$(PROTOC) --grpc_python_out=build/protos $(SERVICES)
 	diff -r -x '*.proto' -x '__init__.py' -x '__pycache__' build/protos/protos protos
+
+docs: $(READY) ## rewrite the pages that are made from code
+	$(BIN)/python -m demo.error_page
 
 wheel-check: $(READY) ## the wheel starts in a clean environment
 	bash .ci/wheel-check

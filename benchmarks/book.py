@@ -20,7 +20,16 @@ from typing import TypeAlias
 
 from consortium.model.attributes import evaluate
 from consortium.model.catalogue import DEFAULT_CATALOGUE
-from consortium.model.credit_file import AccountStatus, Channel, Inquiry, PendingGrant, PortfolioType, Scene, Tradeline
+from consortium.model.credit_file import (
+    AccountStatus,
+    Channel,
+    Inquiry,
+    PendingGrant,
+    Piece,
+    PortfolioType,
+    Scene,
+    Tradeline,
+)
 from consortium.model.credit_file_bytes import stored_credit_file
 from consortium.model.identifiers import IdentifierKind, Secret, SubjectKey, SubjectTag
 from participants.lender.ports import BookRow, Subject
@@ -68,7 +77,7 @@ class _Source:
 
 def _person(number: int) -> list[BookRow]:
     who = _subject(number)
-    pieces = [*(_tradeline(number, place) for place in range(3)), Inquiry(NOW - number)]
+    pieces: list[Piece] = [*(_tradeline(number, place) for place in range(3)), Inquiry(NOW - number)]
     return [(who.key, who.tag, who.kind, piece) for piece in pieces]
 
 

@@ -152,12 +152,14 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
         _DENIED, "This purpose may not ask for that attribute. Leave it out or ask under its own purpose."
     ),
     Code.FAMILY_NOT_ALLOWED: _entry(
-        _DENIED, "The jurisdiction profile or the consent record does not allow this family of attributes."
+        _DENIED, "This family of attributes is not allowed. Leave it out, or have the jurisdiction profile allow it."
     ),
     Code.TIER_NOT_CONTRIBUTED: _entry(
         _DENIED, "You may ask only for tiers that you contribute to. Ask for less, or contribute the tier."
     ),
-    Code.MEMBER_NOT_ACTIVE: _entry(_DENIED, "The member is not active in this version of the rulebook."),
+    Code.MEMBER_NOT_ACTIVE: _entry(
+        _DENIED, "The caller is no active member. Ask the sponsor about the membership's status."
+    ),
     Code.CONSENT_MISSING: _entry(_DENIED, "The purpose needs a consent record. Capture one and attach it."),
     Code.CONSENT_EXPIRED: _entry(_DENIED, "The consent record is not valid at this time. Capture a new one."),
     Code.CONSENT_FOREIGN: _entry(
@@ -218,9 +220,7 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
         _TWICE, "This request id was used for another query. Choose a new one for a new question."
     ),
     Code.UNREACHABLE: _entry(_DOWN, "The other side cannot be reached. It is tried again; check address and network."),
-    Code.DEADLINE: _entry(
-        Status.DEADLINE_EXCEEDED, "There was no answer in time. Ask again with the same request id."
-    ),
+    Code.DEADLINE: _entry(Status.DEADLINE_EXCEEDED, "There was no answer in time. Ask again with the same request id."),
     Code.OVERLOADED: _entry(_SPENT, "Too many requests are open. Try again with back-off."),
     Code.DRAINING: _entry(_DOWN, "This replica is stopping. Ask another one, or this one again in a moment."),
     Code.CTX_REPLAYED: _entry(_TWICE, "This exchange was answered before with other content. Nothing new is released."),
@@ -238,7 +238,7 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     ),
     Code.SUM_INVALID: _entry(_LOSS, "The decrypted sum breaks its guard bits. Do not use it; open a dispute."),
     Code.RESTORED_FROM_BACKUP: _entry(
-        _STATE, "This node was restored from a backup and releases nothing for one ledger window."
+        _STATE, "This node was restored from a backup. It releases nothing until one ledger window has passed: wait."
     ),
     Code.REVEAL_INVALID: _entry(
         _STATE, "The reveal does not reproduce the signed messages. The contribution was not what it claims."

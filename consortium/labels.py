@@ -18,6 +18,8 @@ class Label(bytes, Enum):
     ENVELOPE_EPHEMERAL = b"credit/v1/envelope-ephemeral"
     TAGS_SALT = b"credit/v1/tags-salt"
     TAGS_COMMITMENT = b"credit/v1/tags-commitment"
+    QUESTION = b"credit/v1/question"
+    STAFF = b"credit/v1/staff"
     SIGNED_QUERY = b"credit/v1/signed-query"
     CONSENT = b"credit/v1/consent"
     CONSENT_SUBJECT = b"credit/v1/consent-subject"

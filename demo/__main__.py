@@ -11,7 +11,7 @@ from consortium.model.query import Suite
 from demo.population import PEOPLE
 from demo.run import SUITES, Options, run
 
-app = typer.Typer(add_completion=False)
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 MINIMUM_WIDTH = 120
 PROFILE = SUITES[Suite.PAILLIER_3072_MASKED]
 

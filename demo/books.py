@@ -139,20 +139,19 @@ def _load_here(job: LoadJob, desk: Desk, tell: Tell) -> LoadedBook:
 def _attend(lines: dict[Connection, LocalLine]) -> dict[MemberId, LoadedBook]:
     """Serve the loading processes until each has sent its book."""
     loaded: dict[MemberId, LoadedBook] = {}
-    while lines:
-        for connection in wait([*lines]):
-            message = _receive(connection)
-            if isinstance(message, LoadedBook):
-                loaded[message.lender] = message
-                del lines[connection]
-            else:
-                serve(connection, message, lines[connection])
+    while waiting := [connection for connection, line in lines.items() if line.lender not in loaded]:
+        ready = wait(waiting)
+        for connection in waiting:
+            if connection in ready:
+                message = _receive(connection)
+                if isinstance(message, LoadedBook):
+                    loaded[message.lender] = message
+                else:
+                    serve(connection, message, lines[connection])
     return loaded
 
 
-def _receive(connection: object) -> object:
-    if not isinstance(connection, Connection):
-        raise TypeError
+def _receive(connection: Connection) -> object:
     try:
         return connection.recv()
     except EOFError:

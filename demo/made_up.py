@@ -1,6 +1,7 @@
 """The made-up data set: a population by seed, its five books written as files, and the truth read back from them."""
 
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,8 @@ from demo.dataset import BookSource, Dataset, LiveEvent
 from demo.population import LENDERS, FileKind, Population, make_population
 from demo.portfolios import ASKED, EXTRACTED, Figures
 from demo.sources import DATABASE, customer_number, write_sources
-from demo.truth import SQL, DuckTruth, fill, open_truth
+from demo.tables import fill
+from demo.truth import SQL, DuckTruth, open_truth
 
 MAPPINGS = Path(__file__).parent.parent / "examples" / "books"
 ATTRIBUTES = (
@@ -45,7 +47,7 @@ ATTRIBUTES = (
 
 _FREEZES_LIVE = ("ride-credit",)  # this lender's files say nothing of freezes
 
-_SOURCES = {
+_SOURCES: Mapping[str, Mapping[str, str | None]] = {
     "pay-later": {
         "pay-later-accounts": "accounts.csv",
         "pay-later-applications": "applications.csv",
@@ -130,7 +132,7 @@ def _sources(lender: str, folder: Path) -> tuple[BookSource, ...]:
 
 
 def _live(population: Population, lender: str, figures: Figures) -> tuple[LiveEvent, ...]:
-    customers, pendings = population.customers[lender], figures.pendings
+    pendings = figures.pendings
     rows = zip(
         *(column.tolist() for column in (pendings.customer, pendings.time, pendings.amount, pendings.expires)),
         strict=True,

@@ -12,6 +12,7 @@ from demo.questions import Answer
 from demo.summary import Value
 from participants.lender.ask import AttributeResult
 
+FEW = 3
 EXAMPLES = ("known to all five", "a file without an ID", "known to one", "a card holder", "known to none")
 _KINDS = {IdentifierKind.NATIONAL_ID: "ID", IdentifierKind.PHONE: "phone", IdentifierKind.EMAIL: "e-mail"}
 
@@ -67,19 +68,20 @@ def _person(place: int, answer: Answer) -> Table:
     result, telling = answer.result, _telling(answer)
     given = ", ".join(_KINDS[identifier.kind] for identifier in answer.asked.identifiers)
     matched = ", ".join(f"{count} by {_KINDS[kind]}" for kind, count in result.matched.items() if count) or "none"
+    shown = telling or result.attributes[:FEW]
     table = Table(
         title=f"Question {place}: {answer.asked.reason}; given: {given}; status: {_statuses(answer)}",
         title_justify="left",
-        caption=f"{len(result.attributes) - len(telling)} other attributes asked for are 0",
+        caption=f"{len(result.attributes) - len(shown)} other attributes asked for are 0",
         caption_justify="left",
     )
     table.add_column("attribute", no_wrap=True)
     for column in ("consortium total", "own part", "truth"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("matched how")
+    table.add_column("matched how", no_wrap=True)
     for column in ("asked", "answered"):
         table.add_column(column, justify="right")
-    for item in telling:
+    for item in shown:
         truth = answer.expected.totals[item.attribute.id]
         numbers = (_number(item.attribute, number) for number in (item.total, item.own, truth))
         parties = (str(len(result.asked)), str(len(result.answered)))

@@ -3,13 +3,13 @@
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from consortium.errors import Code, CreditError
 from consortium.model.catalogue import DEFAULT_CATALOGUE
@@ -23,7 +23,7 @@ from demo.lines import Desk
 from demo.made_up import made_up
 from demo.questions import Answer, ask_all, join
 from demo.report import print_books, print_people, print_summary
-from demo.summary import Run, summarise, tokenising_seconds, write_summary
+from demo.summary import Run, tokenising_seconds, write_summary
 from demo.taiwan import taiwan
 from participants.keys.obfuscators import ObfuscatorPool
 from participants.lender.encryptor import PooledEncryptor

@@ -1,8 +1,8 @@
 """
 The files that five lenders keep: made-up books written as CSV, Parquet and SQLite, each in its lender's own way.
 
-What a lender's files look like stands in `demo/sql/exports/LENDER.sql`, how they are read in `examples/books/*.toml`. Each
-account file ends with a few rows that are broken on purpose; their account numbers begin with `X-`.
+What a lender's files look like stands in `demo/sql/exports/LENDER.sql`, how they are read in `examples/books/*.toml`.
+Each account file ends with a few rows that are broken on purpose; their account numbers begin with `X-`.
 """
 
 import sqlite3
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from demo.population import LENDERS, Customers, FileKind, Ints, Population
 from demo.portfolios import STYLES, Events, Figures, make_figures
+from demo.tables import fill, open_tables
 
 SQL = Path(__file__).parent / "sql" / "exports"
 DATABASE = "ledger.sqlite"
@@ -58,7 +59,7 @@ def _write_lender(population: Population, seed: int, lender: str, folder: Path) 
     customers = population.customers[lender]
     figures = make_figures(seed, lender, customers, population.strain)
     folder.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(":memory:", config={"threads": 1}) as connection:
+    with open_tables() as connection:
         connection.execute((SQL / "macros.sql").read_text())
         _fill(connection, population, lender, customers, figures)
         connection.execute((SQL / f"{lender}.sql").read_text())
@@ -76,9 +77,9 @@ def _fill(
     """Give DuckDB the customers and the figures of a lender as tables of its own."""
     style = STYLES[lender]
     accounts = figures.accounts.columns()
-    _table(connection, "customers", _customers(population, lender, customers, figures.frozen))
-    _table(connection, "numbers", accounts | {"row": np.arange(len(figures.accounts.customer))})
-    _table(connection, "inquiries", _events(figures.inquiries))
+    fill(connection, "customers", _customers(population, lender, customers, figures.frozen))
+    fill(connection, "numbers", accounts | {"row": np.arange(len(figures.accounts.customer))})
+    fill(connection, "inquiries", _events(figures.inquiries))
     terms = [list(style.channels), list(style.scenes)]
     connection.execute("CREATE TABLE terms AS SELECT ?::VARCHAR[] AS channels, ?::VARCHAR[] AS scenes", terms)
     connection.execute("CREATE VIEW accounts AS SELECT * FROM numbers, terms")
@@ -107,22 +108,16 @@ def _customers(population: Population, lender: str, customers: Customers, frozen
     }
 
 
-def _table(connection: duckdb.DuckDBPyConnection, name: str, columns: Mapping[str, NDArray[Any]]) -> None:
-    connection.register("columns", dict(columns))
-    connection.execute(f"CREATE TABLE {name} AS SELECT * FROM columns")
-    connection.unregister("columns")
-
-
 def _write_sqlite(connection: duckdb.DuckDBPyConnection, tables: Mapping[str, str], path: Path) -> None:
     path.unlink(missing_ok=True)
     database = sqlite3.connect(path)
     try:
         for view, table in tables.items():
-            rows = connection.execute(f"SELECT * FROM {view}")
+            rows = connection.execute(f"SELECT * FROM {view}")  # noqa: S608  names of EXPORTS
             names = [name for name, *_ in rows.description or ()]
             database.execute(f"CREATE TABLE {table} ({', '.join(names)})")
             places = ", ".join("?" * len(names))
-            database.executemany(f"INSERT INTO {table} VALUES ({places})", rows.fetchall())
+            database.executemany(f"INSERT INTO {table} VALUES ({places})", rows.fetchall())  # noqa: S608  as above
         database.commit()
     finally:
         database.close()

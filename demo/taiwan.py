@@ -21,7 +21,8 @@ from consortium.silent import Silent
 from demo.dataset import Asked, BookSource, Dataset
 from demo.identifiers import IdentifierMint
 from demo.population import FileKind, Ints
-from demo.truth import SQL, DuckTruth, fill, open_truth
+from demo.tables import fill
+from demo.truth import SQL, DuckTruth, open_truth
 
 MAPPINGS = Path(__file__).parent.parent / "examples" / "taiwan"
 ASKED = 13_056 * 86_400 + 10 * 3_600  # 2005-09-30, when the newest column ends
@@ -103,7 +104,7 @@ def taiwan(file: Path, seed: int, people: int, folder: Path, rows: int | None = 
         currency="TWD",
         attributes=ATTRIBUTES,
         asked=_choose(holders, mint, people, seed),
-        truth=_truth(holders),
+        truth=_truth(file, holders),
     )
 
 
@@ -164,10 +165,15 @@ def _given(mint: IdentifierMint, number: int, kinds: tuple[IdentifierKind, ...])
         yield RawIdentifier(kind, text, "CN")
 
 
-def _truth(holders: Holders) -> DuckTruth:
-    """Compute the truth from the columns of the file, without the lenders' files."""
+def _truth(file: Path, holders: Holders) -> DuckTruth:
+    """Compute the truth from the file itself, its columns taken by place; the lenders' files have no part in it."""
     connection = open_truth(ASKED)
-    fill(connection, "uci", holders.columns)
+    names = ", ".join(f"'{name}'" for name in UCI_HEADER)
+    connection.execute(
+        f"CREATE TABLE uci AS SELECT CAST(COLUMNS(*) AS BIGINT) "  # noqa: S608  names of this module
+        f"FROM read_csv($1, header = false, skip = 1, names = [{names}]) LIMIT $2",
+        [str(file), len(holders.ids)],
+    )
     connection.execute((SQL / "taiwan.sql").read_text())
     for lender, kinds in holders.kinds.items():
         fill(connection, "known", {"person": holders.columns["ID"], "kind": kinds})

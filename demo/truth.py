@@ -5,8 +5,7 @@ A lender answers about a person if the strongest identifier on its file is among
 contributes stands in the table `contributions`, made by the SQL of each data set; here it is summed.
 """
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,10 @@ from consortium.model.identifiers import IdentifierKind
 from consortium.model.members import MemberId
 from consortium.silent import Silent
 from demo.dataset import Asked, Expected
-from demo.population import FileKind
+from demo.tables import fill, open_tables
 
 SQL = Path(__file__).parent / "sql" / "truth"
 RETENTION_DAYS = 5 * 365
-_MATCHED = ("matched_by_id", "matched_by_phone", "matched_by_email")
 
 
 class DuckTruth(Silent):
@@ -70,16 +68,8 @@ def _expected(row: Sequence[Any], attributes: Sequence[str]) -> Expected:
 
 def open_truth(asked_at: int) -> duckdb.DuckDBPyConnection:
     """Open an empty truth as of a time (Unix seconds): the tables of one vocabulary for all lenders."""
-    connection = duckdb.connect(":memory:", config={"threads": 1})
-    connection.execute("SET TimeZone = 'UTC'")
+    connection = open_tables()
     connection.execute(f"CREATE MACRO asked_at() AS CAST({asked_at} AS BIGINT)")
     connection.execute(f"CREATE MACRO retention() AS {RETENTION_DAYS}")
     connection.execute((SQL / "tables.sql").read_text())
     return connection
-
-
-def fill(connection: duckdb.DuckDBPyConnection, table: str, columns: Mapping[str, Any]) -> None:
-    """Make a table of numpy columns, replacing an older one."""
-    connection.register("columns", dict(columns))
-    connection.execute(f"CREATE OR REPLACE TABLE {table} AS SELECT * FROM columns")
-    connection.unregister("columns")

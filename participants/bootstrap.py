@@ -15,6 +15,8 @@ from consortium.model.identifiers import NormalisedIdentifier, Secret
 from consortium.model.rulebook import Role, Rulebook, threshold_key, verify_rulebook
 from consortium.model.signing import Ed25519Signer
 from consortium.silent import Silent
+from participants.gateway_client.channel import Tls
+from participants.gateway_client.holders import RemoteHolder
 from participants.insecure_local_holders import InsecureLocalHolder
 from participants.lender.loading import Tokenises
 from participants.lender.protect import LendersSecrets
@@ -43,7 +45,9 @@ def open_rulebook(settings: NodeSettings, now: int) -> Rulebook:
     Raises CreditError(RULEBOOK_INVALID), (SIGNATURE_INVALID), (SHARE_KEYS_INCONSISTENT) or (SETTINGS_INVALID).
     """
     files = settings.file.rulebook
-    rulebook = verify_rulebook(settings.read(files.file), settings.signatures(), fingerprint=files.fingerprint)
+    rulebook = verify_rulebook(
+        settings.read(files.file), settings.signatures(files.signatures), fingerprint=files.fingerprint
+    )
     rulebook.check_current(now)
     return rulebook
 
@@ -71,7 +75,7 @@ def open_tokeniser(settings: NodeSettings, alarm: Alarm, clock: Callable[[], flo
     """
     rulebook = open_rulebook(settings, int(clock()))
     signer = _signer(settings, rulebook)
-    lenders_secrets = _lenders_secrets(settings, rulebook)
+    lenders_secrets = open_secrets(settings, rulebook)
     indexes = {holder.member: holder.index for holder in rulebook.document.oprf.holders}
     with ExitStack() as stack:
         journal = stack.enter_context(closing(SqliteRequests(settings.path(settings.file.requests))))
@@ -79,7 +83,8 @@ def open_tokeniser(settings: NodeSettings, alarm: Alarm, clock: Callable[[], flo
         for name, holder in settings.file.holders.items():
             if name not in indexes:
                 raise CreditError(Code.SETTINGS_INVALID, f"holders.{name}: no key holder of the rulebook")
-            channel = stack.enter_context(closing(_channel(settings, name, holder, rulebook, clock)))
+            channel = _channel(settings, holder, rulebook, clock)
+            stack.callback(channel.close)
             session = HolderSession(settings.file.member, signer, journal, indexes[name], lenders_secrets.generation)
             links[indexes[name]] = HolderLink(session, channel)
         key = threshold_key(rulebook.document.oprf)
@@ -87,11 +92,19 @@ def open_tokeniser(settings: NodeSettings, alarm: Alarm, clock: Callable[[], flo
         yield SharedTokeniser(tokeniser, settings.path(Path(LOCK_NAME)))
 
 
+def open_tls(settings: NodeSettings) -> Tls:
+    """Read certificate, key and CA; raises CreditError(SETTINGS_INVALID) where the node has none."""
+    files = settings.file.tls
+    if files is None:
+        raise CreditError(Code.SETTINGS_INVALID, "tls: needed to reach anybody by network")
+    return Tls(settings.read(files.certificate), settings.read_private(files.key), settings.read(files.ca))
+
+
 def _channel(
-    settings: NodeSettings, name: str, holder: HolderSettings, rulebook: Rulebook, clock: Callable[[], float]
-) -> InsecureLocalHolder:
+    settings: NodeSettings, holder: HolderSettings, rulebook: Rulebook, clock: Callable[[], float]
+) -> InsecureLocalHolder | RemoteHolder:
     if holder.insecure_local_share is None:
-        raise CreditError(Code.SETTINGS_INVALID, f"holders.{name}.address: this version reaches no holder by network")
+        return RemoteHolder(str(holder.address), open_tls(settings))
     share = settings.read_secret(holder.insecure_local_share, ShareFile)
     ledger = settings.path(holder.insecure_local_share).with_suffix(".db")
     return InsecureLocalHolder(share, rulebook, ledger, secrets.token_bytes, clock)
@@ -107,7 +120,8 @@ def _signer(settings: NodeSettings, rulebook: Rulebook) -> Ed25519Signer:
     return signer
 
 
-def _lenders_secrets(settings: NodeSettings, rulebook: Rulebook) -> LendersSecrets:
+def open_secrets(settings: NodeSettings, rulebook: Rulebook) -> LendersSecrets:
+    """Read what lenders share; raises CreditError(RULEBOOK_MISMATCH) where it is of another generation or epoch."""
     found = settings.lenders_secrets()
     if (found.generation, found.epoch) != (rulebook.document.oprf.generation, rulebook.document.epoch):
         raise CreditError(Code.RULEBOOK_MISMATCH, "the lenders' secrets are of another generation or epoch")

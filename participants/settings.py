@@ -23,11 +23,13 @@ def _from_hex(value: object) -> object:
     return bytes.fromhex(value) if isinstance(value, str) else value
 
 
-class _Table(BaseModel):
+class Table(BaseModel):
+    """A table of a settings file: unknown keys are refused, and nothing of it shows in an error."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
-class _SecretTable(_Table):
+class _SecretTable(Table):
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
 
@@ -36,10 +38,10 @@ class _SecretTable(_Table):
 
 Key32 = Annotated[bytes, BeforeValidator(_from_hex), Field(min_length=32, max_length=32)]
 MemberName = Annotated[str, BeforeValidator(lambda value: check_member_id(str(value)))]
-_TableT = TypeVar("_TableT", bound=_Table)
+_TableT = TypeVar("_TableT", bound=Table)
 
 
-class RulebookFiles(_Table):
+class RulebookFiles(Table):
     """The rulebook as it was received, its signatures, and the fingerprint that came by another way."""
 
     file: Path
@@ -47,7 +49,7 @@ class RulebookFiles(_Table):
     fingerprint: Key32
 
 
-class HolderSettings(_Table):
+class HolderSettings(Table):
     """
     The way to one key holder: its address, or its share.
 
@@ -64,7 +66,28 @@ class HolderSettings(_Table):
         return self
 
 
-class NodeFile(_Table):
+class TlsFiles(Table):
+    """Certificate chain, private key and the consortium's CA, PEM."""
+
+    certificate: Path
+    key: Path
+    ca: Path
+
+
+class GatewaySettings(Table):
+    """Every gateway replica, as host:port; the node attaches to each of them."""
+
+    addresses: tuple[str, ...] = Field(min_length=1)
+
+
+class LocalSettings(Table):
+    """Where the local service listens (`unix:PATH` or a loopback host:port), and the file with its token."""
+
+    listen: str = "127.0.0.1:7501"
+    token: Path = Path("local-token")
+
+
+class NodeFile(Table):
     """`node.toml`; paths are relative to its folder."""
 
     member: MemberName
@@ -73,8 +96,15 @@ class NodeFile(_Table):
     requests: Path = Path("requests.db")
     lenders_secrets: Path = Path("lenders-secrets.json")
     own_keys: Path = Path("own-keys.json")
+    questions: Path = Path("questions.db")
+    query_key: Path = Path("query-key.bin")
+    rulebooks: Path = Path("rulebooks")
+    log_level: str = "INFO"
     rulebook: RulebookFiles
     holders: dict[MemberName, HolderSettings]
+    tls: TlsFiles | None = None
+    gateway: GatewaySettings | None = None
+    local: LocalSettings = LocalSettings()
 
 
 class LendersSecretsFile(_SecretTable):
@@ -103,44 +133,58 @@ class ShareFile(_SecretTable):
     secret: Key32
 
 
-class SignaturesFile(_Table):
+class SignaturesFile(Table):
     """The rulebook's signatures by member."""
 
     signatures: dict[MemberName, Annotated[bytes, BeforeValidator(_from_hex)]]
 
 
-class NodeSettings:
-    """A node's folder and the settings in it, with the files they name read on demand."""
+class Folder:
+    """A party's folder, with the files in it read on demand."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        data = _read(folder / FILE_NAME)
+
+    def table(self, name: str, kind: type[_TableT]) -> _TableT:
+        """Read a TOML file of the folder; raises CreditError(SETTINGS_INVALID) naming the key that is wrong."""
+        data = _read(self.folder / name)
         try:
             value: object = tomllib.loads(data.decode())
         except (ValueError, RecursionError):
-            raise _invalid(f"{FILE_NAME}: not TOML") from None
-        self.file = _validated(NodeFile, value, FILE_NAME)
+            raise _invalid(f"{name}: not TOML") from None
+        return _validated(kind, value, name)
 
     def path(self, name: Path) -> Path:
-        """Give the place of a file of the node."""
+        """Give the place of a file."""
         return self.folder / name
 
     def read(self, name: Path) -> bytes:
         """Read a public file."""
         return _read(self.path(name))
 
-    def read_secret(self, name: Path, kind: type[_TableT]) -> _TableT:
-        """Read a secret file (JSON); raises CreditError(SETTINGS_INVALID) where others may read it, too."""
+    def read_private(self, name: Path) -> bytes:
+        """Read a secret file's bytes; raises CreditError(SETTINGS_INVALID) where others may read it, too."""
         path = self.path(name)
         data = _read(path)
         if path.stat().st_mode & _OTHERS:
             raise _invalid(f"{path.name}: others may read it; chmod 600")
-        return _validated_json(kind, data, path.name)
+        return data
 
-    def signatures(self) -> dict[str, bytes]:
-        """Read the rulebook's signatures."""
-        path = self.file.rulebook.signatures
-        return _validated_json(SignaturesFile, self.read(path), path.name).signatures
+    def read_secret(self, name: Path, kind: type[_TableT]) -> _TableT:
+        """Read a secret file (JSON); raises CreditError(SETTINGS_INVALID) where others may read it, too."""
+        return _validated_json(kind, self.read_private(name), name.name)
+
+    def signatures(self, name: Path) -> dict[str, bytes]:
+        """Read a rulebook's signatures."""
+        return _validated_json(SignaturesFile, self.read(name), name.name).signatures
+
+
+class NodeSettings(Folder):
+    """A lender's node: its folder and the settings in it."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.file = self.table(FILE_NAME, NodeFile)
 
     def lenders_secrets(self) -> LendersSecretsFile:
         """Read what lenders share."""

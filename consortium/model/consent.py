@@ -1,6 +1,7 @@
 """Consent records: what a subject agreed to (fields after ISO/IEC TS 27560), and what a query may take from them."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash
@@ -58,7 +59,7 @@ def check_consent(
     only a ledger knows the first and only a contributor the second.
     """
     record = consent.record
-    verify_signature(identity_key, consent.signature, Label.CONSENT, consent.raw)
+    _verify_once(identity_key, consent.signature, consent.raw)
     if requester != record.controller and requester not in record.recipients:
         raise CreditError(Code.CONSENT_MISMATCH, "the requester is not a recipient")
     if purpose is not record.purpose:
@@ -67,3 +68,9 @@ def check_consent(
         raise CreditError(Code.CONSENT_MISMATCH, f"does not cover {', '.join(sorted(families - record.families))}")
     if not record.issued_at <= at < record.expires_at:
         raise CreditError(Code.CONSENT_EXPIRED)
+
+
+@lru_cache(maxsize=4096)
+def _verify_once(identity_key: bytes, signature: bytes, raw: bytes) -> None:
+    """Verify a record's signature; a record serves many queries, and failures are not kept."""
+    verify_signature(identity_key, signature, Label.CONSENT, raw)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 
 from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash, uint
@@ -61,7 +62,13 @@ def check_certified_key(
         raise CreditError(Code.CERTIFICATE_INVALID, f"{key_type.name} key of {member}: another key")
     if not certificate.valid_from <= at < certificate.valid_until:
         raise CreditError(Code.CERTIFICATE_INVALID, f"{key_type.name} key of {member}: not valid at the time of issue")
-    verify_signature(identity_key, certified.signature, Label.KEY_CERTIFICATE, certified.raw_certificate)
+    _verify_once(identity_key, certified.signature, certified.raw_certificate)
+
+
+@lru_cache(maxsize=4096)
+def _verify_once(identity_key: bytes, signature: bytes, raw: bytes) -> None:
+    """Verify a certificate's signature; the same certificate comes with every query, and failures are not kept."""
+    verify_signature(identity_key, signature, Label.KEY_CERTIFICATE, raw)
 
 
 def utc_day(seconds: int) -> int:

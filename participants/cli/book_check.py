@@ -1,11 +1,13 @@
-"""`credit-participant book check`: validate a source; no keys, no network, nothing written but refused rows."""
+"""`credit-participant book check`: validate sources; no keys, no network, nothing written but refused rows."""
+
+from collections.abc import Sequence
 
 from participants.cli.output import JsonOption, LateProgress, Output, output
 from participants.cli.report_view import report_view
 from participants.cli.source_options import (
     DEFAULT_PERCENTAGE,
     AsideOption,
-    MappingOption,
+    MappingsOption,
     RefusedOption,
     SourceOption,
     prepare,
@@ -14,26 +16,27 @@ from participants.lender.loading import BookLoad
 
 
 def check(
-    mapping: MappingOption,
+    mapping: MappingsOption,
     source: SourceOption = None,
     max_refused: RefusedOption = DEFAULT_PERCENTAGE,
     set_aside: AsideOption = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Validate a source by its mapping; nothing is tokenised or loaded."""
+    """Validate sources by their mappings; nothing is tokenised or loaded."""
     with output(as_json=as_json) as shown:
-        load, rows = prepare(mapping, source, max_refused, set_aside)
+        loads = prepare(mapping, source, max_refused, set_aside)
         try:
-            with LateProgress(rows, hidden=as_json) as progress:
-                load.check(progress)
+            for load in loads:
+                with LateProgress([load.source], hidden=as_json) as progress:
+                    load.check(progress)
         finally:
-            show_report(shown, load)
+            show_reports(shown, loads)
 
 
-def show_report(shown: Output, load: BookLoad) -> None:
-    """Show what became of the rows, if any were read."""
-    if load.report.read:
-        written = load.aside.written
-        value = {**load.report.to_value(), "set_aside": str(written) if written is not None else None}
-        shown.show({"report": value}, report_view(load.report, load.aside))
+def show_reports(shown: Output, loads: Sequence[BookLoad]) -> None:
+    """Show what became of the rows of every source that was read at all."""
+    read = [load for load in loads if load.report.read]
+    asides = [str(load.aside.written) if load.aside.written is not None else None for load in read]
+    values = [{**load.report.to_value(), "set_aside": aside} for load, aside in zip(read, asides, strict=True)]
+    shown.show({"reports": values}, *(report_view(load.report, load.aside) for load in read))

@@ -1,4 +1,4 @@
-"""`credit-participant book load`: replace the node's book by what a source holds."""
+"""`credit-participant book load`: replace the node's book by what sources hold."""
 
 import datetime as dt
 import time
@@ -11,17 +11,18 @@ from rich.text import Text
 
 from consortium.errors import CreditError
 from participants.bootstrap import open_book, open_tokeniser
-from participants.cli.book_check import show_report
+from participants.cli.book_check import show_reports
 from participants.cli.book_status import status_value, status_view
 from participants.cli.output import JsonOption, LateProgress, NodeOption, Output, output
 from participants.cli.source_options import (
     DEFAULT_PERCENTAGE,
     AsideOption,
-    MappingOption,
+    MappingsOption,
     RefusedOption,
     SourceOption,
     prepare,
 )
+from participants.lender.loading import load_sources
 from participants.lender.ports import LoadReport
 from participants.settings import NodeSettings
 
@@ -30,14 +31,14 @@ AsOfOption = Annotated[
     typer.Option(
         "--as-of",
         formats=["%Y-%m-%dT%H:%M:%S%z"],
-        help="The time that the source speaks of; without it, when the file was last written, or now for a database.",
+        help="The time that the sources speak of; without it, when the oldest file was written, or now.",
     ),
 ]
 
 
 def load(
     node: NodeOption,
-    mapping: MappingOption,
+    mapping: MappingsOption,
     source: SourceOption = None,
     as_of: AsOfOption = None,
     max_refused: RefusedOption = DEFAULT_PERCENTAGE,
@@ -45,20 +46,20 @@ def load(
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Validate a source, tokenise its people and replace the book; whatever goes wrong leaves the book as it was."""
+    """Validate sources, tokenise their people and replace the book; whatever goes wrong leaves the book as it was."""
     with output(as_json=as_json) as shown:
         settings = NodeSettings(node)
-        loading, rows = prepare(mapping, source, max_refused, set_aside or _new_file(node))
+        loads = prepare(mapping, source, max_refused, set_aside or _new_file(node))
         moment = int(as_of.timestamp()) if as_of is not None else None
         try:
             with (
                 open_tokeniser(settings, warn_of_holder(shown)) as tokens,
                 open_book(settings) as book,
-                LateProgress(rows, hidden=as_json) as progress,
+                LateProgress([load.source for load in loads], hidden=as_json) as progress,
             ):
-                done = loading.load(book, tokens, now=int(time.time()), as_of=moment, progress=progress)
+                done = load_sources(loads, book, tokens, now=int(time.time()), as_of=moment, progress=progress)
         finally:
-            show_report(shown, loading)
+            show_reports(shown, loads)
         _show(shown, settings.file.member, done)
 
 

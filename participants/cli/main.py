@@ -2,7 +2,7 @@
 
 import typer
 
-from participants.cli import book_check, book_load, book_status, record
+from participants.cli import book_check, book_load, book_status, query, record, serve
 
 app = typer.Typer(
     help="A lender's node: load and check its book, record live events.",
@@ -25,5 +25,8 @@ for command in (
     record.release,
 ):
     record_app.command()(command)
+app.command()(serve.serve)
+app.command()(query.query)
+app.command()(query.status)
 app.add_typer(book_app, name="book")
 app.add_typer(record_app, name="record")

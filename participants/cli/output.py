@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -71,6 +71,8 @@ def output(*, as_json: bool) -> Iterator[Output]:
         failed = False
     except CreditError as error:
         shown.fail(error)
+    except (typer.BadParameter, typer.Exit, typer.Abort):
+        raise
     except Exception as error:  # noqa: BLE001  whatever it is, its text may hold a value and must not be printed
         shown.fail(_unexpected(error, shown))
     shown.finish()
@@ -89,8 +91,8 @@ def _unexpected(error: Exception, shown: Output) -> CreditError:
 class LateProgress:
     """A progress bar on standard error that appears when a task takes longer than two seconds."""
 
-    def __init__(self, source: Source, *, hidden: bool) -> None:
-        self._source = source
+    def __init__(self, sources: Sequence[Source], *, hidden: bool) -> None:
+        self._sources = sources
         self._shown_from = float("inf") if hidden else time.monotonic() + PROGRESS_AFTER_SECONDS
         columns = (
             TextColumn("{task.description}"),
@@ -117,6 +119,11 @@ class LateProgress:
         if self._task is None:
             self._task = self._bar.add_task(stage, done=0, total=None)
             self._bar.start()
-        fraction = self._source.fraction() if stage == "reading" else None
+        fraction = self._fraction() if stage == "reading" else None
         total = None if fraction is None else 1.0
         self._bar.update(self._task, description=stage, done=done, completed=fraction or 0.0, total=total)
+
+    def _fraction(self) -> float | None:
+        """Tell how much has been read of all sources, taken as equally long; None where one of them cannot tell."""
+        parts = [part for source in self._sources if (part := source.fraction()) is not None]
+        return sum(parts) / len(parts) if len(parts) == len(self._sources) else None

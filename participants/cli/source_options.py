@@ -5,12 +5,14 @@ from typing import Annotated
 
 import typer
 
-from participants.lender.connectors import Source
 from participants.lender.loading import BookLoad
 from participants.lender.mapping import load_mapping
 from participants.lender.validation import DEFAULT_MAXIMUM_REFUSED
 
-MappingOption = Annotated[Path, typer.Option("--mapping", help="The mapping file (TOML); see docs/books.md.")]
+MappingsOption = Annotated[
+    list[Path],
+    typer.Option("--mapping", help="The mapping file (TOML); once for each source, see docs/books.md."),
+]
 SourceOption = Annotated[Path | None, typer.Option("--source", help="A file instead of the one the mapping names.")]
 RefusedOption = Annotated[
     float, typer.Option("--max-refused", min=0, max=100, help="Percentage of refused rows that is tolerated.")
@@ -21,8 +23,19 @@ AsideOption = Annotated[
 DEFAULT_PERCENTAGE = 100 * DEFAULT_MAXIMUM_REFUSED
 
 
-def prepare(mapping: Path, source: Path | None, percentage: float, set_aside: Path | None) -> tuple[BookLoad, Source]:
-    """Read the mapping and find the source."""
-    found = load_mapping(mapping)
-    rows = found.source(source)
-    return BookLoad(found.file, rows, maximum_refused=percentage / 100, set_aside=set_aside), rows
+def prepare(mappings: list[Path], path: Path | None, percentage: float, set_aside: Path | None) -> list[BookLoad]:
+    """
+    Read the mappings and find their sources; `path` takes the place of the one source there is.
+
+    With several sources the names of the files of refused rows end in -1, -2 and so on.
+    """
+    if path is not None and len(mappings) > 1:
+        raise typer.BadParameter("--source goes with one --mapping")
+    loads = []
+    for number, found in enumerate(map(load_mapping, mappings), start=1):
+        aside = set_aside
+        if set_aside is not None and len(mappings) > 1:
+            aside = set_aside.with_stem(f"{set_aside.stem}-{number}")
+        source = found.source(path)
+        loads.append(BookLoad(found.file, source, maximum_refused=percentage / 100, set_aside=aside))
+    return loads

@@ -32,6 +32,8 @@ class Handlers:
     round1: Callable[[bytes], bytes]
     round2: Callable[[bytes], bytes]
     hello: Callable[[], Hello]
+    welcome: Callable[[int], None] = lambda _: None
+    """Told the number of the last signed message that the gateway has seen of this member."""
 
 
 @dataclass
@@ -43,7 +45,6 @@ class AttachClient:
     handlers: Handlers
     workers: Executor
     attached: bool = False
-    last_counter_known: int = 0
     _outgoing: asyncio.Queue[pb.AttachRequest] = field(default_factory=asyncio.Queue)
 
     async def run(self) -> None:
@@ -83,8 +84,8 @@ class AttachClient:
     def _take(self, response: pb.AttachResponse, answering: set[asyncio.Task[None]]) -> None:
         match response.WhichOneof("message"):
             case "welcome":
+                self.handlers.welcome(response.welcome.last_counter)
                 self.attached = True
-                self.last_counter_known = response.welcome.last_counter
                 LOG.info("attached", extra={"address": self.address})
             case "round1":
                 self._start(response.round1.call, self.handlers.round1, response.round1.request, answering)

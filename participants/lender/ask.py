@@ -7,6 +7,7 @@ gateway at once, because its timing would be an oracle.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -157,6 +158,8 @@ class Requester(Silent):
     secrets: LendersSecrets
     query_key: QueryKey
     rng: Randomness
+    executor: Executor | None = None
+    """Threads in which both primes are worked on at once."""
 
     def build(
         self,
@@ -192,7 +195,7 @@ class Requester(Silent):
         CIPHERTEXT_INVALID or SUM_INVALID.
         """
         total = check_transcript(query, transcript, rulebook, self.query_key.secret.public_key)
-        sums = query_layout(query.header, rulebook).unpack(self.query_key.secret.decrypt(total))
+        sums = query_layout(query.header, rulebook).unpack(self.query_key.secret.decrypt(total, self.executor))
         return _result(query.header, transcript.members, rulebook, sums, own)
 
     def _header(self, question: Question, consent: SignedConsent | None, rulebook: Rulebook, now: int) -> QueryHeader:

@@ -88,8 +88,19 @@ def carried_pieces(file: CreditFile, brought: frozenset[PieceKind], as_of: int) 
 
 def first_kept(entries: Iterable[JournalEntry], as_of: int) -> int:
     """
-    Give the journal entry from which on a load keeps all: the first recorded at or after the sources' time.
+    Give the place, among all entries since the last load, from which on a load keeps them.
 
-    Those before it are in the sources by then; those from it on are applied again on the new book.
+    It is the first recorded at or after the time that the sources speak of: what was recorded before is in them by
+    then, what was recorded from it on is applied again on the new book.
     """
     return sum(1 for _ in takewhile(lambda entry: entry.time < as_of, entries))
+
+
+def applied_again(entry: JournalEntry, brought: frozenset[PieceKind], *, rolled: bool) -> bool:
+    """
+    Tell whether a load applies a kept entry again; `rolled` says that a roll has put it into the committed file.
+
+    An inquiry there is not, where inquiries are carried over from that file: it would count twice. Every other event
+    gives the same file when it is applied again.
+    """
+    return not (rolled and isinstance(entry.event, Inquiry) and PieceKind.INQUIRY not in brought)

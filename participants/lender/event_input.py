@@ -8,6 +8,7 @@ out of range is refused by the name of the field; what was given never appears i
 import datetime as dt
 import secrets
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Annotated, Any, TypeVar
 
@@ -52,7 +53,9 @@ Day = Annotated[int, BeforeValidator(_day)]
 Time = Annotated[int, BeforeValidator(_time)]
 
 
-class _Table(BaseModel):
+class InputTable(BaseModel):
+    """JSON from an application: unknown keys are refused, and nothing of it prints."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     def __repr__(self) -> str:
@@ -61,7 +64,7 @@ class _Table(BaseModel):
     __str__ = __repr__
 
 
-class Identifiers(_Table):
+class Identifiers(InputTable):
     """All identifiers on the person's file at this lender; the strongest one counts."""
 
     country: StrictStr
@@ -77,7 +80,7 @@ class Identifiers(_Table):
         raise CreditError(Code.RECORD_INVALID, "identifiers: one is needed")
 
 
-class TradelineTable(_Table):
+class TradelineTable(InputTable):
     """A tradeline; see `Tradeline` for what the fields mean."""
 
     account: StrictStr
@@ -105,7 +108,7 @@ class TradelineTable(_Table):
         return Tradeline(**{field.name: getattr(self, field.name) for field in fields(Tradeline)})
 
 
-class EventInput(_Table):
+class EventInput(InputTable):
     """What happened to whom."""
 
     identifiers: Identifiers
@@ -193,6 +196,15 @@ class ReleaseInput(EventInput):
         return Release(self.id)
 
 
+EVENT_KINDS: Mapping[str, type[EventInput]] = {
+    "tradeline": TradelineInput,
+    "inquiry": InquiryInput,
+    "freeze": FreezeInput,
+    "dispute": DisputeInput,
+    "pending": PendingInput,
+    "confirm": ConfirmInput,
+    "release": ReleaseInput,
+}
 _InputT = TypeVar("_InputT", bound=EventInput)
 
 
@@ -204,16 +216,16 @@ def parse_event(kind: type[_InputT], data: bytes) -> _InputT:
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:
-        problem = _first_problem(error)
+        problem = first_problem(error)
     raise CreditError(Code.RECORD_INVALID, problem)  # out here, so that it does not refer to what was given
 
 
-def _first_problem(error: ValidationError) -> str:
+def first_problem(error: ValidationError) -> str:
     """Say what is wrong and where; a key that nobody knows may hold anything and is not repeated."""
     problem: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
     if problem["type"] == "json_invalid":
         return "not a JSON object"
     if problem["type"] == "extra_forbidden":
-        return ".".join(("an unknown key", *("in " + str(part) for part in problem["loc"][:-1])))
+        return " in ".join(("an unknown key", *map(str, problem["loc"][:-1])))
     message = "not a day or time" if problem["type"] == "value_error" else problem["msg"]
     return f"{'.'.join(str(part) for part in problem['loc'])}: {message}"

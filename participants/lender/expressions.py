@@ -108,9 +108,14 @@ Given = Annotated[str, BeforeValidator(_given)]
 
 
 class Table(BaseModel):
-    """A table of a mapping file: no key but the known ones, and no content in any error."""
+    """A table of a mapping file: no key but the known ones, and no content in any error or repr."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, populate_by_name=False)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}>"
+
+    __str__ = __repr__
 
 
 class Condition(Table):

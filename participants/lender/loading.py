@@ -1,5 +1,5 @@
 """
-Loading a book: source, rows, records, tokens, book, as one stream; each step holds one batch in memory.
+Loading a book: sources, rows, records, tokens, book, as one stream; each step holds one batch in memory.
 
 A source that breaks off, too many refused rows, a key holder that fails: every error reaches the store out of the
 stream, and so the book is as it was.
@@ -7,6 +7,8 @@ stream, and so the book is as it was.
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
@@ -38,8 +40,8 @@ class BookLoad:
     """
     One reading of one source, to check it or to load it; `report` says what became of the rows, also after an error.
 
-    `maximum_refused` is the share of refused rows (0 to 1) from which on the whole source is refused. `set_aside`
-    is where refused rows go.
+    `maximum_refused` is the share of refused rows (0 to 1) beyond which the whole source is refused. `set_aside` is
+    where refused rows go.
     """
 
     def __init__(
@@ -52,10 +54,10 @@ class BookLoad:
     ) -> None:
         if not 0 <= maximum_refused <= 1:
             raise CreditError(Code.SETTINGS_INVALID, "the tolerated share of refused rows lies between 0 and 1")
+        self.source = source
         self.report = ValidationReport(source.name)
         self.aside = SetAside(set_aside)
         self._mapping = mapping
-        self._source = source
         self._maximum_refused = maximum_refused
 
     def check(self, progress: Progress | None = None) -> None:
@@ -64,8 +66,8 @@ class BookLoad:
 
         Raises CreditError: SOURCE_UNREADABLE, SOURCE_LOST, MAPPING_INVALID, ROWS_REFUSED, STORAGE_FULL.
         """
-        with self._source.open() as table, self.aside:
-            for _ in self._records(table):
+        with self.reading() as records:
+            for _ in records:
                 if progress is not None:
                     progress("reading", self.report.read)
 
@@ -78,23 +80,18 @@ class BookLoad:
         as_of: int | None = None,
         progress: Progress | None = None,
     ) -> LoadReport:
-        """
-        Replace the book by what the source holds, committed to for the UTC day of `now` (Unix seconds).
+        """Replace the book by what this one source holds; see `load_sources`."""
+        return load_sources([self], store, tokens, now=now, as_of=as_of, progress=progress)
 
-        `as_of` is the time that the source speaks of: what was recorded in the book from then on is kept on top of
-        it. Left out, it is when the file was last written, or `now` for a database. Raises as `check`, TOO_FEW_HOLDERS
-        and as `BookStore.load`; the book is unchanged then.
-        """
-        moment = as_of if as_of is not None else min(self._source.modified or now, now)
-        if not 0 <= moment <= now:
-            raise CreditError(Code.SETTINGS_INVALID, "the time that the source speaks of lies in the future")
-        with self._source.open() as table, self.aside:
-            rows = book_rows(self._records(table), tokens)
-            return store.load(rows, day=utc_day(now), as_of=moment, progress=progress)
+    @contextmanager
+    def reading(self) -> Iterator[Iterator[list[RawRecord]]]:
+        """Open the source and give its good records; the refused ones are counted and set aside. Raises as `check`."""
+        with self.source.open() as table, self.aside:
+            reader = RowReader(self._mapping, table.columns)
+            self.aside.begin(table.columns)
+            yield self._records(table, reader)
 
-    def _records(self, table: OpenTable) -> Iterator[list[RawRecord]]:
-        reader = RowReader(self._mapping, table.columns)
-        self.aside.begin(table.columns)
+    def _records(self, table: OpenTable, reader: RowReader) -> Iterator[list[RawRecord]]:
         for batch in table.batches:
             yield [record for row in batch if (record := self._record(reader, row)) is not None]
         self.aside.finish()
@@ -109,6 +106,31 @@ class BookLoad:
             return None
         self.report.accept(empty=not record.pieces)
         return record
+
+
+def load_sources(
+    loads: Sequence[BookLoad],
+    store: BookStore,
+    tokens: Tokenises,
+    *,
+    now: int,
+    as_of: int | None = None,
+    progress: Progress | None = None,
+) -> LoadReport:
+    """
+    Replace the book by what one or more sources hold together, committed to for the UTC day of `now` (Unix seconds).
+
+    `as_of` is the time that the sources speak of: what was recorded in the book from then on is kept on top of them.
+    Left out, it is when the oldest file was last written, or `now` for databases. Raises as `BookLoad.check`,
+    TOO_FEW_HOLDERS, and as `BookStore.load`; the book is unchanged then.
+    """
+    moment = min([now, *(load.source.modified or now for load in loads)]) if as_of is None else as_of
+    if not 0 <= moment <= now:
+        raise CreditError(Code.SETTINGS_INVALID, "the time that the source speaks of lies in the future")
+    with ExitStack() as stack:
+        readings = [stack.enter_context(load.reading()) for load in loads]  # all, so that a wrong path shows at once
+        rows = book_rows(chain.from_iterable(readings), tokens)
+        return store.load(rows, day=utc_day(now), as_of=moment, progress=progress)
 
 
 def book_rows(batches: Iterable[Sequence[RawRecord]], tokens: Tokenises) -> Iterator[list[BookRow]]:

@@ -21,7 +21,7 @@ from participants.lender.answer import Contributor
 from participants.lender.ask import ConsentTerms, QueryResult, Question, Requester, record_consent
 from participants.lender.normalise import normalise
 from participants.lender.reveal import open_record
-from participants.lender.tokenise import Tokeniser
+from participants.lender.tokens import Tokenises
 
 
 @dataclass(frozen=True, repr=False)
@@ -30,7 +30,7 @@ class LenderNode(Silent):
 
     contributor: Contributor
     requester: Requester
-    tokeniser: Tokeniser
+    tokeniser: Tokenises
 
     def subject(self, identifiers: Sequence[RawIdentifier]) -> SubjectTags:
         """

@@ -110,8 +110,8 @@ class BookStore(Protocol):
         """
         Replace the book by what the sources hold as of the time `as_of` (Unix seconds) and commit to it for `day`.
 
-        The order of rows makes no difference. What the sources cannot know stays: see `carried_pieces` and
-        `first_kept`. Memory does not grow with the pieces.
+        The order of rows makes no difference. What the sources cannot know stays: see `carried_pieces`, `first_kept`
+        and `applied_again`. Memory does not grow with the pieces.
         """
         ...
 

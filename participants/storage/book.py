@@ -123,7 +123,7 @@ class SqliteBook:
             root = book_root(self._identity.keys(day), leaves)
             with write_transaction(self._connections.own()) as connection:
                 tail = promote_live(connection, book.number, book.journal.size)
-                return begin_book(connection, self._identity, root, tail).status
+                return begin_book(connection, self._identity, root, tail, folded=book.journal.size).status
 
     def journal(self) -> Iterator[JournalRow]:
         """Give the journal of the book in force."""
@@ -149,6 +149,12 @@ class SqliteBook:
             leaves = self._leaves(connection, published.day, silent, live=False)
         if book_root(self._identity.keys(published.day), leaves) != published:
             raise CreditError(Code.JOURNAL_BROKEN, "the committed files do not give the book's root")
+
+    def forget_journals(self, before_day: int) -> int:
+        """Delete the entries of earlier books' journals that nobody may inspect any more; gives how many."""
+        with write_transaction(self._connections.own()) as connection:
+            sql = "DELETE FROM journal WHERE book IN (SELECT number FROM books WHERE day < ? AND number < ?)"
+            return connection.execute(sql, (before_day, current_book(connection).number)).rowcount
 
     def _verify_chain(self, connection: sqlite3.Connection, book: CurrentBook) -> None:
         keys, head = self._identity.keys(book.root.day), book.start

@@ -6,19 +6,17 @@ transaction swaps the tables, writes the new root and applies what the journal t
 before it leaves the old book.
 """
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from itertools import islice
 from pathlib import Path
 
-from consortium.errors import Code, CreditError
+from consortium.errors import CreditError
 from consortium.model.credit_file import PieceKind
 from consortium.model.identifiers import SubjectKey, SubjectTag
-from consortium.transparency.books import DayKeys, book_root
-from participants.lender.book import carried_pieces, first_kept
+from consortium.transparency.books import BookRoot, DayKeys, book_root
+from participants.lender.book import applied_again, carried_pieces, first_kept
 from participants.lender.ports import BookRow, LoadReport, Progress
 from participants.storage.book_rows import (
     SUBJECTS,
@@ -26,13 +24,14 @@ from participants.storage.book_rows import (
     CurrentBook,
     begin_book,
     current_book,
-    entries,
+    entries_since_load,
     file_before,
-    keyed_entries,
+    subject_key,
     trait_bits,
 )
-from participants.storage.database import read_transaction, storage_errors, write_transaction
+from participants.storage.database import read_transaction, write_transaction
 from participants.storage.leaves import LeafSorter
+from participants.storage.locks import exclusive
 from participants.storage.staging import StagedSubject, Staging
 
 ROWS_AT_ONCE = 5_000
@@ -43,23 +42,9 @@ def silent(_stage: str, _done: int) -> None:
     """Tell nobody."""
 
 
-@contextmanager
-def maintenance(path: Path) -> Iterator[None]:
-    """Let one load or roll at a time change the book, over all processes; raises CreditError(STORAGE_BUSY)."""
-    with storage_errors():
-        descriptor = os.open(path.with_name(path.name + ".lock"), os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        _lock(descriptor)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _lock(descriptor: int) -> None:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise CreditError(Code.STORAGE_BUSY, "another load or roll is running") from None
+def maintenance(path: Path) -> AbstractContextManager[None]:
+    """Let one load or roll at a time change the book, over all processes; raises CreditError(STORAGE_BUSY) at once."""
+    return exclusive(path.with_name(f"{path.name}.lock"), patience=0)
 
 
 class BookLoader:
@@ -73,16 +58,11 @@ class BookLoader:
     def load(self, staged: Staging, batches: Iterable[Sequence[BookRow]], day: int, as_of: int) -> LoadReport:
         """Stage, build and swap; see `BookStore.load`."""
         self._read(staged, batches)
-        rows = staged.pieces
-        first = self._carry_over(staged, as_of)
+        rows, brought = staged.pieces, frozenset(staged.kinds)
+        first = self._carry_over(staged, brought, as_of)
         try:
             leaves = self._build(staged, self._identity.keys(day))
-            root = book_root(self._identity.keys(day), leaves)
-            with write_transaction(self._connection) as connection:
-                tail = keyed_entries(connection, current_book(connection).number, first)
-                connection.execute("DROP TABLE subjects")
-                connection.execute("ALTER TABLE incoming RENAME TO subjects")
-                book = begin_book(connection, self._identity, root, tail)
+            book = self._swap(book_root(self._identity.keys(day), leaves), first, brought)
         except BaseException:
             with suppress(CreditError):  # the first error counts; the next load removes the table
                 self._drop_incoming()
@@ -94,13 +74,13 @@ class BookLoader:
             staged.add(batch)
             self._progress("reading", staged.pieces)
 
-    def _carry_over(self, staged: Staging, as_of: int) -> int:
-        """Stage what the sources cannot know; gives the first journal entry to apply again."""
-        brought = frozenset(staged.kinds)
+    def _carry_over(self, staged: Staging, brought: frozenset[PieceKind], as_of: int) -> int:
+        """Stage what the sources cannot know; gives the first entry since the last load that is kept."""
         with read_transaction(self._connection) as connection:
             book = current_book(connection)
-            first = first_kept(entries(connection, book.number), as_of)
-            staged.add(self._carried(connection, book, first, brought, as_of))
+            first = first_kept((entry for _, entry in entries_since_load(connection)), as_of)
+            earlier = sum(1 for number, _ in entries_since_load(connection) if number < book.number)
+            staged.add(self._carried(connection, book, max(0, first - earlier), brought, as_of))
         return first
 
     def _carried(
@@ -114,6 +94,19 @@ class BookLoader:
             if file is not None:
                 for piece in carried_pieces(file, brought, as_of):
                     yield SubjectKey(key), tag, file.identifier, piece
+
+    def _swap(self, root: BookRoot, first: int, brought: frozenset[PieceKind]) -> CurrentBook:
+        with write_transaction(self._connection) as connection:
+            current = current_book(connection).number
+            kept = islice(entries_since_load(connection), first, None)
+            tail = [
+                (entry, subject_key(connection, entry.subject))
+                for number, entry in kept
+                if applied_again(entry, brought, rolled=number < current)
+            ]
+            connection.execute("DROP TABLE subjects")
+            connection.execute("ALTER TABLE incoming RENAME TO subjects")
+            return begin_book(connection, self._identity, root, tail)
 
     def _build(self, staged: Staging, keys: DayKeys) -> LeafSorter:
         leaves = LeafSorter()

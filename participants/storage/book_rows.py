@@ -2,7 +2,8 @@
 The rows of a lender's book in SQLite: statements on one connection, inside the caller's transaction.
 
 `subjects` has, for each tag, the day's committed file (NULL where the day's book has none) and the live one (NULL
-where nothing has changed). `journal` has every entry of every book, `books` what each book committed to.
+where nothing has changed). `journal` has every entry of every book. `books` has what each committed to and, where a
+roll made it, how many entries of the journal before are in its files (NULL where a load made it).
 """
 
 import sqlite3
@@ -29,7 +30,7 @@ SCHEMA = f"""
 {SUBJECTS.format(name="subjects")};
 CREATE TABLE books (
     number INTEGER PRIMARY KEY, day INTEGER NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL,
-    salt_digest BLOB NOT NULL, start BLOB NOT NULL
+    salt_digest BLOB NOT NULL, start BLOB NOT NULL, folded INTEGER
 );
 CREATE TABLE journal (
     book INTEGER NOT NULL, seq INTEGER NOT NULL, tag BLOB NOT NULL, entry BLOB NOT NULL, link BLOB NOT NULL,
@@ -81,16 +82,17 @@ def prepare_books(connection: sqlite3.Connection, identity: BookIdentity) -> Non
     """Start with the empty book of day 0; refuse books that were committed to under another secret."""
     if connection.execute("SELECT 1 FROM books LIMIT 1").fetchone() is None:
         empty = book_root(identity.keys(0), ())
-        insert_book(connection, 0, empty, journal_start(identity.lender, empty))
+        _insert_book(connection, 0, empty, journal_start(identity.lender, empty), None)
     root = current_book(connection).root
     if identity.keys(root.day).salt_digest != root.salt_digest:
         raise CreditError(Code.SETTINGS_INVALID, "the book was written under another book secret")
 
 
-def insert_book(connection: sqlite3.Connection, number: int, root: BookRoot, start: JournalHead) -> None:
-    """Write what a new book commits to."""
-    values = (number, root.day, root.size, root.root, root.salt_digest, start.head)
-    connection.execute("INSERT INTO books VALUES (?, ?, ?, ?, ?, ?)", values)
+def _insert_book(
+    connection: sqlite3.Connection, number: int, root: BookRoot, start: JournalHead, folded: int | None
+) -> None:
+    values = (number, root.day, root.size, root.root, root.salt_digest, start.head, folded)
+    connection.execute("INSERT INTO books VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def begin_book(
@@ -98,11 +100,12 @@ def begin_book(
     identity: BookIdentity,
     root: BookRoot,
     tail: Sequence[tuple[JournalEntry, SubjectKey]],
+    folded: int | None = None,
 ) -> CurrentBook:
     """Make a book the one in force and apply the entries that came too late for it, as the first of its journal."""
     before = current_book(connection)
     start = journal_start(identity.lender, root, before.journal)
-    insert_book(connection, before.number + 1, root, start)
+    _insert_book(connection, before.number + 1, root, start, folded)
     book = CurrentBook(before.number + 1, root, start, start)
     for entry, key in tail:
         file = live_file(connection, entry.subject) or CreditFile(entry.identifier)
@@ -145,16 +148,28 @@ def subject_key(connection: sqlite3.Connection, tag: SubjectTag) -> SubjectKey:
     return SubjectKey(key)
 
 
-def entries(connection: sqlite3.Connection, number: int, first: int = 0) -> Iterator[JournalEntry]:
-    """Read a book's journal from an entry on."""
-    sql = "SELECT entry FROM journal WHERE book = ? AND seq >= ? ORDER BY seq"
-    for (data,) in connection.execute(sql, (number, first)):
-        yield journal_entry_from_bytes(data)
-
-
-def keyed_entries(connection: sqlite3.Connection, number: int, first: int) -> list[tuple[JournalEntry, SubjectKey]]:
+def entries_from(connection: sqlite3.Connection, number: int, first: int) -> list[tuple[JournalEntry, SubjectKey]]:
     """Read a book's journal from an entry on, each entry with its subject's key."""
-    return [(entry, subject_key(connection, entry.subject)) for entry in entries(connection, number, first)]
+    sql = "SELECT entry FROM journal WHERE book = ? AND seq >= ? ORDER BY seq"
+    found = [journal_entry_from_bytes(data) for (data,) in connection.execute(sql, (number, first))]
+    return [(entry, subject_key(connection, entry.subject)) for entry in found]
+
+
+def entries_since_load(connection: sqlite3.Connection) -> Iterator[tuple[int, JournalEntry]]:
+    """
+    Read every entry since the last load, each once, with the number of its book.
+
+    An entry that came too late for a roll stands in two journals; the later one counts, for only that book's live
+    files have it.
+    """
+    sql = """
+    SELECT journal.book, entry FROM journal LEFT JOIN books AS next ON next.number = journal.book + 1
+    WHERE journal.book >= (SELECT max(number) FROM books WHERE folded IS NULL)
+    AND (next.folded IS NULL OR seq < next.folded)
+    ORDER BY journal.book, seq
+    """
+    for number, data in connection.execute(sql):
+        yield number, journal_entry_from_bytes(data)
 
 
 def file_before(connection: sqlite3.Connection, number: int, tag: SubjectTag, first: int) -> CreditFile | None:
@@ -168,7 +183,7 @@ def file_before(connection: sqlite3.Connection, number: int, tag: SubjectTag, fi
 
 def promote_live(connection: sqlite3.Connection, number: int, first: int) -> list[tuple[JournalEntry, SubjectKey]]:
     """Make the live files, as they were before journal entry `first`, the committed ones; gives the entries since."""
-    tail = keyed_entries(connection, number, first)
+    tail = entries_from(connection, number, first)
     earlier = {entry.subject: file_before(connection, number, entry.subject, first) for entry, _ in tail}
     connection.execute(
         "UPDATE subjects SET file = live, live = NULL"

@@ -23,7 +23,7 @@ from consortium.model.journal_entry import (
 )
 from consortium.transparency.books import BookRoot, DayKeys, book_root
 from consortium.transparency.journal import NO_JOURNAL, JournalHead, journal_link, journal_start, verify_links
-from participants.lender.book import carried_pieces, first_kept
+from participants.lender.book import applied_again, carried_pieces, first_kept
 from participants.lender.ports import (
     BookRow,
     BookStatus,
@@ -61,6 +61,7 @@ class MemoryBook:
     def __init__(self, identity: BookIdentity) -> None:
         self._identity = identity
         self._held: dict[SubjectTag, _Held] = {}
+        self._earlier: list[JournalEntry] = []  # since the last load, before the last roll
         self._begin(book_root(identity.keys(0), ()), NO_JOURNAL)
 
     def find(self, tag: SubjectTag) -> HeldFile | None:
@@ -100,19 +101,27 @@ class MemoryBook:
             rows += len(batch)
             if progress:
                 progress("reading", rows)
-        first = first_kept((entry for _, entry in self._entries), as_of)
-        carried = [*self._carried(first, frozenset(kinds), as_of)]
+        brought, history = frozenset(kinds), [*self._earlier, *self._journal]
+        first = first_kept(history, as_of)
+        carried = [*self._carried(max(0, first - len(self._earlier)), brought, as_of)]
         _gather(gathered, carried)
         files = {tag: credit_file_from_bytes(join_parts(item.kind, item.parts)) for tag, item in gathered.items()}
-        held = {tag: _Held(gathered[tag].key, file, file) for tag, file in files.items()}
-        self._swap(held, day, first)
+        kept = [
+            entry
+            for place, entry in enumerate(history)
+            if place >= first and applied_again(entry, brought, rolled=place < len(self._earlier))
+        ]
+        tail = [(entry, self._held[entry.subject].key) for entry in kept]
+        self._earlier = []
+        self._swap({tag: _Held(gathered[tag].key, file, file) for tag, file in files.items()}, day, tail)
         return LoadReport(self.status(), rows, len(carried))
 
     def roll_day(self, day: int, progress: Progress | None = None) -> BookStatus:
         """Commit to the live files for a new day and start a new journal."""
         self._check_day(day)
         held = {tag: replace(held, committed=held.live) for tag, held in self._held.items()}
-        self._swap(held, day, len(self._entries))
+        self._earlier += self._journal
+        self._swap(held, day, [])
         if progress:
             progress("reading", len(held))
         return self.status()
@@ -147,22 +156,25 @@ class MemoryBook:
         self._entries.append((JournalRow(data, link), entry))
         self._head = self._head.then(link)
 
-    def _swap(self, held: dict[SubjectTag, _Held], day: int, first: int) -> None:
+    def _swap(self, held: dict[SubjectTag, _Held], day: int, tail: Sequence[tuple[JournalEntry, SubjectKey]]) -> None:
         keys = self._identity.keys(day)
         leaves = (keys.leaf(tag, credit_file_to_bytes(h.committed)) for tag, h in held.items() if h.committed)
         root = book_root(keys, sorted(leaves))
-        tail = [(entry, self._held[entry.subject].key) for _, entry in self._entries[first:]]
         self._held = held
         self._begin(root, self._head)
         for entry, key in tail:
             self._append(replace(entry, seq=self._head.size), key)
 
     def _carried(self, first: int, brought: frozenset[PieceKind], as_of: int) -> Iterator[BookRow]:
-        before = [entry for _, entry in self._entries[:first]]
+        before = self._journal[:first]
         for tag, held in self._held.items():
             file = replay(held.committed, before, tag)
             for piece in carried_pieces(file, brought, as_of) if file else ():
                 yield held.key, tag, held.live.identifier, piece
+
+    @property
+    def _journal(self) -> list[JournalEntry]:
+        return [entry for _, entry in self._entries]
 
     @property
     def _keys(self) -> DayKeys:

@@ -284,6 +284,29 @@ def test_a_load_applies_again_what_was_recorded_after_the_sources_were_read(stor
     store.verify_journal()
 
 
+@pytest.mark.parametrize("with_inquiries", [True, False])
+def test_what_was_recorded_after_the_sources_were_read_outlives_a_roll_in_between(
+    store: BookStore, *, with_inquiries: bool
+) -> None:
+    """Read at ten, an event at eleven, the roll at midnight, the load at one: the event is not lost, nor twice."""
+    ten, eleven = NOW - 10_000, NOW - 6_000
+    load(store, rows(ANN, tradeline("a1")), as_of=ten - 86_400)
+    use.record_pending(store, ANN, grant(made=ten - 60), ten - 60)
+    use.confirm(store, ANN.tag, "grant-1", tradeline("a2"), eleven)
+    use.record_inquiry(store, ANN, eleven)
+    store.roll_day(DAY + 1)
+    store.roll_day(DAY + 1)
+    use.set_freeze(store, BEN, NOW, frozen=True)
+    brought = rows(BEN, Inquiry(ten)) if with_inquiries else []
+    load(store, rows(ANN, tradeline("a1", balance=5)), brought, day=DAY + 1, as_of=ten)
+    both = (tradeline("a1", balance=5), tradeline("a2"))
+    assert live(store, ANN) == CreditFile(ANN.kind, both, inquiries=(Inquiry(eleven),))
+    file = live(store, BEN)
+    assert file is not None
+    assert file.frozen
+    store.verify_journal()
+
+
 def test_a_load_keeps_kinds_of_pieces_that_no_source_brings(store: BookStore) -> None:
     use.record_inquiry(store, ANN, NOW - 7_200)
     use.record_inquiry(store, ANN, NOW - 100 * 86_400)  # beyond every window

@@ -5,6 +5,7 @@ import datetime as dt
 import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -158,7 +159,8 @@ def test_quotas(play: Callable[..., None], world: World) -> None:
 
 async def health(running: GrpcWorld, tls: object) -> object:
     async with open_channel(running.address, tls) as channel:  # type: ignore[arg-type]  # a Tls of some kind
-        return await health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=3)
+        stub: Any = health_pb2_grpc.HealthStub(channel)
+        return await stub.Check(health_pb2.HealthCheckRequest(), timeout=3)
 
 
 def test_wrong_expired_and_foreign_certificates(play: Callable[..., None], world: World) -> None:
@@ -184,15 +186,16 @@ JUNK = (b"\xff" * 40, b"\x0a\x05hello", b"\x08" * 2000)
 
 async def status_of(channel: grpc.aio.Channel, path: str, junk: bytes, *, streaming: bool) -> grpc.StatusCode:
     """Send bytes to a method as if it streamed its answer, which every method can be read as."""
+    call: Any
     if streaming:
-        call = channel.stream_stream(path)(iter([junk]), timeout=5)
+        call = cast("Any", channel.stream_stream(path))(iter([junk]), timeout=5)
     else:
-        call = channel.unary_stream(path)(junk, timeout=0.3)
+        call = cast("Any", channel.unary_stream(path))(junk, timeout=0.3)
     try:
         async for _ in call:
             pass
     except grpc.aio.AioRpcError as error:
-        return error.code()
+        return cast("grpc.StatusCode", error.code())
     return grpc.StatusCode.OK
 
 

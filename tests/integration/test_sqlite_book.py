@@ -296,7 +296,16 @@ def test_events_during_a_roll_are_in_the_new_day_s_journal(book: SqliteBook, mon
     assert after.file.inquiries == (Inquiry(NOW - 50), Inquiry(NOW), Inquiry(NOW))
     book.verify_journal()
     book.verify_root()
-    assert book.roll_day(DAY + 2).book.size == 21
+    book.load([rows(subject(1), tradeline("a1"))], day=DAY + 1, as_of=NOW - 200)  # nothing lost, nothing twice
+    (again,) = book.read([subject(1).tag], live=True).files
+    assert again is not None
+    assert again.file.inquiries == after.file.inquiries
+    assert [journal_entry_from_bytes(row.entry).subject for row in book.journal()] == [
+        subject(1).tag,
+        subject(900).tag,
+        subject(2).tag,
+    ]
+    assert book.roll_day(DAY + 2).book.size == 21  # inquiries of all were carried over
 
 
 def test_many_threads_append_one_gapless_chain(book: SqliteBook) -> None:
@@ -394,3 +403,16 @@ def test_pieces_of_one_subject_may_be_far_apart(book: SqliteBook, monkeypatch: p
         assert held is not None
         assert [line.balance for line in held.file.tradelines] == [number * account for account in range(4)]
     book.verify_root()
+
+
+def test_old_journals_can_be_forgotten_and_the_chain_goes_on(book: SqliteBook) -> None:
+    for day in (DAY, DAY + 1, DAY + 2):
+        book.roll_day(day)
+        book.record(subject(1), Inquiry(NOW + day), NOW)
+    before = book.status()
+    assert book.forget_journals(DAY + 1) == 1
+    assert book.forget_journals(DAY + 99) == 1  # never the journal in force
+    assert book.status() == before
+    book.verify_journal()
+    assert len(list(book.journal())) == 1
+    assert book.roll_day(DAY + 3).book.size == 1

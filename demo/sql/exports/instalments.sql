@@ -2,8 +2,8 @@
 CREATE VIEW export_contracts AS
 WITH good AS (
     SELECT number AS customer, national_id, phone, email, account_number('IN-', row) AS contract,
-        ['performing', 'overdue', 'overdue', 'overdue', 'overdue', 'overdue', 'collections', 'defaulted', 'paid off'][state + 1]
-            AS state,
+        CASE WHEN state = 0 THEN 'performing' WHEN state <= 5 THEN 'overdue'
+             ELSE ['collections', 'defaulted', 'paid off'][state - 5] END AS state,
         day(opened) AS signed, day(closed) AS ended, day(reported) AS as_of, day(first_delinquency) AS first_missed,
         CAST(credit_limit / 100 AS DECIMAL(14, 2)) AS principal, CAST(balance / 100 AS DECIMAL(14, 2)) AS outstanding,
         CAST(past_due / 100 AS DECIMAL(14, 2)) AS arrears, CAST(payment / 100 AS DECIMAL(14, 2)) AS instalment,

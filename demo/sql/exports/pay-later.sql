@@ -10,11 +10,17 @@ WITH good AS (
         days_past_due AS overdue_days, yuan(charged_off) AS written_off_yuan, yuan(in_collection) AS agency_yuan,
         CASE WHEN disputed = 1 THEN 'Y' ELSE 'N' END AS disputed, channels[channel + 1] AS channel,
         scenes[scene + 1] AS scene,
-        past_m0, month_or_none(past_m1, opened, reported, 1) AS past_m1, month_or_none(past_m2, opened, reported, 2) AS past_m2,
-        month_or_none(past_m3, opened, reported, 3) AS past_m3, month_or_none(past_m4, opened, reported, 4) AS past_m4,
-        month_or_none(past_m5, opened, reported, 5) AS past_m5, month_or_none(past_m6, opened, reported, 6) AS past_m6,
-        month_or_none(past_m7, opened, reported, 7) AS past_m7, month_or_none(past_m8, opened, reported, 8) AS past_m8,
-        month_or_none(past_m9, opened, reported, 9) AS past_m9, month_or_none(past_m10, opened, reported, 10) AS past_m10,
+        past_m0,
+        month_or_none(past_m1, opened, reported, 1) AS past_m1,
+        month_or_none(past_m2, opened, reported, 2) AS past_m2,
+        month_or_none(past_m3, opened, reported, 3) AS past_m3,
+        month_or_none(past_m4, opened, reported, 4) AS past_m4,
+        month_or_none(past_m5, opened, reported, 5) AS past_m5,
+        month_or_none(past_m6, opened, reported, 6) AS past_m6,
+        month_or_none(past_m7, opened, reported, 7) AS past_m7,
+        month_or_none(past_m8, opened, reported, 8) AS past_m8,
+        month_or_none(past_m9, opened, reported, 9) AS past_m9,
+        month_or_none(past_m10, opened, reported, 10) AS past_m10,
         month_or_none(past_m11, opened, reported, 11) AS past_m11
     FROM accounts JOIN customers USING (customer) ORDER BY row
 )

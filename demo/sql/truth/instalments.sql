@@ -1,6 +1,7 @@
 INSERT INTO accounts BY NAME
 SELECT 'instalments' AS lender, customer,
-    CASE state WHEN 'collections' THEN '93' WHEN 'defaulted' THEN '97' WHEN 'paid off' THEN '13' ELSE '11' END AS status,
+    CASE state WHEN 'collections' THEN '93' WHEN 'defaulted' THEN '97' WHEN 'paid off' THEN '13'
+        ELSE '11' END AS status,
     signed AS opened, ended AS closed, as_of AS reported, first_missed AS first_delinquency,
     fen(principal) AS credit_limit, fen(outstanding) AS balance, fen(arrears) AS past_due, fen(instalment) AS payment,
     instalment_due AS payment_due, days_overdue AS days_past_due,

@@ -8,13 +8,16 @@ WITH split AS (
         X18 * 100 AS paid, CASE WHEN X6 > 0 THEN cents(X12) ELSE 0 END AS past_due, late(X6) AS now, late(X6) AS worst
     FROM uci
     UNION ALL
-    SELECT 'market-card', ID, 1, 0, cents(X13), X19 * 100, CASE WHEN X7 > 0 THEN cents(X13) ELSE 0 END, late(X7), late(X7)
+    SELECT 'market-card', ID, 1, 0, cents(X13), X19 * 100,
+        CASE WHEN X7 > 0 THEN cents(X13) ELSE 0 END, late(X7), late(X7)
     FROM uci
     UNION ALL
-    SELECT 'travel-card', ID, 1, 0, cents(X14), X20 * 100, CASE WHEN X8 > 0 THEN cents(X14) ELSE 0 END, late(X8), late(X8)
+    SELECT 'travel-card', ID, 1, 0, cents(X14), X20 * 100,
+        CASE WHEN X8 > 0 THEN cents(X14) ELSE 0 END, late(X8), late(X8)
     FROM uci
     UNION ALL
-    SELECT 'home-credit', ID, 1, 0, cents(X15), X21 * 100, CASE WHEN X9 > 0 THEN cents(X15) ELSE 0 END, late(X9), late(X9)
+    SELECT 'home-credit', ID, 1, 0, cents(X15), X21 * 100,
+        CASE WHEN X9 > 0 THEN cents(X15) ELSE 0 END, late(X9), late(X9)
     FROM uci
     UNION ALL
     SELECT 'phone-plan', ID, 2, 0, cents(X16) + cents(X17), (X22 + X23) * 100,

@@ -123,12 +123,12 @@ class QueryResponse(_message.Message):
     def __init__(self, request_id: _Optional[bytes] = ..., status: _Optional[str] = ..., match: _Optional[_Union[Match, _Mapping]] = ..., asked: _Optional[_Iterable[str]] = ..., answered: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., as_of: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[AttributeValue, _Mapping]]] = ..., receipt: _Optional[_Union[QueryReceipt, _Mapping]] = ...) -> None: ...
 
 class RecordRequest(_message.Message):
-    __slots__ = ("identifiers", "event_json")
-    IDENTIFIERS_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("kind", "event_json")
+    KIND_FIELD_NUMBER: _ClassVar[int]
     EVENT_JSON_FIELD_NUMBER: _ClassVar[int]
-    identifiers: _containers.RepeatedCompositeFieldContainer[Identifier]
+    kind: str
     event_json: str
-    def __init__(self, identifiers: _Optional[_Iterable[_Union[Identifier, _Mapping]]] = ..., event_json: _Optional[str] = ...) -> None: ...
+    def __init__(self, kind: _Optional[str] = ..., event_json: _Optional[str] = ...) -> None: ...
 
 class RecordResponse(_message.Message):
     __slots__ = ("journal_size", "journal_head")

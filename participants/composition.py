@@ -1,0 +1,140 @@
+"""Where the parts of a serving lender's node are put together; every function gives one part."""
+
+import logging
+import secrets
+import time
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+
+from consortium.errors import Code, CreditError
+from consortium.model.identifiers import Secret
+from consortium.model.keys import SECONDS_PER_DAY, utc_day
+from consortium.model.members import MemberId
+from consortium.model.receipts import Receipt
+from consortium.model.rounds import Transcript
+from consortium.model.rulebook import Rulebook
+from consortium.model.signing import Ed25519Signer
+from consortium.rules.profiles import PROFILES
+from consortium.sums.secret import SecretKey
+from participants.bootstrap import open_book, open_rulebook, open_secrets, open_tls, open_tokeniser
+from participants.gateway_client.asking import AskClient
+from participants.gateway_client.channel import Tls
+from participants.gateway_client.lender import ask_gateway
+from participants.keys.obfuscators import ObfuscatorPool
+from participants.keys.query_key import load_or_make
+from participants.lender.answer import Contributor
+from participants.lender.ask import Requester, new_query_key
+from participants.lender.encryptor import PooledEncryptor
+from participants.lender.identity import DerivedMaskKeys, LenderIdentity, PairKeys
+from participants.lender.node import LenderNode
+from participants.lender.questions import Asker, AskGateway
+from participants.lender.tokens import RememberingTokeniser
+from participants.rulebooks import TrustedRulebooks
+from participants.settings import NodeSettings
+from participants.storage.answers import SqliteAnswers
+from participants.storage.book import SqliteBook
+from participants.storage.questions import SqliteQuestions
+
+LOG = logging.getLogger("participants.node")
+ASK_THREADS = 4
+
+
+class LoggedAlarms:
+    """A lender's own alarms, in its own log."""
+
+    def unproven(self, requester: MemberId) -> None:
+        """Note a query that named a tag of this book without proof of its subject key."""
+        LOG.warning("unproven-query", extra={"member": requester})
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a serving node is made of."""
+
+    settings: NodeSettings
+    rulebooks: TrustedRulebooks
+    book: SqliteBook
+    answers: SqliteAnswers
+    contributor: Contributor
+    secret_key: SecretKey
+    asker: Asker
+    tls: Tls
+    client: AskClient
+    answering: Executor
+    """One thread: a contributor answers one call after another."""
+
+
+def seconds() -> int:
+    """Give Unix seconds."""
+    return int(time.time())
+
+
+def compose(settings: NodeSettings, stack: ExitStack) -> Parts:
+    """Open every file and put the node together; what needs closing is left to `stack`. Raises CreditError."""
+    first = open_rulebook(settings, seconds())
+    rulebooks = TrustedRulebooks(first, settings.path(settings.file.rulebooks))
+    book = stack.enter_context(open_book(settings))
+    answers = stack.enter_context(closing(SqliteAnswers(settings.path(settings.file.answers))))
+    contributor = _contributor(settings, rulebooks, book, answers, stack)
+    tls = open_tls(settings)
+    client = AskClient(gateway_addresses(settings), tls)
+    secret_key = load_or_make(settings.path(settings.file.query_key), PROFILES[first.policy.suites[0]])
+    asker = _asker(settings, contributor, secret_key, _asking(client, rulebooks), stack)
+    answering = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="answer"))
+    return Parts(settings, rulebooks, book, answers, contributor, secret_key, asker, tls, client, answering)
+
+
+def gateway_addresses(settings: NodeSettings) -> tuple[str, ...]:
+    """Give every replica's address; raises CreditError(SETTINGS_INVALID) where the node has none."""
+    if settings.file.gateway is None:
+        raise CreditError(Code.SETTINGS_INVALID, "gateway.addresses: needed to serve")
+    return settings.file.gateway.addresses
+
+
+def requester_of_today(contributor: Contributor, secret_key: SecretKey, executor: Executor | None) -> Requester:
+    """Give the asking side with its query key certified until the end of tomorrow (UTC)."""
+    start = utc_day(seconds()) * SECONDS_PER_DAY
+    certified = new_query_key(contributor.identity, secret_key, (start, start + 2 * SECONDS_PER_DAY))
+    return Requester(contributor.identity, contributor.secrets, certified, contributor.rng, executor)
+
+
+def _contributor(
+    settings: NodeSettings, rulebooks: TrustedRulebooks, book: SqliteBook, answers: SqliteAnswers, stack: ExitStack
+) -> Contributor:
+    own = settings.own_keys()
+    identity = LenderIdentity(settings.file.member, Ed25519Signer(own.identity_key), Secret(own.audit_secret))
+    return Contributor(
+        identity=identity,
+        secrets=open_secrets(settings, rulebooks.current()),
+        rulebook=rulebooks.current,
+        book=book,
+        store=answers,
+        pairs=PairKeys(DerivedMaskKeys(identity)),
+        encryptor=PooledEncryptor(stack.enter_context(ObfuscatorPool())),
+        alarms=LoggedAlarms(),
+        rng=secrets.token_bytes,
+    )
+
+
+def _asking(client: AskClient, rulebooks: TrustedRulebooks) -> AskGateway:
+    async def ask(request_id: bytes, query: bytes, within: float) -> tuple[Transcript, Receipt]:
+        rulebook: Rulebook = rulebooks.current()
+        return await ask_gateway(client, request_id, query, within, rulebook)
+
+    return ask
+
+
+def _asker(
+    settings: NodeSettings, contributor: Contributor, secret_key: SecretKey, ask: AskGateway, stack: ExitStack
+) -> Asker:
+    tokens = RememberingTokeniser(stack.enter_context(open_tokeniser(settings, _holder_failed)), contributor.secrets)
+    questions = stack.enter_context(closing(SqliteQuestions(settings.path(settings.file.questions))))
+    threads = stack.enter_context(ThreadPoolExecutor(ASK_THREADS, thread_name_prefix="ask"))
+    primes = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="decrypt"))
+    requester = requester_of_today(contributor, secret_key, primes)
+    return Asker(LenderNode(contributor, requester, tokens), questions, ask, threads, seconds)
+
+
+def _holder_failed(holder: int, error: CreditError) -> None:
+    LOG.warning("holder-failed", extra={"holder": holder, "code": error.code})

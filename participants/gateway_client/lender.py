@@ -1,0 +1,21 @@
+"""What a lender's node asks the gateway: a question as bytes, an answer as domain values, its receipt checked."""
+
+from consortium.model.receipts import Receipt, check_receipt
+from consortium.model.rounds import Transcript
+from consortium.model.rulebook import Role, Rulebook
+from consortium.wire.rounds import transcript_from_bytes
+from participants.gateway_client.asking import AskClient
+
+
+async def ask_gateway(
+    client: AskClient, request_id: bytes, query: bytes, seconds: float, rulebook: Rulebook
+) -> tuple[Transcript, Receipt]:
+    """Ask and give transcript and receipt; raises as `AskClient.ask`, or SIGNATURE_INVALID for a false receipt."""
+    answered = await client.ask(request_id, query, seconds)
+    check_receipt(answered.receipt, gateway_key(rulebook))
+    return transcript_from_bytes(answered.transcript), answered.receipt
+
+
+def gateway_key(rulebook: Rulebook) -> bytes:
+    """Give the identity key that the rulebook pins for the gateway."""
+    return next(member.identity_key for member in rulebook.document.members if member.role is Role.GATEWAY)

@@ -1,0 +1,61 @@
+"""A question as an application writes it: one JSON object on standard input or in a file."""
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, StrictInt, StrictStr, ValidationError
+
+from consortium.errors import Code, CreditError
+from consortium.model.catalogue import Family, Purpose
+from consortium.model.identifiers import IdentifierKind, RawIdentifier
+from participants.lender.event_input import Identifiers, InputTable, Time, first_problem
+
+MAX_QUESTION_BYTES = 65_536
+
+
+def _from_hex(value: object) -> object:
+    return bytes.fromhex(value) if isinstance(value, str) else value
+
+
+Digest = Annotated[bytes, BeforeValidator(_from_hex), Field(min_length=32, max_length=32)]
+
+
+class ConsentInput(InputTable):
+    """What the person agreed to; digests are of the notice shown and of the evidence kept, 64 hex digits."""
+
+    families: tuple[Family, ...]
+    issued: Time
+    expires: Time
+    maximum_uses: StrictInt = Field(default=1, ge=1)
+    notice_digest: Digest
+    notice_language: StrictStr
+    evidence_digest: Digest
+
+
+class QuestionInput(InputTable):
+    """Who is asked about, for which purpose, which attributes, under which consent."""
+
+    identifiers: Identifiers
+    purpose: Purpose
+    attributes: tuple[StrictStr, ...] = Field(min_length=1)
+    consent: ConsentInput | None = None
+    request_id: StrictStr | None = Field(default=None, pattern="^[0-9a-f]{32}$")
+    lifetime_seconds: StrictInt = Field(default=60, ge=1, le=3600)
+    staff_id: StrictStr = ""
+
+    def raw_identifiers(self) -> tuple[RawIdentifier, ...]:
+        """Give every identifier that is there."""
+        given = self.identifiers
+        texts = zip(IdentifierKind, (given.national_id, given.phone, given.email), strict=True)
+        return tuple(RawIdentifier(kind, text, given.country) for kind, text in texts if text is not None)
+
+
+def parse_question(data: bytes) -> QuestionInput:
+    """Parse one JSON object; raises CreditError(RECORD_INVALID), naming the field."""
+    if len(data) > MAX_QUESTION_BYTES:
+        raise CreditError(Code.RECORD_INVALID, "longer than any question")
+    problem = ""
+    try:
+        return QuestionInput.model_validate_json(data)
+    except ValidationError as error:
+        problem = first_problem(error)
+    raise CreditError(Code.RECORD_INVALID, problem)  # out here, so that it does not refer to what was given

@@ -1,0 +1,111 @@
+"""A question of the lender's own applications, from identifiers to an answer that can be shown."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import partial
+from hmac import compare_digest
+from typing import Protocol, TypeVar
+
+from consortium.errors import Code, CreditError
+from consortium.hashing import keyed_hash
+from consortium.labels import Label
+from consortium.model.identifiers import RawIdentifier
+from consortium.model.query import SignedQuery
+from consortium.model.receipts import Receipt
+from consortium.model.rounds import Transcript
+from consortium.silent import Silent
+from consortium.wire.queries import signed_query_from_bytes, signed_query_to_bytes
+from participants.lender.ask import ConsentTerms, QueryResult, Question
+from participants.lender.node import LenderNode
+
+WAIT_AFTER_EXPIRY = 2.0
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LocalQuery(Silent):
+    """What an application asks; `content` is the request's own bytes, by which a repeat is known."""
+
+    request_id: bytes
+    identifiers: tuple[RawIdentifier, ...]
+    question: Question
+    consent: ConsentTerms | None
+    staff_id: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LocalAnswer(Silent):
+    """The checked and decrypted answer with the receipt of its entry."""
+
+    request_id: bytes
+    result: QueryResult
+    receipt: Receipt
+
+
+class Questions(Protocol):
+    """The lender's durable memory of what it asked."""
+
+    def find(self, request_id: bytes) -> tuple[bytes, bytes] | None:
+        """Give digest and signed query of a question."""
+        ...
+
+    def keep(self, request_id: bytes, digest: bytes, query: bytes, now: int) -> None:
+        """Keep a question durably before it is sent; raises REQUEST_ID_REUSED where the id is taken."""
+        ...
+
+
+AskGateway = Callable[[bytes, bytes, float], Awaitable[tuple[Transcript, Receipt]]]
+"""Sends (request id, query, seconds) and gives transcript and receipt."""
+
+
+@dataclass
+class Asker:
+    """The use-case with its ports; `workers` run what would hold up the event loop, `clock` gives Unix seconds."""
+
+    node: LenderNode
+    questions: Questions
+    ask_gateway: AskGateway
+    workers: Executor
+    clock: Callable[[], int]
+
+    async def ask(self, query: LocalQuery) -> LocalAnswer:
+        """
+        Answer a question; a repeat of one sends the same signed query and so gets the same answer.
+
+        Raises whatever normalising, tokenising, the gateway or the checks of the answer raise.
+        """
+        signed = await self._off_loop(partial(self._signed_query, query))
+        seconds = max(query.question.lifetime, 1) + WAIT_AFTER_EXPIRY
+        raw = signed_query_to_bytes(signed)
+        transcript, receipt = await self.ask_gateway(query.request_id, raw, seconds)
+        result = await self._off_loop(partial(self.node.conclude, signed, transcript))
+        return LocalAnswer(query.request_id, result, receipt)
+
+    def _signed_query(self, query: LocalQuery) -> SignedQuery:
+        secret = self.node.requester.identity.audit_secret.value
+        digest = keyed_hash(secret, Label.QUESTION, query.content)
+        known = self.questions.find(query.request_id)
+        if known is not None:
+            if not compare_digest(known[0], digest):
+                raise CreditError(Code.REQUEST_ID_REUSED)
+            return signed_query_from_bytes(known[1])
+        signed = self._new_query(query, secret)
+        self.questions.keep(query.request_id, digest, signed_query_to_bytes(signed), self.clock())
+        return signed
+
+    def _new_query(self, query: LocalQuery, secret: bytes) -> SignedQuery:
+        subject = self.node.subject(query.identifiers)
+        consent = self.node.consent(subject, query.consent) if query.consent else None
+        staff = keyed_hash(secret, Label.STAFF, query.request_id, query.staff_id.encode())
+        return self.node.ask(subject, replace(query.question, staff_commitment=staff), consent, self.clock())
+
+    async def _off_loop(self, work: Callable[[], ResultT]) -> ResultT:
+        return await asyncio.get_running_loop().run_in_executor(self.workers, work)
+
+
+def overall_status(result: QueryResult) -> str:
+    """Give the status of the whole answer."""
+    return result.attributes[0].status.value

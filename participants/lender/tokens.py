@@ -1,0 +1,46 @@
+"""A memory for tokens, so that a person asked about again needs no key holder."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Protocol
+
+from consortium.model.identifiers import NormalisedIdentifier
+from consortium.silent import Silent
+from participants.lender.protect import LendersSecrets, pre_hash
+from participants.lender.tokenise import Token
+
+DEFAULT_CAPACITY = 100_000
+
+
+class Tokenises(Protocol):
+    """Whatever turns identifiers into tokens."""
+
+    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
+        """Give the token of each identifier, in order."""
+        ...
+
+
+class RememberingTokeniser(Silent):
+    """Remembers at most `capacity` tokens by pre-hash, in memory only; the longest unused go first."""
+
+    def __init__(self, inner: Tokenises, secrets: LendersSecrets, capacity: int = DEFAULT_CAPACITY) -> None:
+        self._inner = inner
+        self._secrets = secrets
+        self._capacity = capacity
+        self._known: OrderedDict[bytes, Token] = OrderedDict()
+
+    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
+        """Give the token of each identifier, in order; asks for those it does not know."""
+        names = [pre_hash(self._secrets, identifier) for identifier in identifiers]
+        unknown = {name: item for name, item in zip(names, identifiers, strict=True) if name not in self._known}
+        fresh = dict(zip(unknown, self._inner.tokenise(list(unknown.values())), strict=True)) if unknown else {}
+        tokens = [fresh.get(name) or self._known[name] for name in names]
+        self._remember(dict(zip(names, tokens, strict=True)))
+        return tokens
+
+    def _remember(self, tokens: dict[bytes, Token]) -> None:
+        for name, token in tokens.items():
+            self._known[name] = token
+            self._known.move_to_end(name)
+        while len(self._known) > self._capacity:
+            self._known.popitem(last=False)

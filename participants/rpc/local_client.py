@@ -1,0 +1,106 @@
+"""The client of a node's local service: for the command line, and for Python applications beside the node."""
+
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+from consortium.canonical import CanonicalValue
+from participants.gateway_client.channel import from_rpc_error
+from participants.lender.question_input import ConsentInput, QuestionInput
+from participants.settings import NodeSettings
+from protos.credit.v1 import lender_pb2 as pb
+from protos.credit.v1 import lender_pb2_grpc as grpc_pb
+
+SECONDS = 90.0
+
+
+class LocalClient:
+    """Calls the node whose folder this is; raises CreditError for whatever the node refuses."""
+
+    def __init__(self, settings: NodeSettings) -> None:
+        local = settings.file.local
+        token = settings.read_private(local.token).decode("ascii").strip()
+        self._address = local.listen
+        self._metadata = (("authorization", f"Bearer {token}"),)
+        self._channel = grpc.insecure_channel(local.listen)
+        self._stub = grpc_pb.LenderServiceStub(self._channel)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._channel.close()
+
+    def ask(self, question: QuestionInput) -> dict[str, CanonicalValue]:
+        """Ask the consortium about one person; gives the answer as `query --json` prints it."""
+        try:
+            response = self._stub.Query(question_to_proto(question), metadata=self._metadata, timeout=SECONDS)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, self._address) from None
+        return answer_to_value(response)
+
+    def status(self) -> dict[str, CanonicalValue]:
+        """Ask how the node is."""
+        try:
+            status = self._stub.GetStatus(pb.GetStatusRequest(), metadata=self._metadata, timeout=SECONDS)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, self._address) from None
+        return {
+            "member": status.member,
+            "rulebook": {"version": status.rulebook_version, "digest": status.rulebook_digest.hex()},
+            "attached": [*status.attached],
+            "book": {"day": status.book_day, "subjects": status.subjects, "journal_size": status.journal_size},
+        }
+
+
+def question_to_proto(question: QuestionInput) -> pb.QueryRequest:
+    """Write a question."""
+    identifiers = [
+        pb.Identifier(kind=f"IDENTIFIER_KIND_{raw.kind.name}", text=raw.text, country=raw.country)
+        for raw in question.raw_identifiers()
+    ]
+    return pb.QueryRequest(
+        request_id=bytes.fromhex(question.request_id or ""),
+        identifiers=identifiers,
+        purpose=question.purpose.value,
+        attributes=question.attributes,
+        consent=_consent(question.consent) if question.consent else None,
+        lifetime_seconds=question.lifetime_seconds,
+        staff_id=question.staff_id,
+    )
+
+
+def answer_to_value(response: pb.QueryResponse) -> dict[str, CanonicalValue]:
+    """Give an answer as JSON."""
+    match, receipt = response.match, response.receipt
+    return {
+        "request_id": response.request_id.hex(),
+        "status": response.status,
+        "match": {"national_id": match.national_id, "phone": match.phone, "email": match.email},
+        "asked": [*response.asked],
+        "answered": [*response.answered],
+        "missing": [*response.missing],
+        "as_of": response.as_of,
+        "attributes": [_attribute(item) for item in response.attributes],
+        "receipt": {"index": receipt.index, "leaf_hash": receipt.leaf_hash.hex(), "time": receipt.time_ms},
+    }
+
+
+def _attribute(item: pb.AttributeValue) -> dict[str, CanonicalValue]:
+    unit = f"{item.unit} {item.currency}".strip()
+    return {"id": item.id, "value": item.value, "own": item.own, "unit": unit, "status": item.status}
+
+
+def _consent(consent: ConsentInput) -> pb.Consent:
+    return pb.Consent(
+        families=[family.value for family in consent.families],
+        issued_at=consent.issued,
+        expires_at=consent.expires,
+        maximum_uses=consent.maximum_uses,
+        notice_digest=consent.notice_digest,
+        notice_language=consent.notice_language,
+        evidence_digest=consent.evidence_digest,
+    )

@@ -1,0 +1,148 @@
+"""A lender's node that serves: attached to every gateway replica, with its local service open."""
+
+import asyncio
+import logging
+import secrets
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+
+from consortium.errors import Code, CreditError
+from consortium.model.keys import SECONDS_PER_DAY
+from consortium.wire.gateway import Hello
+from participants.composition import Parts, compose, gateway_addresses, requester_of_today, seconds
+from participants.gateway_client.attach import AttachClient, Handlers
+from participants.gateway_client.rulebook import watch_rulebooks
+from participants.lender.event_input import EVENT_KINDS, parse_event
+from participants.lender.recording import record_event
+from participants.rpc.local import LenderServicer, NodeStatus, Token
+from participants.settings import NodeSettings
+from protos.credit.v1 import lender_pb2_grpc
+
+LOG = logging.getLogger("participants.node")
+VERSION = "0.1.0"
+MASK_KEY_DAYS = 8
+"""Mask keys are published this many days ahead, so that a node that is away keeps its place in the roster."""
+OPTIONS = (("grpc.max_receive_message_length", 1 << 20), ("grpc.so_reuseport", 0))
+
+
+class LenderServer:
+    """A node that runs from its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self._settings = NodeSettings(folder)
+        self._server = grpc.aio.server(options=OPTIONS)
+        self._attached: list[AttachClient] = []
+        self.local_port = 0
+
+    async def run(self, stopping: asyncio.Event, started: asyncio.Event | None = None) -> None:
+        """Serve until `stopping` is set; raises CreditError where the node cannot start."""
+        with ExitStack() as stack:
+            parts = compose(self._settings, stack)
+            tasks = await self._start(parts)
+            if started:
+                started.set()
+            await stopping.wait()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._server.stop(grace=1.0)
+            await parts.client.close()
+        LOG.info("stopped")
+
+    async def _start(self, parts: Parts) -> list[asyncio.Task[Any]]:
+        handlers = _handlers(parts)
+        addresses = gateway_addresses(parts.settings)
+        self._attached = [AttachClient(address, parts.tls, handlers, parts.answering) for address in addresses]
+        await self._open_local(parts)
+        works = [client.run() for client in self._attached]
+        works += [_follow_rulebooks(parts, addresses[0]), _renew_daily(parts)]
+        return [asyncio.create_task(work) for work in works]
+
+    async def _open_local(self, parts: Parts) -> None:
+        local = parts.settings.file.local
+        token = Token(_local_token(parts.settings.path(local.token)))
+        suite = parts.rulebooks.current().policy.suites[0]
+        servicer = LenderServicer(token, parts.asker, _recorder(parts), lambda: self._status(parts), suite)
+        lender_pb2_grpc.add_LenderServiceServicer_to_server(servicer, self._server)
+        checker = health.aio.HealthServicer()
+        health_pb2_grpc.add_HealthServicer_to_server(checker, self._server)
+        self.local_port = self._server.add_insecure_port(local.listen)
+        await self._server.start()
+        await checker.set("", health_pb2.HealthCheckResponse.SERVING)
+        LOG.info("serving", extra={"address": local.listen, "member": parts.settings.file.member})
+
+    def _status(self, parts: Parts) -> NodeStatus:
+        rulebook = parts.rulebooks.current()
+        attached = tuple(client.address for client in self._attached if client.attached)
+        version = rulebook.document.version
+        return NodeStatus(parts.settings.file.member, rulebook.digest, version, attached, parts.book.status())
+
+
+def _handlers(parts: Parts) -> Handlers:
+    contributor = parts.contributor
+
+    def hello() -> Hello:
+        now = seconds()
+        days = (now + day * SECONDS_PER_DAY for day in range(MASK_KEY_DAYS))
+        keys = tuple(contributor.pairs.own(moment).certified for moment in days)
+        with parts.answers.transaction() as store:
+            counter = store.counter()
+        return Hello(keys, parts.rulebooks.current().digest, counter, VERSION)
+
+    def welcome(last_counter: int) -> None:
+        """Notice that others have seen messages which this store does not know: it comes from a backup."""
+        with parts.answers.transaction() as store:
+            if last_counter > store.counter():
+                store.quarantine(seconds() + parts.rulebooks.current().policy.ledger_window)
+                LOG.error("restored-from-backup", extra={"code": Code.RESTORED_FROM_BACKUP.value})
+
+    return Handlers(
+        round1=lambda request: contributor.round1(request, seconds()),
+        round2=lambda request: contributor.round2(request, seconds()),
+        hello=hello,
+        welcome=welcome,
+    )
+
+
+def _recorder(parts: Parts) -> Any:
+    def record(kind: str, data: bytes) -> tuple[int, bytes]:
+        if kind not in EVENT_KINDS:
+            raise CreditError(Code.RECORD_INVALID, f"kind is one of {', '.join(EVENT_KINDS)}")
+        told = parse_event(EVENT_KINDS[kind], data)
+        journal = record_event(parts.book, parts.asker.node.tokeniser, told, seconds()).journal
+        return journal.size, journal.head
+
+    return record
+
+
+async def _follow_rulebooks(parts: Parts, address: str) -> None:
+    async for signed in watch_rulebooks(address, parts.tls, lambda: parts.rulebooks.version):
+        try:
+            if parts.rulebooks.take(signed):
+                LOG.info("rulebook", extra={"version": parts.rulebooks.version})
+        except CreditError as error:
+            LOG.error("rulebook-refused", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+
+
+async def _renew_daily(parts: Parts) -> None:
+    """Certify the query key anew at the beginning of every UTC day."""
+    while True:
+        await asyncio.sleep(SECONDS_PER_DAY - seconds() % SECONDS_PER_DAY + 1)
+        executor = parts.asker.node.requester.executor
+        requester = requester_of_today(parts.contributor, parts.secret_key, executor)
+        parts.asker.node = replace(parts.asker.node, requester=requester)
+
+
+def _local_token(path: Path) -> str:
+    """Read the token of the local service, or make one in an owner-only file."""
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(32), encoding="ascii")
+    if path.stat().st_mode & 0o077:
+        raise CreditError(Code.SETTINGS_INVALID, f"{path.name}: others may read it; chmod 600")
+    return path.read_text("ascii").strip()
