@@ -8,7 +8,6 @@ from rich.console import Console
 
 from consortium.errors import CreditError
 from consortium.model.query import Suite
-from demo.population import PEOPLE
 from demo.run import SUITES, Options, run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -20,7 +19,7 @@ PROFILE = SUITES[Suite.PAILLIER_3072_MASKED]
 def demo(
     data: Annotated[Path | None, typer.Option(help="UCI_Credit_Card.csv; left out, a population is made up")] = None,
     people: Annotated[int, typer.Option(min=1, help="how many people are asked about")] = 1_000,
-    population: Annotated[int, typer.Option(min=60, help="size of the made-up population, for short tries")] = PEOPLE,
+    population: Annotated[int | None, typer.Option(min=90, help="fewer people in the books, for short tries")] = None,
     seed: Annotated[int, typer.Option(min=0, help="what everything made up follows from")] = 1,
     out: Annotated[Path, typer.Option(help="where sources, books and summary.json are written")] = Path("build/demo"),
     profile: Annotated[str, typer.Option(help=f"key sizes: {', '.join(SUITES.values())}")] = PROFILE,

@@ -1,5 +1,8 @@
 """A whole consortium in one process: keys, a signed rulebook, key holders and lenders, and the hub between them."""
 
+import argparse
+import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,6 +47,7 @@ from participants.lender.protect import LendersSecrets
 from participants.lender.tokenise import HolderLink, HolderSession, Tokeniser
 from participants.storage.answers import SqliteAnswers
 
+LENDERS = ("lender-one", "lender-two", "lender-three", "lender-four", "lender-five")
 HOLDERS = ("gateway", "custodian-one", "custodian-two")
 REGULATOR = "regulator"
 THRESHOLD = 2
@@ -122,8 +126,8 @@ def found(lenders: Sequence[MemberId], now: int, rng: Randomness, terms: Terms) 
     members = FixedMembers({lender: keys[lender].signer.public for lender in lenders}, QUOTA)
     generation, epoch = document.oprf.generation, document.epoch
     holders = {share.holder: KeyHolder(share, generation, members, MemoryLedger()) for share in shares}
-    secrets = LendersSecrets(generation, rng(32), rng(32), epoch, rng(32))
-    return Foundation(tuple(lenders), keys, tuple(shares), holders, key, secrets, rulebook, terms.suite, rng)
+    shared = LendersSecrets(generation, rng(32), rng(32), epoch, rng(32))
+    return Foundation(tuple(lenders), keys, tuple(shares), holders, key, shared, rulebook, terms.suite, rng)
 
 
 def _document(
@@ -230,3 +234,22 @@ def lender_node(
 
 def _always(rulebook: Rulebook) -> Callable[[], Rulebook]:
     return lambda: rulebook
+
+
+def main() -> None:
+    """Found a consortium of five lenders and write one folder a party."""
+    from demo.network import Ports, Writer  # noqa: PLC0415  it imports this module
+
+    parser = argparse.ArgumentParser(prog="python -m demo.consortium", description=main.__doc__)
+    parser.add_argument("out", type=Path, help="where to make the folders")
+    parser.add_argument("--port", type=int, default=7400, help="the gateway's port; the others follow it")
+    parser.add_argument("--suite", choices=[suite.name for suite in Suite], default=Suite.PAILLIER_3072_MASKED.name)
+    given = parser.parse_args()
+    terms = Terms(suite=Suite[given.suite])
+    foundation = found(LENDERS, int(time.time()), secrets.token_bytes, terms)
+    Writer(foundation, given.out, Ports(given.port)).write_all()
+    print(f"wrote {given.out}: the rulebook's fingerprint is {foundation.rulebook.digest.hex()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -108,7 +108,7 @@ class Population(Silent):
 
 def make_population(seed: int, size: int = PEOPLE) -> Population:
     """
-    Make a population of `size` people (at least 30), a third of whom are in each of the five books.
+    Make a population of `size` people (at least 90), a third of whom are in each of the five books.
 
     Some people borrow everywhere, because all lenders draw by one appetite, and about a third nowhere.
     """

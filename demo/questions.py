@@ -24,6 +24,7 @@ from participants.lender.ask import ConsentTerms, QueryResult, Question
 from participants.lender.encryptor import PooledEncryptor
 from participants.lender.node import LenderNode
 from participants.lender.tokenise import RequestJournal
+from participants.storage.answers import SqliteAnswers
 
 CONSENT_SECONDS = 3_600
 
@@ -68,6 +69,12 @@ class Circle(Silent):
     def carried(self) -> int:
         """The bytes of all messages so far, those to the key holders among them."""
         return self.hub.carried + self.desk.carried
+
+    def close(self) -> None:
+        """Close what the nodes keep of their answers."""
+        for node in self.nodes.values():
+            if isinstance(node.contributor.store, SqliteAnswers):
+                node.contributor.store.close()
 
 
 def join(

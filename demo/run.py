@@ -21,6 +21,7 @@ from demo.consortium import Foundation, Terms
 from demo.dataset import Dataset
 from demo.lines import Desk
 from demo.made_up import made_up
+from demo.population import PEOPLE
 from demo.questions import Answer, ask_all, join
 from demo.report import print_books, print_people, print_summary
 from demo.summary import Run, tokenising_seconds, write_summary
@@ -34,11 +35,11 @@ SUITES = {suite: PROFILES[suite].name for suite in Suite}
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run may vary; `data` is a UCI_Credit_Card.csv, `population` the size of the made-up one."""
+    """What a run may vary; `data` is a UCI_Credit_Card.csv, `population` how many people there are, None for all."""
 
     data: Path | None
     people: int
-    population: int
+    population: int | None
     seed: int
     out: Path
     suite: Suite
@@ -92,8 +93,8 @@ def run(options: Options, console: Console) -> int:
 def _dataset(options: Options) -> Dataset:
     folder = _fresh(options.out / "sources")
     if options.data is not None:
-        return taiwan(options.data, options.seed, options.people, folder)
-    return made_up(options.seed, options.population, options.people, folder)
+        return taiwan(options.data, options.seed, options.people, folder, options.population)
+    return made_up(options.seed, options.population or PEOPLE, options.people, folder)
 
 
 def _fresh(folder: Path) -> Path:
@@ -150,6 +151,7 @@ def _ask(
             stack.callback(store.close)
         journals = {book.lender: book.journal for book in books}
         circle = join(foundation, stores, journals, desk, PooledEncryptor(pool), key, folder, dataset.asked_at)
+        stack.callback(circle.close)
         bar = progress.add_task("asking", total=len(dataset.asked), stage="people asked about")
         answers = []
         for answer in ask_all(circle, dataset, foundation):

@@ -10,7 +10,7 @@ import csv
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 
 import numpy as np
@@ -113,10 +113,10 @@ def _read(file: Path, seed: int, rows: int | None) -> Holders:
         with file.open(encoding="utf-8-sig", newline="") as text:
             reader = csv.reader(text)
             places = _places(next(reader, []))
-            table = [[int(float(row[place])) for place in places] for row in reader if row]
+            table = [[int(float(row[place])) for place in places] for row in islice(filter(None, reader), rows)]
     except (OSError, UnicodeError, ValueError, IndexError, csv.Error):
         raise CreditError(Code.SOURCE_UNREADABLE, "not the data set that docs/demo.md names") from None
-    numbers = np.array(table[:rows], dtype=np.int64)
+    numbers = np.array(table, dtype=np.int64)
     rng = np.random.default_rng((seed, 4))
     on_file = (FileKind.ID_AND_PHONE, FileKind.ID_ONLY, FileKind.PHONE_ONLY)
     kinds = {name: rng.choice(np.array(on_file), size=len(numbers), p=shares) for name, shares in KINDS.items()}

@@ -35,12 +35,13 @@ class LenderServer:
 
     def __init__(self, folder: Path) -> None:
         self._settings = NodeSettings(folder)
-        self._server = grpc.aio.server(options=OPTIONS)
+        self._server: grpc.aio.Server
         self._attached: list[AttachClient] = []
         self.local_port = 0
 
     async def run(self, stopping: asyncio.Event, started: asyncio.Event | None = None) -> None:
         """Serve until `stopping` is set; raises CreditError where the node cannot start."""
+        self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
         with ExitStack() as stack:
             parts = compose(self._settings, stack)
             tasks = await self._start(parts)

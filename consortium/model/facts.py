@@ -143,7 +143,7 @@ class Facts:
 
     def _add_tradeline(self, line: Tradeline, moment: Moment) -> None:
         adverse_days = moment.day - _adverse_since(line) if _is_adverse(line) else 0
-        if False:
+        if adverse_days > moment.retention_days and line.status in _LOST:
             return
         contributed = 0 <= adverse_days <= moment.retention_days
         self.oldest = min(self.oldest, line.opened)

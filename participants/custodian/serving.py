@@ -71,11 +71,12 @@ class CustodianServer:
 
     def __init__(self, folder: Path) -> None:
         self._settings = CustodianSettings(folder)
-        self._server = grpc.aio.server(options=OPTIONS)
+        self._server: grpc.aio.Server
         self.port = 0
 
     async def run(self, stopping: asyncio.Event, started: asyncio.Event | None = None) -> None:
         """Serve until `stopping` is set; raises CreditError where the custodian cannot start."""
+        self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
         with ExitStack() as stack:
             rulebooks = TrustedRulebooks(_first_rulebook(self._settings), self._folder("rulebooks"))
             following = asyncio.create_task(_follow(self._settings, _tls(self._settings), rulebooks))

@@ -307,6 +307,19 @@ def test_what_was_recorded_after_the_sources_were_read_outlives_a_roll_in_betwee
     store.verify_journal()
 
 
+def test_an_inquiry_is_kept_once_whether_before_or_after_the_sources_and_a_roll(store: BookStore) -> None:
+    load(store, rows(ANN, tradeline("a1")), as_of=NOW - 90_000)
+    for at in (NOW - 50_000, NOW - 40_000):
+        use.record_inquiry(store, ANN, at)
+    store.roll_day(DAY + 1)
+    for at in (NOW - 3_000, NOW - 1_000):
+        use.record_inquiry(store, ANN, at)
+    load(store, rows(ANN, tradeline("a1")), day=DAY + 1, as_of=NOW - 2_000)
+    all_four = tuple(Inquiry(NOW - ago) for ago in (50_000, 40_000, 3_000, 1_000))
+    assert live(store, ANN) == CreditFile(ANN.kind, (tradeline("a1"),), inquiries=all_four)
+    assert committed(store, ANN) == CreditFile(ANN.kind, (tradeline("a1"),), inquiries=all_four[:3])
+
+
 def test_a_load_keeps_kinds_of_pieces_that_no_source_brings(store: BookStore) -> None:
     use.record_inquiry(store, ANN, NOW - 7_200)
     use.record_inquiry(store, ANN, NOW - 100 * 86_400)  # beyond every window

@@ -151,6 +151,12 @@ def test_adverse_data_past_the_retention_period_is_not_contributed() -> None:
     assert gone["balance"] == kept["balance"] > 0
 
 
+def test_months_of_the_history_past_a_short_retention_period_are_not_contributed() -> None:
+    line = tradeline("a1", history=(0, 0, 0, 65))
+    assert bucket(values(line, retention=93), "worst_dpd_12m") == "60_89"
+    assert bucket(values(line, retention=92), "worst_dpd_12m") == "current"
+
+
 def test_a_lost_account_past_the_retention_period_is_left_out_altogether() -> None:
     lost = {"opened": DAY - 3_000, "status": AccountStatus.CHARGED_OFF, "charged_off": 9}
     assert values(tradeline("a1", first_delinquency=DAY - 100, **lost))["charged_off_amount"] == 9
@@ -178,6 +184,12 @@ def test_pending_grants_count_until_they_expire_and_only_live() -> None:
     found = values(*pieces)
     assert (found["pending_grants"], found["pending_grant_amount"]) == (2, 13)
     assert values(*pieces, live=False)["pending_grants"] == 0
+
+
+def test_a_grant_of_another_day_is_not_in_the_snapshot_either() -> None:
+    old = grant(made=NOW - 3 * DAY_SECONDS, expires=NOW + 3 * DAY_SECONDS)
+    assert values(old)["pending_grants"] == 1
+    assert values(old, live=False)["pending_grants"] == values(old, live=False)["pending_grant_amount"] == 0
 
 
 def test_a_grant_made_by_a_clock_that_runs_ahead_is_seen() -> None:
