@@ -70,10 +70,8 @@ def renewed(page: str, name: str, rows: Sequence[Row]) -> str:
 
 def markdown(rows: Sequence[Row]) -> str:
     """Give rows as a Markdown table."""
-    lines = ["| what | figure | target | figure / target | reached |", "|---|---:|---:|---:|---|"]
-    for row in rows:
-        lines.append(f"| {row['metric']} | {_figure(row)} | {' | '.join(_verdict(row))} |")
-    return "\n".join(lines)
+    head = ["| what | figure | target | figure / target | reached |", "|---|---:|---:|---:|---|"]
+    return "\n".join(head + [f"| {row['metric']} | {_figure(row)} | {' | '.join(_verdict(row))} |" for row in rows])
 
 
 def _table(title: str, rows: Sequence[Row]) -> Table:

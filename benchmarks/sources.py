@@ -155,7 +155,7 @@ def _check_all(folder: Path) -> dict[str, float]:
 
 
 def _peak() -> float:
-    """The most memory this process has had, in MiB; ru_maxrss would include that of the process it came from."""
+    """Give the most memory this process has had, in MiB; ru_maxrss would include that of the process it came from."""
     lines = Path("/proc/self/status").read_text().splitlines()
     (peak,) = (line.split()[1] for line in lines if line.startswith("VmHWM:"))
     return int(peak) / 1_024

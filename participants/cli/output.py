@@ -12,7 +12,7 @@ from typing import Annotated, Self
 
 import typer
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from consortium.canonical import CanonicalValue
@@ -45,7 +45,7 @@ class Output:
 
     def warn(self, text: str) -> None:
         """Say something on standard error."""
-        self._errors.print(Text(text, style="yellow"))
+        self._errors.print(Text(text, style="yellow"), soft_wrap=True)
 
     def fail(self, error: CreditError) -> None:
         """Show an error: its code, what to do, and which check failed."""
@@ -53,7 +53,7 @@ class Output:
         if self.as_json:
             self._value["error"] = {"code": error.code.value, "message": message, "cause": error.cause}
         else:
-            self._errors.print(Text(str(error), style="red"))
+            self._errors.print(Text(str(error), style="red"), soft_wrap=True)
 
     def finish(self) -> None:
         """Print the JSON object."""
@@ -100,8 +100,8 @@ class LateProgress:
             TextColumn("{task.fields[done]:,}"),
             TimeElapsedColumn(),
         )
-        self._bar = Progress(*columns, console=Console(stderr=True), transient=True)
-        self._task: TaskID | None = None
+        self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+        self._stage: str | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -109,19 +109,25 @@ class LateProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._task is not None:
-            self._bar.stop()
+        if self._stage is not None:
+            self.bar.stop()
 
     def __call__(self, stage: str, done: int) -> None:
         """Take note of a stage ("reading", "writing") and how many rows or subjects it has done."""
         if time.monotonic() < self._shown_from:
             return
-        if self._task is None:
-            self._task = self._bar.add_task(stage, done=0, total=None)
-            self._bar.start()
         fraction = self._fraction() if stage == "reading" else None
-        total = None if fraction is None else 1.0
-        self._bar.update(self._task, description=stage, done=done, completed=fraction or 0.0, total=total)
+        if self._stage != stage:
+            self._begin(stage, total=None if fraction is None else 1.0)
+        self.bar.update(self.bar.task_ids[-1], done=done, completed=fraction or 0.0)
+
+    def _begin(self, stage: str, total: float | None) -> None:
+        """Show a new stage in place of the one before; without a total the bar only moves to and fro."""
+        for task in self.bar.task_ids:
+            self.bar.remove_task(task)
+        self._stage = stage
+        self.bar.add_task(stage, done=0, total=total)
+        self.bar.start()
 
     def _fraction(self) -> float | None:
         """Tell how much has been read of all sources, taken as equally long; None where one of them cannot tell."""

@@ -16,7 +16,8 @@ def report_view(report: ValidationReport, aside: SetAside) -> RenderableType:
     if report.refusals:
         parts.append(_refusals(report))
     if aside.written is not None:
-        parts.append(Text(f"Refused rows, as they were, with everything in them: {aside.written}"))
+        note = f"Refused rows, as they were, with everything in them: {aside.written}"
+        parts.append(Text(note, no_wrap=True, overflow="ignore"))  # a path in one piece
     return Group(*parts)
 
 

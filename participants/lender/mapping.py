@@ -27,7 +27,7 @@ from participants.lender.connectors import (
     query_of_table,
     query_of_text,
 )
-from participants.lender.expressions import Conditions, Expression, FullExpression, Table
+from participants.lender.expressions import Conditions, Expression, FullExpression, Given, Table
 
 MAX_MAPPING_BYTES = 2**20
 _OFFSET = r"^[+-](0[0-9]|1[0-4]):[0-5][0-9]$"
@@ -44,7 +44,7 @@ class SourceTable(Table):
     url_env: str | None = None
     query: str | None = None
     table: str | None = None
-    missing: tuple[str, ...] = ()
+    missing: tuple[Given, ...] = ()
     utc_offset: str = Field(default="+00:00", pattern=_OFFSET)
 
     @property

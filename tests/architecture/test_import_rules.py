@@ -24,7 +24,7 @@ VIOLATIONS = {
 
 def lint(root: Path) -> str:
     command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
-    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=120, check=False)
     return " ".join(done.stdout.split())
 
 

@@ -16,11 +16,12 @@ from typer.testing import CliRunner, Result
 
 from consortium.errors import Code
 from participants.cli.main import app
-from participants.lender.connectors import BATCH_ROWS
+from participants.cli.output import LateProgress
+from participants.lender.connectors import BATCH_ROWS, CsvSource
 from participants.storage import database
 from participants.storage.book_rows import SCHEMA_VERSION
 from tests.support.nodes import node_folder
-from tests.support.sources import GOOD_PHONES, MAPPING, good_rows, write_csv
+from tests.support.sources import GOOD_PHONES, MAPPING, good_rows, read_rows, write_csv
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "csv" / "mapping.toml"
@@ -118,11 +119,14 @@ def test_too_many_refused_rows_leave_book_and_file(tmp_path: Path, node: Path, m
     assert PHONE not in json.dumps(value)
     assert status(node) == before
     assert succeed(*arguments, "--max-refused", "10")["book"]["subjects"] == 9
+    written = set(node.glob("refused-*.csv")) - {aside}
     shown = run(*arguments)
     assert shown.exit_code == 1
     assert "31.12.2025" not in shown.output + shown.stderr
     assert "ROWS_REFUSED" in shown.stderr
     assert "row 10 (line 11)" in shown.stdout
+    (newest,) = set(node.glob("refused-*.csv")) - {aside} - written
+    assert str(newest) in shown.stdout
 
 
 def test_parquet_and_sql_load_the_same_book_as_csv(tmp_path: Path, node: Path, mapping: Path) -> None:
@@ -210,6 +214,27 @@ def test_errors_have_a_code_and_status_1(code: Code, arguments: list[str]) -> No
     assert f"[{code}]" in shown.stderr
 
 
+def test_a_progress_bar_comes_late_and_knows_how_far_it_is(
+    tmp_path: Path, mapping: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = CsvSource(write_csv(tmp_path / "rows.csv", good_rows(10)))
+    with LateProgress([rows], hidden=False) as early, LateProgress([rows], hidden=True) as hidden:
+        early("reading", 5)
+        hidden("reading", 5)
+    assert not early.bar.tasks
+    monkeypatch.setattr("participants.cli.output.PROGRESS_AFTER_SECONDS", 0.0)
+    with LateProgress([rows], hidden=False) as late:
+        late("reading", 5)
+        read_rows(rows)
+        late("reading", 10)
+        (task,) = late.bar.tasks
+        assert (task.percentage, task.fields["done"]) == (100, 10)
+        late("writing", 3)
+        (task,) = late.bar.tasks
+        assert (task.description, task.total) == ("writing", None)
+    assert "10 rows read" in run("book", "check", "--mapping", mapping).stdout
+
+
 def test_several_mappings_make_one_book(tmp_path: Path, node: Path, mapping: Path) -> None:
     write_csv(tmp_path / "rows.csv", good_rows(3))
     both = ("--mapping", mapping, "--mapping", EXAMPLE)
@@ -292,9 +317,9 @@ def test_the_installed_command_in_processes_of_their_own(tmp_path: Path, node: P
     command = [str(Path(sys.executable).parent / "credit-participant")]
     environment = {"PATH": "/usr/bin:/bin", "CREDIT_NODE": str(node), "HOME": str(tmp_path)}
     options: dict[str, Any] = {"env": environment, "cwd": tmp_path, "text": True, "stdout": subprocess.PIPE}
-    loading = subprocess.Popen([*command, "book", "load", "--mapping", str(mapping), "--json"], **options)  # noqa: S603
+    loading = subprocess.Popen([*command, "book", "load", "--mapping", str(mapping), "--json"], **options)
     told = json.dumps({"identifiers": WHO, "id": "meanwhile", "amount": 5, "expires": EXPIRES})
-    recording = subprocess.run(  # noqa: S603  the load may still go on
+    recording = subprocess.run(
         [*command, "record", "pending", "--json"], input=told, timeout=60, check=True, **options
     )
     assert json.loads(recording.stdout)["pending_id"] == "meanwhile"

@@ -42,7 +42,7 @@ def book(path: Path) -> Iterator[SqliteBook]:
 
 def child(what: str, folder: Path, *before: str) -> subprocess.CompletedProcess[str]:
     command = [*before, sys.executable, "-m", "tests.support.book_child", what, str(folder)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)  # noqa: S603
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 def balance(store: SqliteBook, number: int) -> int | None:
@@ -226,7 +226,7 @@ class FullFile:
 
 def test_one_load_at_a_time(path: Path, book: SqliteBook) -> None:
     command = [sys.executable, "-m", "tests.support.book_child", "loading", str(path.parent)]
-    with subprocess.Popen(  # noqa: S603
+    with subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as other:
         assert other.stdin

@@ -12,7 +12,7 @@ import pytest
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import IdentifierKind, NormalisedIdentifier
 from participants.bootstrap import open_book, open_rulebook, open_tokeniser
-from participants.settings import NodeSettings
+from participants.settings import MAX_FILE_BYTES, NodeSettings
 from participants.storage.locks import exclusive
 from tests.support.codes import refused
 from tests.support.nodes import LENDER, foundation, node_folder
@@ -98,6 +98,12 @@ def test_a_wrong_setting_is_refused_by_its_name(folder: Path, old: str, new: str
     code, cause = refusal(lambda: NodeSettings(folder))
     assert code is Code.SETTINGS_INVALID
     assert named in cause
+
+
+def test_a_file_that_is_too_long_is_refused(folder: Path) -> None:
+    with (folder / "rulebook.json").open("wb") as file:
+        file.truncate(MAX_FILE_BYTES + 1)
+    assert "too long" in refusal(lambda: tokenise(folder, ALICE))[1]
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_importing_leaves_no_file_behind_and_spares_those_of_others(tmp_path: Pa
     link.symlink_to(tmp_path)
     for folder in (tmp_path, link):
         code = "from consortium.oprf import group; print(group.scale_base(1).hex())"
-        result = subprocess.run(  # noqa: S603  our own interpreter on a fixed script
+        result = subprocess.run(
             [sys.executable, "-W", "error", "-c", code],
             env={**os.environ, "TMPDIR": str(folder)},
             capture_output=True,

@@ -61,6 +61,13 @@ def test_rows_come_in_order_and_in_batches(tmp_path: Path) -> None:
     assert fractions[-1] == 1.0
 
 
+def test_the_names_of_folders_make_no_columns(tmp_path: Path) -> None:
+    (tmp_path / "region=north").mkdir()
+    path = write_parquet(tmp_path / "region=north" / "a.parquet", "SELECT 1 AS number")
+    with ParquetSource(path).open() as table:
+        assert table.columns == ("number",)
+
+
 def test_an_empty_table_has_columns_and_no_rows(tmp_path: Path) -> None:
     assert read_rows(ParquetSource(write_parquet(tmp_path / "e.parquet", "SELECT 1 AS a LIMIT 0"))) == []
 

@@ -171,6 +171,12 @@ def test_times_know_their_zone(expression: str, text: str, seconds: int) -> None
     assert found.pieces == (Inquiry(seconds, hard=False),)
 
 
+def test_a_condition_on_a_number_needs_one_where_there_is_a_text() -> None:
+    line = "balance = { column = 'limit', when = { column = 'x', above = 3 } }"
+    assert refused_line(line, x="many") == (Reason.NOT_A_NUMBER, "x")
+    assert tradeline(line, x="").balance == 0
+
+
 def test_a_time_before_1970_is_refused() -> None:
     text = SOURCE + IDENTIFIERS + "[[inquiry]]\ntime = 'x'\n"
     assert refusal(text, x="1969-12-31T23:59:59Z") == (Reason.NOT_ALLOWED, "x")

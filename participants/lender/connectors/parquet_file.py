@@ -19,6 +19,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,  # never the network
     "autoload_known_extensions": False,
 }
+_TABLE = "read_parquet(?, hive_partitioning = false)"  # no columns made of the names of folders
 
 
 class ParquetSource:
@@ -53,7 +54,7 @@ class ParquetSource:
         self._rows = self._count(connection)
         columns = self._columns(connection)
         casts = ", ".join(f'CAST("{_quoted(name)}" AS VARCHAR)' for name in columns)
-        connection.execute(f"SELECT {casts} FROM read_parquet(?)", [str(self.file.path)])  # noqa: S608  quoted
+        connection.execute(f"SELECT {casts} FROM {_TABLE}", [str(self.file.path)])  # noqa: S608  quoted
         return columns
 
     def _batches(self, connection: duckdb.DuckDBPyConnection) -> Iterator[list[RawRow]]:
@@ -72,7 +73,7 @@ class ParquetSource:
         return cells
 
     def _columns(self, connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
-        connection.execute("DESCRIBE SELECT * FROM read_parquet(?)", [str(self.file.path)])
+        connection.execute(f"DESCRIBE SELECT * FROM {_TABLE}", [str(self.file.path)])  # noqa: S608  a constant
         return check_unique([name for name, *_ in connection.fetchall()])
 
     def _count(self, connection: duckdb.DuckDBPyConnection) -> int:
