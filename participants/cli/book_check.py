@@ -1,6 +1,7 @@
 """`credit-participant book check`: validate sources; no keys, no network, nothing written but refused rows."""
 
 from collections.abc import Sequence
+from itertools import chain
 
 from participants.cli.output import JsonOption, LateProgress, Output, output
 from participants.cli.report_view import report_view
@@ -39,4 +40,5 @@ def show_reports(shown: Output, loads: Sequence[BookLoad]) -> None:
     read = [load for load in loads if load.report.read]
     asides = [str(load.aside.written) if load.aside.written is not None else None for load in read]
     values = [{**load.report.to_value(), "set_aside": aside} for load, aside in zip(read, asides, strict=True)]
-    shown.show({"reports": values}, *(report_view(load.report, load.aside) for load in read))
+    views = chain.from_iterable(report_view(load.report, load.aside) for load in read)
+    shown.show({"reports": values}, *views)

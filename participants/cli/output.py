@@ -41,7 +41,7 @@ class Output:
             self._value |= value
         else:
             for renderable in renderables:
-                self._console.print(renderable, highlight=False)
+                self._console.print(renderable, highlight=False, soft_wrap=isinstance(renderable, Text))
 
     def warn(self, text: str) -> None:
         """Say something on standard error."""

@@ -1,6 +1,6 @@
 """A validation report for people: counts, then reasons by column with the first rows of each."""
 
-from rich.console import Group, RenderableType
+from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -8,7 +8,7 @@ from participants.lender.records import REASON_TEXTS
 from participants.lender.validation import Example, SetAside, ValidationReport
 
 
-def report_view(report: ValidationReport, aside: SetAside) -> RenderableType:
+def report_view(report: ValidationReport, aside: SetAside) -> list[RenderableType]:
     """Render a report; names of columns and files are shown as they are, without markup."""
     counts = f"{report.source}: {report.read:,} rows read, {report.accepted:,} accepted, {report.refused:,} refused"
     empty = f" ({report.without_content:,} of the accepted without content)" if report.without_content else ""
@@ -16,9 +16,8 @@ def report_view(report: ValidationReport, aside: SetAside) -> RenderableType:
     if report.refusals:
         parts.append(_refusals(report))
     if aside.written is not None:
-        note = f"Refused rows, as they were, with everything in them: {aside.written}"
-        parts.append(Text(note, no_wrap=True, overflow="ignore"))  # a path in one piece
-    return Group(*parts)
+        parts.append(Text(f"Refused rows, as they were, with everything in them: {aside.written}"))
+    return parts
 
 
 def _refusals(report: ValidationReport) -> Table:

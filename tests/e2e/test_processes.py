@@ -40,7 +40,7 @@ def record(parties: Processes, lender: str, person: dict[str, str], balance: int
 def balance(answer: dict[str, object]) -> int:
     attributes = answer["attributes"]
     assert isinstance(attributes, list)
-    return next(item["value"] for item in attributes if item["id"] == "balance")
+    return int(next(item["value"] for item in attributes if item["id"] == "balance"))
 
 
 def test_recorded_events_are_counted_by_digits(parties: Processes) -> None:
@@ -55,19 +55,20 @@ def test_recorded_events_are_counted_by_digits(parties: Processes) -> None:
 
 def test_a_repeat_gets_the_same_answer(parties: Processes) -> None:
     person, request_id = {"phone": "13912340001"}, "ab" * 16
-    first = parties.query("lender-two", person, request_id=request_id)
-    assert parties.query("lender-two", person, request_id=request_id) == first
-    other = parties.query("lender-two", {"phone": "13912340002"}, request_id=request_id, fails=True)
+    first = parties.query("lender-two", person, changes={"request_id": request_id})
+    assert parties.query("lender-two", person, changes={"request_id": request_id}) == first
+    other = parties.query("lender-two", {"phone": "13912340002"}, fails=True, changes={"request_id": request_id})
     assert other["error"]["code"] == "REQUEST_ID_REUSED"
 
 
 def test_refusals_come_with_code_and_what_to_do(parties: Processes) -> None:
-    for changes, code in [
+    cases: list[tuple[dict[str, object], str]] = [
         ({"attributes": ["shoe_size"]}, "ATTRIBUTE_UNKNOWN"),
         ({"attributes": ["points_location"]}, "FAMILY_NOT_ALLOWED"),
         ({"consent": None}, "CONSENT_MISSING"),
-    ]:
-        answer = parties.query("lender-one", ALICE, fails=True, **changes)
+    ]
+    for changes, code in cases:
+        answer = parties.query("lender-one", ALICE, fails=True, changes=changes)
         assert answer["error"]["code"] == code
     typo = parties.query("lender-one", {"national_id": "110105194912310021"}, fails=True)
     assert typo["error"]["code"] == "IDENTIFIER_CHECKSUM"
@@ -95,8 +96,7 @@ def test_whoever_is_killed_comes_back_and_nothing_is_lost(parties: Processes, vi
     if victim == "lender-three":
         parties.wait_attached(victim)
     if victim == "gateway":
-        for lender in LENDERS:
-            parties.wait_for(lambda lender=lender: parties.events(lender).count("attached") >= 2, f"{lender} again")
+        parties.wait_for(lambda: all(parties.events(name).count("attached") >= 2 for name in LENDERS), "all again")
     answer = parties.query("lender-one", ALICE)
     assert balance(answer) == 101010101
 

@@ -319,9 +319,7 @@ def test_the_installed_command_in_processes_of_their_own(tmp_path: Path, node: P
     options: dict[str, Any] = {"env": environment, "cwd": tmp_path, "text": True, "stdout": subprocess.PIPE}
     loading = subprocess.Popen([*command, "book", "load", "--mapping", str(mapping), "--json"], **options)
     told = json.dumps({"identifiers": WHO, "id": "meanwhile", "amount": 5, "expires": EXPIRES})
-    recording = subprocess.run(
-        [*command, "record", "pending", "--json"], input=told, timeout=60, check=True, **options
-    )
+    recording = subprocess.run([*command, "record", "pending", "--json"], input=told, timeout=60, check=True, **options)
     assert json.loads(recording.stdout)["pending_id"] == "meanwhile"
     done = json.loads(loading.communicate(timeout=60)[0])
     assert done["reports"][0]["rows"]["accepted"] == 2 * BATCH_ROWS - 100

@@ -195,7 +195,7 @@ async def status_of(channel: grpc.aio.Channel, path: str, junk: bytes, *, stream
         async for _ in call:
             pass
     except grpc.aio.AioRpcError as error:
-        return cast("grpc.StatusCode", error.code())
+        return error.code()
     return grpc.StatusCode.OK
 
 

@@ -226,9 +226,7 @@ class FullFile:
 
 def test_one_load_at_a_time(path: Path, book: SqliteBook) -> None:
     command = [sys.executable, "-m", "tests.support.book_child", "loading", str(path.parent)]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as other:
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
         assert other.stdin
         assert other.stdout
         assert other.stdout.readline() == "loading\n"

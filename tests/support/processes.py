@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +47,16 @@ class Processes:
             )
             log.close()
         for name in names:
-            self.wait_for(lambda name=name: self.events(name).count("serving") >= 1, f"{name} to serve")
+            self.wait_for(partial(self.has_logged, name, "serving"), f"{name} to serve")
 
     def wait_attached(self, *names: str) -> None:
         """Wait until lenders have attached as often as they were started."""
         for name in names:
-            self.wait_for(lambda name=name: "attached" in self.events(name), f"{name} to attach")
+            self.wait_for(partial(self.has_logged, name, "attached"), f"{name} to attach")
+
+    def has_logged(self, name: str, event: str) -> bool:
+        """Tell whether a party has logged an event since its last start."""
+        return event in self.events(name)
 
     def events(self, name: str) -> list[str]:
         """Give the events that a party has logged since its last start."""
@@ -92,7 +97,14 @@ class Processes:
         assert (done.returncode != 0) is fails, done.stdout.decode() + done.stderr.decode()
         return json.loads(done.stdout)
 
-    def query(self, lender: str, identifiers: Mapping[str, str], *, fails: bool = False, **changes: object) -> Any:
+    def query(
+        self,
+        lender: str,
+        identifiers: Mapping[str, str],
+        *,
+        fails: bool = False,
+        changes: Mapping[str, object] | None = None,
+    ) -> Any:
         """Ask about somebody."""
         question = {
             "identifiers": {"country": "CN", **identifiers},
@@ -108,7 +120,7 @@ class Processes:
                 "notice_language": "zh-CN",
                 "evidence_digest": "bb" * 32,
             },
-            **changes,
+            **(changes or {}),
         }
         return self.command(lender, "query", given=json.dumps(question), fails=fails)
 

@@ -147,7 +147,7 @@ def test_no_value_is_in_report_log_or_exception(
     with pytest.raises(CreditError) as caught:
         load.load(book, FakeTokens(), now=NOW)
     console = Console(record=True, width=300)
-    console.print(report_view(load.report, load.aside))
+    console.print(*report_view(load.report, load.aside))
     texts = [json.dumps(load.report.to_value()), repr(load.report), console.export_text(), caplog.text]
     error: BaseException | None = caught.value
     while error is not None:
