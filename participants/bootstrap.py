@@ -18,9 +18,9 @@ from consortium.silent import Silent
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.holders import RemoteHolder
 from participants.insecure_local_holders import InsecureLocalHolder
-from participants.lender.loading import Tokenises
 from participants.lender.protect import LendersSecrets
 from participants.lender.tokenise import Alarm, HolderLink, HolderSession, Token, Tokeniser
+from participants.lender.tokens import Tokenises
 from participants.settings import HolderSettings, NodeSettings, ShareFile
 from participants.storage.book import SqliteBook
 from participants.storage.book_rows import BookIdentity

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import NormalisedIdentifier
@@ -22,18 +21,11 @@ from participants.lender.ports import BookRow, BookStore, LoadReport, Progress
 from participants.lender.records import RawRecord, RawRow
 from participants.lender.row_reader import RowReader
 from participants.lender.tokenise import Token
+from participants.lender.tokens import Tokenises
 from participants.lender.validation import DEFAULT_MAXIMUM_REFUSED, SetAside, ValidationReport
 from participants.lender.values import RefusedError
 
 REMEMBERED_TOKENS = 65_536
-
-
-class Tokenises(Protocol):
-    """What turns identifiers into tokens: a `Tokeniser`, or one that shares its key holders with other processes."""
-
-    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
-        """Give the token of each identifier, in order; raises CreditError(TOO_FEW_HOLDERS)."""
-        ...
 
 
 class BookLoad:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from consortium.model.credit_file import PendingGrant
 from consortium.transparency.journal import JournalHead
 from participants.lender.event_input import EventInput
-from participants.lender.loading import Tokenises
 from participants.lender.ports import BookStore, Subject
+from participants.lender.tokens import Tokenises
 
 
 @dataclass(frozen=True, slots=True)
