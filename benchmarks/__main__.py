@@ -23,6 +23,7 @@ Row: TypeAlias = dict[str, str | float | None]
 
 OUT = Path("build/bench")
 PAGE = Path("docs/performance.md")
+MINIMUM_WIDTH = 120
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -32,6 +33,7 @@ def main(
 ) -> None:
     """Run benchmarks by name."""
     console = Console()
+    console.width = max(console.width, MINIMUM_WIDTH)
     known = found()
     for name in names or [*known]:
         if name not in known:

@@ -56,7 +56,7 @@ def summarise(run: Run) -> dict[str, Value]:
         "queries_with_other_differences": sum(not answer.beside_equal for answer in run.answers),
         "asked": sum(len(answer.result.asked) for answer in run.answers),
         "answered": sum(len(answer.result.answered) for answer in run.answers),
-        "latency_ms": latency(run.answers),
+        "latency_ms": latency([answer.seconds for answer in run.answers]),
         "bytes_per_query": round(sum(answer.carried for answer in run.answers) / queries) if queries else 0,
         "identifiers": run.identifiers,
         "identifiers_per_second": round(run.identifiers / run.tokenising_seconds) if run.identifiers else 0,
@@ -66,9 +66,9 @@ def summarise(run: Run) -> dict[str, Value]:
     }
 
 
-def latency(answers: Sequence[Answer]) -> dict[str, float]:
-    """Give the percentiles of the time from identifiers to result, in milliseconds (nearest rank)."""
-    ordered = sorted(answer.seconds for answer in answers)
+def latency(seconds: Sequence[float]) -> dict[str, float]:
+    """Give the percentiles of times in seconds as milliseconds (nearest rank)."""
+    ordered = sorted(seconds)
     if not ordered:
         return {"p50": 0.0, "p95": 0.0, "p99": 0.0}
     ranks = {f"p{percent}": -(-percent * len(ordered) // 100) - 1 for percent in (50, 95, 99)}

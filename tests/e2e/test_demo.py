@@ -201,6 +201,9 @@ def test_a_load_that_fails_in_its_process_is_raised_here(tmp_path: Path) -> None
 
 def test_latency_is_the_nearest_rank() -> None:
     assert latency([]) == {"p50": 0.0, "p95": 0.0, "p99": 0.0}
+    assert latency([0.25]) == {"p50": 250.0, "p95": 250.0, "p99": 250.0}
+    hundred = [place / 1000 for place in range(100, 0, -1)]
+    assert latency(hundred) == {"p50": 50.0, "p95": 95.0, "p99": 99.0}
 
 
 def uci(folder: Path, header: tuple[str, ...], decimal: str = "") -> Path:

@@ -51,6 +51,7 @@ class ParquetSource:
 
     def _start(self, connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")  # it would go to standard output, between our JSON
         self._rows = self._count(connection)
         columns = self._columns(connection)
         casts = ", ".join(f'CAST("{_quoted(name)}" AS VARCHAR)' for name in columns)
