@@ -11,15 +11,14 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Annotated, TypeAlias
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 import benchmarks
-
-Row: TypeAlias = dict[str, str | float | None]
+from benchmarks.rows import Row
 
 OUT = Path("build/bench")
 PAGE = Path("docs/performance.md")

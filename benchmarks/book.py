@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from statistics import median
-from typing import TypeAlias
 
+from benchmarks.rows import Row
 from consortium.model.attributes import evaluate
 from consortium.model.catalogue import DEFAULT_CATALOGUE
 from consortium.model.credit_file import (
@@ -35,8 +35,6 @@ from consortium.model.identifiers import IdentifierKind, Secret, SubjectKey, Sub
 from participants.lender.ports import BookRow, Subject
 from participants.storage.book import SqliteBook
 from participants.storage.book_rows import BookIdentity
-
-Row: TypeAlias = dict[str, str | float | None]
 
 PEOPLE = 1_000_000
 BATCH = 2_048

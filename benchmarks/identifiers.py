@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable
 from ctypes import c_char
 from statistics import median
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 from voprf import ristretto
 
+from benchmarks.rows import Row
 from consortium.custody import KeyHolder
 from consortium.model.identifiers import IdentifierKind, NormalisedIdentifier, RawIdentifier, SubjectKey
 from consortium.model.signing import Ed25519Signer
@@ -27,7 +28,6 @@ from participants.lender.normalise import normalise
 from participants.lender.protect import LendersSecrets, pre_hash, subject_tag
 from participants.lender.tokenise import BatchRun, HolderSession
 
-Row: TypeAlias = dict[str, str | float | None]
 Result = TypeVar("Result")
 
 THRESHOLD, HOLDERS = 2, 3

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
-from typing import TypeAlias
 
 import paillier as pypaillier  # type: ignore[import-untyped]  # pypaillier ships no types
 
+from benchmarks.rows import Row
 from consortium.sums.blinding import BlindingBase, FixedBaseTable
 from consortium.sums.packing import Layout, Slot
 from consortium.sums.paillier import Ciphertext, PublicKey, add, encrypt
@@ -30,7 +30,6 @@ COUNTERS = 56
 COUNTER_BOUND = 2**46 - 1
 ROSTER_MAXIMUM = 128
 
-Row: TypeAlias = dict[str, str | float | None]
 Measures: TypeAlias = dict[str, float]
 
 

@@ -16,19 +16,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeAlias
 
 import duckdb
 from stdnum.cn import ric
 
+from benchmarks.rows import Row
 from consortium.model.identifiers import Secret
 from demo.consortium import Terms, found
 from participants.lender.loading import BookLoad
 from participants.lender.mapping import SourceMapping, parse_mapping
 from participants.storage.book import SqliteBook
 from participants.storage.book_rows import BookIdentity
-
-Row: TypeAlias = dict[str, str | float | None]
 
 ROWS = 100_000
 TOKENISED = 4_000

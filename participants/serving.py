@@ -19,6 +19,7 @@ from participants.gateway_client.attach import AttachClient, Handlers
 from participants.gateway_client.rulebook import watch_rulebooks
 from participants.lender.event_input import EVENT_KINDS, parse_event
 from participants.lender.recording import record_event
+from participants.metrics import Metrics
 from participants.rpc.local import LenderServicer, NodeStatus, Token
 from participants.settings import NodeSettings
 from protos.credit.v1 import lender_pb2_grpc
@@ -56,12 +57,14 @@ class LenderServer:
         LOG.info("stopped")
 
     async def _start(self, parts: Parts) -> list[asyncio.Task[Any]]:
-        handlers = _handlers(parts)
+        metrics = Metrics()
+        metrics.serve(parts.settings.file.metrics_port)
+        handlers = _handlers(parts, metrics)
         addresses = gateway_addresses(parts.settings)
         self._attached = [AttachClient(address, parts.tls, handlers, parts.answering) for address in addresses]
         await self._open_local(parts)
         works = [client.run() for client in self._attached]
-        works += [_follow_rulebooks(parts, addresses[0]), _renew_daily(parts)]
+        works += [_follow_rulebooks(parts, addresses[0]), _renew_daily(parts), metrics.watch(self._attachments)]
         return [asyncio.create_task(work) for work in works]
 
     async def _open_local(self, parts: Parts) -> None:
@@ -77,6 +80,9 @@ class LenderServer:
         await checker.set("", health_pb2.HealthCheckResponse.SERVING)
         LOG.info("serving", extra={"address": local.listen, "member": parts.settings.file.member})
 
+    def _attachments(self) -> int:
+        return sum(client.attached for client in self._attached)
+
     def _status(self, parts: Parts) -> NodeStatus:
         rulebook = parts.rulebooks.current()
         attached = tuple(client.address for client in self._attached if client.attached)
@@ -84,7 +90,7 @@ class LenderServer:
         return NodeStatus(parts.settings.file.member, rulebook.digest, version, attached, parts.book.status())
 
 
-def _handlers(parts: Parts) -> Handlers:
+def _handlers(parts: Parts, metrics: Metrics) -> Handlers:
     contributor = parts.contributor
 
     def hello() -> Hello:
@@ -103,8 +109,8 @@ def _handlers(parts: Parts) -> Handlers:
                 LOG.error("restored-from-backup", extra={"code": Code.RESTORED_FROM_BACKUP.value})
 
     return Handlers(
-        round1=lambda request: contributor.round1(request, seconds()),
-        round2=lambda request: contributor.round2(request, seconds()),
+        round1=metrics.measured(1, lambda request: contributor.round1(request, seconds())),
+        round2=metrics.measured(2, lambda request: contributor.round2(request, seconds())),
         hello=hello,
         welcome=welcome,
     )

@@ -100,6 +100,7 @@ class NodeFile(Table):
     query_key: Path = Path("query-key.bin")
     rulebooks: Path = Path("rulebooks")
     log_level: str = "INFO"
+    metrics_port: int = Field(default=0, ge=0, le=65535)
     rulebook: RulebookFiles
     holders: dict[MemberName, HolderSettings]
     tls: TlsFiles | None = None

@@ -33,20 +33,22 @@ class AskClient:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + seconds
         while True:
+            replica = self._preferred
             try:
-                return await self._ask_once(request_id, query, deadline - loop.time())
+                return await self._ask_once(replica, request_id, query, deadline - loop.time())
             except CreditError as error:
                 if error.code not in AGAIN or loop.time() + PAUSE_SECONDS >= deadline:
                     raise
-                self._preferred = (self._preferred + 1) % len(self._stubs)
+                if self._preferred == replica:  # unless another question has moved on already
+                    self._preferred = (replica + 1) % len(self._stubs)
                 await asyncio.sleep(PAUSE_SECONDS)
 
-    async def _ask_once(self, request_id: bytes, query: bytes, seconds: float) -> Answered:
+    async def _ask_once(self, replica: int, request_id: bytes, query: bytes, seconds: float) -> Answered:
         request = pb.AskRequest(request_id=request_id, query=query)
         try:
-            response = await self._stubs[self._preferred].Ask(request, timeout=max(seconds, 0.001))
+            response = await self._stubs[replica].Ask(request, timeout=max(seconds, 0.001))
         except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error, self._addresses[self._preferred]) from None
+            raise from_rpc_error(error, self._addresses[replica]) from None
         answered = answered_from_proto(response)
         if answered.request_id != request_id:
             raise CreditError(Code.TRANSCRIPT_INVALID, "the answer to another request")

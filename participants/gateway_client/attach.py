@@ -54,8 +54,8 @@ class AttachClient:
             try:
                 await self._attach_once()
                 pause = BACKOFF_FIRST
-            except grpc.RpcError as error:
-                problem = from_rpc_error(error, self.address)
+            except (grpc.RpcError, CreditError) as error:  # the node's own store may be busy when it says hello
+                problem = error if isinstance(error, CreditError) else from_rpc_error(error, self.address)
                 LOG.warning("detached", extra={"address": self.address, "code": problem.code, "cause": problem.cause})
             if self.attached:
                 pause = BACKOFF_FIRST
