@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from statistics import median
+from typing import TypeAlias
 
 import paillier as pypaillier  # type: ignore[import-untyped]  # pypaillier ships no types
 

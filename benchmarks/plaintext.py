@@ -33,6 +33,7 @@ class Hub:
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._sums: dict[int, list[list[int]]] = {}
         self._number = 0
+        self._complete = asyncio.Event()
         self._log = sqlite3.connect(log, isolation_level=None)
         self._log.execute("PRAGMA journal_mode = WAL")
         self._log.execute("PRAGMA synchronous = FULL")
@@ -42,6 +43,8 @@ class Hub:
         """Serve one node."""
         outgoing: asyncio.Queue[bytes] = asyncio.Queue()
         self._outgoing[id(outgoing)] = outgoing
+        if len(self._outgoing) == NODES:
+            self._complete.set()
         reader = asyncio.create_task(self._read(requests))
         try:
             while True:
@@ -52,8 +55,7 @@ class Hub:
 
     async def ask(self, request: bytes, _: Any) -> bytes:
         """Ask every node and answer with the sum."""
-        while len(self._outgoing) < NODES:
-            await asyncio.sleep(0.05)
+        await self._complete.wait()
         self._number += 1
         number = self._number
         self._sums[number] = []

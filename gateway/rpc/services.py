@@ -13,6 +13,7 @@ from consortium.wire.gateway import (
 )
 from consortium.wire.queries import signed_query_from_bytes
 from consortium.wire.reading import exact
+from gateway.failpoints import failpoint
 from gateway.key_holding import HoldingService
 from gateway.rpc.identity import peer_identity
 from gateway.rulebooks import Rulebooks
@@ -38,7 +39,9 @@ class QueryServicer(grpc_pb.QueryServiceServicer):
             raise CreditError(Code.OVERLOADED)
         request_id = exact(request.request_id, REQUEST_ID_BYTES, "request_id")
         ask = Ask(member.id, request_id, signed_query_from_bytes(request.query))
-        return pb.AskResponse.FromString(await self._asking.ask(ask))
+        response = pb.AskResponse.FromString(await self._asking.ask(ask))
+        failpoint("gateway.before-response")
+        return response
 
 
 class RulebookServicer(grpc_pb.RulebookServiceServicer):

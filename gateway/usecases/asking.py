@@ -21,6 +21,7 @@ from consortium.model.signing import Signer
 from consortium.wire.gateway import Answered, answered_to_bytes
 from consortium.wire.rounds import transcript_to_bytes
 from gateway.committer import GroupCommitter
+from gateway.failpoints import failpoint
 from gateway.ports import GatewayTransaction, QueryKeys
 from gateway.usecases import entries
 from gateway.usecases.admission import count_consent, open_run
@@ -109,7 +110,9 @@ class Asking:
             rulebook, now = self.rulebook(), self.clock()
             roster = await self.roster(rulebook, ask.query.header.issued_at)
             run = open_run(ask.query, rulebook, roster, self.keys, now)
+            failpoint("gateway.before-admit")
             admission = await self.committer.commit(partial(_admit, ask, run, self.quotas, now))
+            failpoint("gateway.after-admit")
             if admission.response is not None:
                 return admission.response
             transcript = await self.carrier.carry(run)
@@ -120,7 +123,10 @@ class Asking:
             entry = entries.refused(ask.member, ask.request_id, ask.query, error, run)
             await self.committer.commit(lambda transaction: transaction.append(entry))
             raise
-        return await self.committer.commit(partial(_finish, ask, run, transcript, admission.index, self.signer))
+        failpoint("gateway.before-finish")
+        response = await self.committer.commit(partial(_finish, ask, run, transcript, admission.index, self.signer))
+        failpoint("gateway.after-finish")
+        return response
 
 
 def _response(ask: Ask, transaction: GatewayTransaction) -> bytes | None:
@@ -172,4 +178,5 @@ def _finish(
     receipt = sign_receipt(signer, appended.index, appended.leaf_hash, appended.time_ms)
     response = answered_to_bytes(Answered(ask.request_id, raw, receipt))
     transaction.close_request(ask.member, ask.request_id, response)
+    failpoint("gateway.inside-finish")
     return response

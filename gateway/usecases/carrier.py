@@ -8,6 +8,7 @@ from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId, MemberSet
 from consortium.model.rounds import Transcript
 from gateway.attachments import Attachments, Call
+from gateway.failpoints import failpoint
 from gateway.usecases.query import QueryRun
 
 
@@ -37,12 +38,15 @@ class Carrier:
         request = run.call(self._attachments.well())
         call = Call(self._attachments.next_number(), 1, request)
         await self._ask_all(run.intended, call, self._timeouts.round1, run.receive_round1, run.receive_refusal)
+        failpoint("gateway.after-round1")
         return run.answering_call()
 
     async def _second_round(self, run: QueryRun, request: bytes) -> None:
         refusals: dict[MemberId, CreditError] = {}
+        failpoint("gateway.before-round2")
         call = Call(self._attachments.next_number(), 2, request)
         await self._ask_all(run.answering, call, self._timeouts.round2, run.receive_round2, refusals.__setitem__)
+        failpoint("gateway.after-round2")
         causes = [error for error in refusals.values() if error.code is not Code.TOO_FEW_CONTRIBUTORS]
         if run.missing_round2 and causes:
             raise causes[0]

@@ -36,6 +36,7 @@ from consortium.wire.rounds import (
     signed_body_to_bytes,
     signed_round2_from_bytes,
 )
+from participants.failpoints import failpoint
 from participants.lender.admit import admit, day_keys, open_query
 from participants.lender.answer_ports import AnswerStore, AnswerTransaction, Binding, BookReader, Exchange
 from participants.lender.identity import LenderIdentity, PairKeys
@@ -103,6 +104,7 @@ class Contributor(Silent):
         rulebook = self.rulebook()
         payload = admit(request, self.identity.member, rulebook, self.secrets, now)
         contribution = self._contribute(request, payload, rulebook)
+        failpoint("lender.round1-before-store")
         with self.store.transaction() as store:
             known = store.exchange(request.ctx)  # another node of this lender may have been faster
             if known:
@@ -112,7 +114,9 @@ class Contributor(Silent):
             answer = self._sign_round1(request, contribution, bindings, store.next_counter())
             reveal = seal_record(contribution.record, self.identity.audit_secret, request.ctx, self.rng)
             store.open_exchange(request.ctx, Exchange(raw, answer, reveal))
-            return answer
+            failpoint("lender.round1-inside-store")
+        failpoint("lender.round1-after-store")
+        return answer
 
     def round2(self, raw: bytes, now: int) -> bytes:
         """
@@ -129,7 +133,11 @@ class Contributor(Silent):
             exchange = store.exchange(request.ctx)
             if exchange is None:
                 raise CreditError(Code.CTX_UNKNOWN)
-            return self._release(store, request, exchange, now)
+            failpoint("lender.round2-before-store")
+            answer = self._release(store, request, exchange, now)
+            failpoint("lender.round2-inside-store")
+        failpoint("lender.round2-after-store")
+        return answer
 
     def _contribute(self, request: Round1Request, payload: Payload, rulebook: Rulebook) -> _Contribution:
         query, ctx, own = request.query, request.ctx, self.identity.member

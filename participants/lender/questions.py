@@ -17,6 +17,7 @@ from consortium.model.receipts import Receipt
 from consortium.model.rounds import Transcript
 from consortium.silent import Silent
 from consortium.wire.queries import signed_query_from_bytes, signed_query_to_bytes
+from participants.failpoints import failpoint
 from participants.lender.ask import ConsentTerms, QueryResult, Question
 from participants.lender.node import LenderNode
 
@@ -81,6 +82,7 @@ class Asker:
         seconds = max(query.question.lifetime, 1) + WAIT_AFTER_EXPIRY
         raw = signed_query_to_bytes(signed)
         transcript, receipt = await self.ask_gateway(query.request_id, raw, seconds)
+        failpoint("asker.before-conclude")
         result = await self._off_loop(partial(self.node.conclude, signed, transcript))
         return LocalAnswer(query.request_id, result, receipt)
 
@@ -93,7 +95,9 @@ class Asker:
                 raise CreditError(Code.REQUEST_ID_REUSED)
             return signed_query_from_bytes(known[1])
         signed = self._new_query(query, secret)
+        failpoint("asker.before-keep")
         self.questions.keep(query.request_id, digest, signed_query_to_bytes(signed), self.clock())
+        failpoint("asker.after-keep")
         return signed
 
     def _new_query(self, query: LocalQuery, secret: bytes) -> SignedQuery:

@@ -44,10 +44,15 @@ class Processes:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env={**os.environ, "CREDIT_FAILPOINT": str(self.failpoint(name))},
             )
             log.close()
         for name in names:
             self.wait_for(partial(self.has_logged, name, "serving"), f"{name} to serve")
+
+    def failpoint(self, name: str) -> Path:
+        """Give the file in which a party's failpoint is armed."""
+        return self.out / f"{name}.failpoint"
 
     def wait_attached(self, *names: str) -> None:
         """Wait until lenders have attached as often as they were started."""
