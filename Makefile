@@ -60,6 +60,7 @@ protos-check: $(READY) ## the committed generated code is what the .proto files 
 
 docs: $(READY) ## rewrite the pages that are made from code
 	$(BIN)/python -m demo.error_page
+	$(BIN)/python -m demo.reference_page
 
 wheel-check: $(READY) ## the wheel starts in a clean environment
 	bash .ci/wheel-check

@@ -39,7 +39,6 @@ class Code(StrEnum):
     CONSENT_FOREIGN = "CONSENT_FOREIGN"
     CONSENT_MISMATCH = "CONSENT_MISMATCH"
     CONSENT_USED_UP = "CONSENT_USED_UP"
-    CONSENT_REVOKED = "CONSENT_REVOKED"
     QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
     # keys and signatures
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
@@ -144,9 +143,11 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
         _BAD, "The identifier fails its own check digit. Correct the typing error at the source."
     ),
     Code.IDENTIFIER_UNSUPPORTED: _entry(
-        _BAD, "This kind of identifier or country is not supported. Use one that `docs/protocol.md` lists."
+        _BAD, "This kind of identifier or country is not supported. Use one that `docs/attributes.md` lists."
     ),
-    Code.ATTRIBUTE_UNKNOWN: _entry(_BAD, "The rulebook has no such attribute. Ask for one of its catalogue."),
+    Code.ATTRIBUTE_UNKNOWN: _entry(
+        _BAD, "The rulebook has no such attribute. Ask for one of its catalogue (`docs/attributes.md`)."
+    ),
     Code.ATTRIBUTES_DO_NOT_FIT: _entry(_BAD, "The attributes do not fit one ciphertext. Ask for fewer in one query."),
     Code.PURPOSE_NOT_ALLOWED: _entry(
         _DENIED, "This purpose may not ask for that attribute. Leave it out or ask under its own purpose."
@@ -169,7 +170,6 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
         _DENIED, "The consent record does not cover this purpose, family or requester. Capture one that does."
     ),
     Code.CONSENT_USED_UP: _entry(_DENIED, "The consent record has no use left. Capture a new one."),
-    Code.CONSENT_REVOKED: _entry(_DENIED, "The consent record was revoked. Capture a new one."),
     Code.QUOTA_EXCEEDED: _entry(_SPENT, "The quota is used up. Wait for the next period, or ask for more."),
     Code.SIGNATURE_INVALID: _entry(_AUTH, "A signature does not fit its message. Check the key and send again."),
     Code.CERTIFICATE_INVALID: _entry(
@@ -211,7 +211,8 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
         _STATE, "Too few members can answer to keep each number hidden. Try again when more are online."
     ),
     Code.DIFFERENCING: _entry(
-        _STATE, "Another set of members answered for this subject within the window. Wait until it ends."
+        _STATE,
+        "Another set of members answered for this subject within the window. Repeat when the missing member is back.",
     ),
     Code.CONFLICT: _entry(
         _STATE, "The identifiers were asked about separately before. Ask again by the strongest one alone."

@@ -41,6 +41,7 @@ class Label(bytes, Enum):
     CONTRIBUTION = b"credit/v1/contribution"
     ROUND1 = b"credit/v1/round-1"
     ROUND2 = b"credit/v1/round-2"
+    LEDGER_OPENING = b"credit/v1/ledger-opening"
     PAILLIER_BASE = b"credit/v1/paillier-base"
     OBFUSCATOR = b"credit/v1/obfuscator"
     # books

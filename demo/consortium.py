@@ -53,7 +53,7 @@ REGULATOR = "regulator"
 THRESHOLD = 2
 QUOTA = 10_000_000
 LIVE = (Purpose.ORIGINATION,)
-WITHOUT_CONSENT = (Purpose.SUPERVISION, Purpose.SUBJECT_ACCESS)
+WITHOUT_CONSENT = (Purpose.SUPERVISION,)
 FAMILIES = (Family.EXPOSURE, Family.REPAYMENT, Family.INQUIRIES, Family.RISK)
 
 
@@ -157,7 +157,12 @@ def _document(
         approvers=Approvers(members=tuple(lenders[:2]), threshold=2),
         attributes=terms.attributes,
         purposes=tuple(
-            PurposeRule(id=purpose, consent_required=purpose not in WITHOUT_CONSENT, live=purpose in LIVE)
+            PurposeRule(
+                id=purpose,
+                roles=(Role.REGULATOR,) if purpose in WITHOUT_CONSENT else (Role.LENDER,),
+                consent_required=purpose not in WITHOUT_CONSENT,
+                live=purpose in LIVE,
+            )
             for purpose in Purpose
         ),
         policy=_policy(terms),
@@ -245,6 +250,10 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=7400, help="the gateway's port; the others follow it")
     parser.add_argument("--suite", choices=[suite.name for suite in Suite], default=Suite.PAILLIER_3072_MASKED.name)
     given = parser.parse_args()
+    if given.out.exists():
+        parser.error(f"{given.out} exists: name a new folder, or remove it")
+    if not 1024 <= given.port <= 65_000:
+        parser.error("--port must be 1024 to 65000")
     terms = Terms(suite=Suite[given.suite])
     foundation = found(LENDERS, int(time.time()), secrets.token_bytes, terms)
     Writer(foundation, given.out, Ports(given.port)).write_all()

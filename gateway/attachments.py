@@ -6,7 +6,9 @@ that one silent member costs one time-out and not one a query.
 """
 
 import asyncio
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from consortium.errors import Code, CreditError
@@ -73,13 +75,16 @@ class Attachment:
 class Attachments:
     """Every attached node, several a member where it runs several; the newest that is well is called."""
 
-    def __init__(self) -> None:
+    def __init__(self, settle: float = 0.0) -> None:
         self._by_member: dict[MemberId, list[Attachment]] = {}
         self._numbers = 0
+        self._settled_at = time.monotonic() + settle
+        self._arrived = asyncio.Event()
 
     def add(self, attachment: Attachment) -> None:
         """Attach a node."""
         self._by_member.setdefault(attachment.member, []).append(attachment)
+        self._arrived.set()
 
     def remove(self, attachment: Attachment) -> None:
         """Detach a node and fail what waits for it."""
@@ -95,6 +100,18 @@ class Attachments:
     def attached(self) -> MemberSet:
         """Give the members with a stream, well or not."""
         return frozenset(member for member, nodes in self._by_member.items() if nodes)
+
+    async def settled(self, members: MemberSet) -> None:
+        """
+        Wait until these members have come back after a start, but only within the first `settle` seconds.
+
+        An answer that is given too early lacks members, and binds its subject to that for a whole ledger window.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settled_at - time.monotonic()):
+                while not members <= self.attached():
+                    self._arrived.clear()
+                    await self._arrived.wait()
 
     def next_number(self) -> int:
         """Give a call number that was not used before."""

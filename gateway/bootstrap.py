@@ -11,7 +11,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from consortium.errors import CreditError
+from consortium.errors import Code, CreditError
 from consortium.model.keys import utc_day
 from consortium.model.signing import Ed25519Signer
 from gateway.attachments import Attachments
@@ -39,7 +39,9 @@ OPTIONS = (
     ("grpc.max_concurrent_streams", 1024),
     ("grpc.keepalive_time_ms", 20_000),
     ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 0),
     ("grpc.so_reuseport", 0),
 )
 
@@ -69,7 +71,7 @@ def build(settings: Settings) -> Parts:
     signer, share = read_signer(settings.identity_key), read_key_share(settings.key_share)
     rulebooks = Rulebooks(settings.rulebooks, bytes.fromhex(settings.fingerprint))
     store = SqlStore(settings.storage)
-    committer, attachments = GroupCommitter(store), Attachments()
+    committer, attachments = GroupCommitter(store), Attachments(settings.timeouts.settle)
     mask_keys = MaskKeys(committer)
     members = RulebookMembers(rulebooks.current, settings.limits.elements_per_day)
     generation = rulebooks.current().document.oprf.generation
@@ -114,7 +116,7 @@ class GatewayServer:
         parts = self.parts
         parts.committer.start()
         self._add_services()
-        self.port = self._server.add_secure_port(parts.settings.listen, _credentials(parts.settings))
+        self.port = _listen(self._server, parts.settings)
         await self._server.start()
         if parts.settings.metrics_port:
             parts.metrics.serve("127.0.0.1", parts.settings.metrics_port)
@@ -171,10 +173,18 @@ class GatewayServer:
         while True:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
             self.parts.metrics.attached.set(len(self.parts.attachments.well()))
+            self.parts.metrics.entries.set(await self.parts.committer.commit(lambda store: store.size))
             self.parts.mask_keys.forget_before(utc_day(seconds()) - 1)
 
 
-def _credentials(settings: Settings) -> grpc.ServerCredentials:
+def _listen(server: grpc.aio.Server, settings: Settings) -> int:
     tls = settings.tls
-    pair = tls.key.read_bytes(), tls.certificate.read_bytes()
-    return grpc.ssl_server_credentials([pair], tls.ca.read_bytes(), require_client_auth=True)
+    try:
+        pair, ca = (tls.key.read_bytes(), tls.certificate.read_bytes()), tls.ca.read_bytes()
+    except OSError as error:
+        raise CreditError(Code.SETTINGS_INVALID, f"tls: {error.filename} cannot be read") from None
+    credentials = grpc.ssl_server_credentials([pair], ca, require_client_auth=True)
+    try:
+        return server.add_secure_port(settings.listen, credentials)
+    except RuntimeError:
+        raise CreditError(Code.SETTINGS_INVALID, f"listen: {settings.listen} is taken or is no address") from None

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from consortium.errors import Code, CreditError
-from consortium.model.keys import CertifiedKey, KeyType, check_certified_key, utc_day
+from consortium.model.keys import CertifiedKey, KeyType, check_certified_key, check_mask_key, utc_day
 from consortium.model.members import MemberId
 from consortium.model.rounds import RosterEntry
 from consortium.model.rulebook import Rulebook
@@ -32,6 +32,7 @@ class MaskKeys:
         for key in keys:
             start = key.certificate.valid_from
             check_certified_key(key, member, KeyType.MASK, identity_key, start)
+            check_mask_key(key.key)
             day = utc_day(start)
             await self._committer.commit(partial(_keep, member, day, mask_key_to_bytes(key)))
             self._days.setdefault(day, {})[member] = key
@@ -45,7 +46,7 @@ class MaskKeys:
             known = self._days[day] = {member: mask_key_from_bytes(raw) for member, raw in stored.items()}
         missing = sorted(rulebook.roster_set - known.keys())
         if missing:
-            raise CreditError(Code.ROSTER_MISMATCH, f"no mask key of the day from {', '.join(missing)}")
+            raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"no mask key of the day yet from {', '.join(missing)}")
         return tuple(RosterEntry(member, known[member]) for member in rulebook.roster)
 
     def forget_before(self, day: int) -> None:

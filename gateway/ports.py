@@ -54,6 +54,11 @@ class GatewayTransaction(ConsentUses, Protocol):
     A unit checks before it writes: when it raises CreditError, what it has written so far stays undone.
     """
 
+    @property
+    def size(self) -> int:
+        """Give the number of entries."""
+        ...
+
     def append(self, entry: dict[str, CanonicalValue]) -> Appended:
         """Append an entry as one canonical JSON line; index and time are added to it."""
         ...

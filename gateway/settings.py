@@ -34,11 +34,12 @@ class Limits(_Section):
 
 
 class TimeoutSettings(_Section):
-    """Seconds: waiting for round 1, for round 2, and for open requests when draining."""
+    """Seconds: waiting for round 1, round 2, open requests when draining, and members to come back after a start."""
 
     round1: Seconds = 2.0
     round2: Seconds = 5.0
     drain: Seconds = 10.0
+    settle: Annotated[float, Field(ge=0, le=60)] = 5.0
 
 
 class Settings(_Section):

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
-from consortium.model.rulebook import Rulebook, verify_rulebook
+from consortium.model.rulebook import Rulebook, parse_rulebook, verify_rulebook
 from consortium.wire.gateway import SignedRulebook
 
 DOCUMENT = "rulebook-{version:06d}.json"
@@ -35,8 +35,8 @@ class TrustedRulebooks:
 
         Raises CreditError(RULEBOOK_INVALID), (SIGNATURE_INVALID) or (SHARE_KEYS_INCONSISTENT); the old one stays.
         """
-        if signed.document == self._current.raw:
-            return False
+        if signed.document == self._current.raw or parse_rulebook(signed.document).version < self.version:
+            return False  # another replica was faster
         rulebook = self._verified(signed)
         self._write(signed, rulebook.document.version)
         self._current = rulebook

@@ -64,7 +64,11 @@ class LenderServer:
         self._attached = [AttachClient(address, parts.tls, handlers, parts.answering) for address in addresses]
         await self._open_local(parts)
         works = [client.run() for client in self._attached]
-        works += [_follow_rulebooks(parts, addresses[0]), _renew_daily(parts), metrics.watch(self._attachments)]
+        works += [
+            *(_follow_rulebooks(parts, address) for address in addresses),
+            _renew_daily(parts),
+            metrics.watch(self._attachments),
+        ]
         return [asyncio.create_task(work) for work in works]
 
     async def _open_local(self, parts: Parts) -> None:
@@ -75,7 +79,10 @@ class LenderServer:
         lender_pb2_grpc.add_LenderServiceServicer_to_server(servicer, self._server)
         checker = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(checker, self._server)
-        self.local_port = self._server.add_insecure_port(local.listen)
+        try:
+            self.local_port = self._server.add_insecure_port(local.listen)
+        except RuntimeError:
+            raise CreditError(Code.SETTINGS_INVALID, f"local.listen: {local.listen} is taken or no address") from None
         await self._server.start()
         await checker.set("", health_pb2.HealthCheckResponse.SERVING)
         LOG.info("serving", extra={"address": local.listen, "member": parts.settings.file.member})

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
 from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash, uint
 from consortium.labels import Label
@@ -69,6 +71,14 @@ def check_certified_key(
 def _verify_once(identity_key: bytes, signature: bytes, raw: bytes) -> None:
     """Verify a certificate's signature; the same certificate comes with every query, and failures are not kept."""
     verify_signature(identity_key, signature, Label.KEY_CERTIFICATE, raw)
+
+
+def check_mask_key(key: bytes) -> None:
+    """Raise CreditError(PUBLIC_KEY_WEAK) for a mask key that nobody could agree on a secret with (RFC 7748, 6.1)."""
+    try:
+        X25519PrivateKey.from_private_bytes(b"\x40" * 32).exchange(X25519PublicKey.from_public_bytes(key))
+    except ValueError as error:
+        raise CreditError(Code.PUBLIC_KEY_WEAK, "mask key") from error
 
 
 def utc_day(seconds: int) -> int:

@@ -17,16 +17,25 @@ class Receipt:
     signature: bytes
 
 
-def sign_receipt(signer: Signer, index: int, leaf_hash: bytes, time_ms: int) -> Receipt:
-    """Sign a receipt."""
-    return Receipt(index, leaf_hash, time_ms, signer.sign(Label.RECEIPT, *_fields(index, leaf_hash, time_ms)))
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a receipt is for: the digest of the query and the exact bytes of the transcript."""
+
+    query_digest: bytes
+    transcript: bytes
 
 
-def check_receipt(receipt: Receipt, identity_key: bytes) -> None:
-    """Raise CreditError(SIGNATURE_INVALID) unless the gateway's key signed it."""
-    fields = _fields(receipt.index, receipt.leaf_hash, receipt.time_ms)
+def sign_receipt(signer: Signer, index: int, leaf_hash: bytes, time_ms: int, subject: Subject) -> Receipt:
+    """Sign a receipt for one query and one answer."""
+    fields = _fields(index, leaf_hash, time_ms, subject)
+    return Receipt(index, leaf_hash, time_ms, signer.sign(Label.RECEIPT, *fields))
+
+
+def check_receipt(receipt: Receipt, identity_key: bytes, subject: Subject) -> None:
+    """Raise CreditError(SIGNATURE_INVALID) unless the gateway's key signed it for this query and this answer."""
+    fields = _fields(receipt.index, receipt.leaf_hash, receipt.time_ms, subject)
     verify_signature(identity_key, receipt.signature, Label.RECEIPT, *fields)
 
 
-def _fields(index: int, leaf_hash: bytes, time_ms: int) -> tuple[bytes, ...]:
-    return uint(index), leaf_hash, uint(time_ms)
+def _fields(index: int, leaf_hash: bytes, time_ms: int, subject: Subject) -> tuple[bytes, ...]:
+    return uint(index), leaf_hash, uint(time_ms), subject.query_digest, subject.transcript

@@ -74,16 +74,35 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Opening:
+    """
+    What a signed body says to the gateway alone: the message's counter, and in round 1 what the ledger has bound.
+
+    The body carries the salted digest only, because the body goes on to the requester, and there a binding would show
+    that somebody asked about the person before, and counters how much others ask.
+    """
+
+    salt: bytes
+    bound: Bound
+    counter: int
+
+    @property
+    def digest(self) -> bytes:
+        """What the signed body carries, 32 bytes."""
+        state, members = uint(self.bound.state, 1), encode_members(self.bound.members)
+        return transcript_hash(Label.LEDGER_OPENING, self.salt, state, members, uint(self.counter))
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Round1Body:
-    """c_i, every d_ij in the roster's order, commit_i, the ledger's word and the contributor's counter."""
+    """c_i, every d_ij in the roster's order, commit_i, and the digest of the opening."""
 
     contributor: MemberId
     ctx: bytes
     ciphertext: bytes
     pair_digests: tuple[bytes, ...]
     commitment: bytes
-    bound: Bound
-    counter: int
+    opening_digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,22 +115,24 @@ class Round2Request:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Round2Body:
-    """corr_i for U, with the contributor's counter."""
+    """corr_i for U, the roster that U was tested against, and the digest of the opening."""
 
     contributor: MemberId
     ctx: bytes
     members: MemberSet
     correction: bytes
-    counter: int
+    tested_roster: MemberSet
+    opening_digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Signed(Generic[BodyT]):
-    """A parsed body with the exact bytes that were signed."""
+    """A parsed body with the exact bytes that were signed; `opening` is there on the way to the gateway only."""
 
     body: BodyT
     raw: bytes
     signature: bytes
+    opening: Opening | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

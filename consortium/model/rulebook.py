@@ -98,9 +98,10 @@ class Approvers(_Document):
 
 
 class PurposeRule(_Document):
-    """What a purpose needs and sees."""
+    """What a purpose needs and sees, and which roles may ask under it."""
 
     id: Purpose
+    roles: tuple[Role, ...]
     consent_required: bool
     live: bool
 
@@ -303,6 +304,9 @@ def _check_consistent(document: RulebookDocument) -> None:
     )
     _require(_unique([attribute.id for attribute in document.attributes]), "an attribute id is used twice")
     _require(_unique([rule.id for rule in document.purposes]), "a purpose is listed twice")
+    for rule in document.purposes:
+        free = Role.LENDER in rule.roles and not rule.consent_required
+        _require(not free, f"lenders may not ask for {rule.id} without consent")
     lenders = [m for m in document.members if m.role is Role.LENDER and m.status is MemberStatus.ACTIVE]
     _require(len(lenders) <= document.policy.roster_maximum, "more active lenders than the roster's maximum")
     threshold_key(document.oprf)

@@ -1,11 +1,12 @@
 """What a contributor's number is made of: the slots of a query, and their values for one file or for none."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from consortium.model.attributes import evaluate
 from consortium.model.catalogue import META_SLOTS
 from consortium.model.credit_file import AccountStatus, CreditFile, Inquiry, PortfolioType, Tradeline
-from consortium.model.identifiers import IdentifierKind
+from consortium.model.identifiers import PLACES, IdentifierKind
 from consortium.model.query import QueryHeader
 from consortium.model.rulebook import Rulebook
 from consortium.rules.profiles import PROFILES
@@ -32,7 +33,8 @@ def query_layout(header: QueryHeader, rulebook: Rulebook) -> Layout:
     """
     Give the packed layout of a query: its attributes and the five meta slots that every query has.
 
-    Raises CreditError(ATTRIBUTES_DO_NOT_FIT).
+    Every slot has room for a file at each place, from every member of the largest roster. Raises
+    CreditError(ATTRIBUTES_DO_NOT_FIT).
     """
     bounds = tuple((name, rulebook.attributes[name].bound) for name in header.attributes)
     return _layout(bounds, rulebook.policy.roster_maximum, PROFILES[header.suite].modulus_bits)
@@ -40,17 +42,23 @@ def query_layout(header: QueryHeader, rulebook: Rulebook) -> Layout:
 
 @lru_cache(maxsize=256)
 def _layout(bounds: tuple[tuple[str, int], ...], roster_maximum: int, modulus_bits: int) -> Layout:
-    slots = [Slot(name, bound) for name, bound in (*META_SLOTS.items(), *bounds)]
+    slots = [Slot(name, bound * PLACES) for name, bound in (*META_SLOTS.items(), *bounds)]
     return Layout.build(slots, roster_maximum, modulus_bits)
 
 
-def contribution_values(file: CreditFile | None, header: QueryHeader, rulebook: Rulebook) -> dict[str, int]:
+def contribution_values(files: Sequence[CreditFile | None], header: QueryHeader, rulebook: Rulebook) -> dict[str, int]:
     """
-    Give the value of every slot: a pure function of the file, the header and the rulebook.
+    Give the value of every slot: the sum over the files of all places, a pure function of files, header and rulebook.
 
-    Without a file everything is zero, after the same evaluation of a decoy, so that holding a subject does not show
-    in the time that it takes.
+    It has to be a sum. Answering with one of the files would make the answer under one tag depend on another tag of
+    the query, and whoever controls a file at one lender could switch that lender's answer off.
     """
+    values = [_file_values(file, header, rulebook) for file in files]
+    return {name: sum(each[name] for each in values) for name in values[0]}
+
+
+def _file_values(file: CreditFile | None, header: QueryHeader, rulebook: Rulebook) -> dict[str, int]:
+    """Evaluate one file; without one a decoy is evaluated, and everything is zero."""
     values = evaluate(
         file or _DECOY,
         header.attributes,

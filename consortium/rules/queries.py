@@ -49,8 +49,9 @@ def check_times(header: QueryHeader, rulebook: Rulebook, now: int) -> None:
 
 def check_attributes(header: QueryHeader, requester: Member, rulebook: Rulebook) -> tuple[Attribute, ...]:
     """Raise unless every attribute exists and purpose, family and tier let this member ask for it; gives them."""
-    if header.purpose not in rulebook.purposes:
-        raise CreditError(Code.PURPOSE_NOT_ALLOWED, f"{header.purpose} is not a purpose of this rulebook")
+    rule = rulebook.purposes.get(header.purpose)
+    if rule is None or requester.role not in rule.roles:
+        raise CreditError(Code.PURPOSE_NOT_ALLOWED, f"{header.purpose} is not for a {requester.role}")
     if header.suite not in rulebook.policy.suites:
         raise CreditError(Code.RULEBOOK_MISMATCH, f"suite {header.suite.name} is not allowed")
     found = tuple(_known(rulebook, attribute_id) for attribute_id in header.attributes)
@@ -62,7 +63,7 @@ def check_attributes(header: QueryHeader, requester: Member, rulebook: Rulebook)
 def _known(rulebook: Rulebook, attribute_id: str) -> Attribute:
     attribute = rulebook.attributes.get(attribute_id)
     if attribute is None:
-        raise CreditError(Code.ATTRIBUTE_UNKNOWN)
+        raise CreditError(Code.ATTRIBUTE_UNKNOWN, attribute_id[:64].encode("ascii", "replace").decode())
     return attribute
 
 

@@ -25,10 +25,14 @@ class CtxSeeds(Silent):
         """Derive the seed of one ctx."""
         return cls(derive(audit_secret, Label.CTX_SEED, ctx))
 
-    @property
-    def blind_seed(self) -> bytes:
-        """The sub-seed "b"."""
-        return derive(self.seed, Label.SEED_BLIND)
+    def blind_seed(self, value: int) -> bytes:
+        """
+        Give the sub-seed "b" for the number that it hides.
+
+        It depends on the number, so that a node that answers an exchange again from an older state, with another
+        number under the same masks, does not show the difference.
+        """
+        return derive(self.seed, Label.SEED_BLIND, uint(value, (value.bit_length() + 7) // 8))
 
     @property
     def commit_seed(self) -> bytes:
@@ -48,13 +52,13 @@ class BookState:
 def masked(value: int, seeds: CtxSeeds, masks: PairMasks) -> int:
     """y_i: the number under all masks, below n."""
     everyone = frozenset(masks.keys)
-    return (value + blind(seeds.blind_seed, masks.modulus) + masks.signed_sum(everyone)) % masks.modulus
+    return (value + blind(seeds.blind_seed(value), masks.modulus) + masks.signed_sum(everyone)) % masks.modulus
 
 
-def correction(seeds: CtxSeeds, masks: PairMasks, answering: frozenset[str]) -> int:
-    """corr_i for the answering set U: the blind and the masks towards everybody outside U."""
+def correction(value: int, seeds: CtxSeeds, masks: PairMasks, answering: frozenset[str]) -> int:
+    """corr_i for the answering set U: the blind of the number and the masks towards everybody outside U."""
     absent = frozenset(masks.keys) - answering
-    return (blind(seeds.blind_seed, masks.modulus) + masks.signed_sum(absent)) % masks.modulus
+    return (blind(seeds.blind_seed(value), masks.modulus) + masks.signed_sum(absent)) % masks.modulus
 
 
 def contribution_commitment(ctx: bytes, value: int, width: int, commit_seed: bytes, book: BookState) -> bytes:

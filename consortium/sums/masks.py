@@ -27,9 +27,15 @@ def pair_day_key(own: X25519PrivateKey, peer: bytes, day: int) -> bytes:
     return derive(shared, Label.PAIR_DAY, *sorted((own.public_key().public_bytes_raw(), peer)), uint(day))
 
 
-def pair_ctx_key(day_key: bytes, ctx: bytes) -> bytes:
-    """Derive k_ij for one ctx, 32 bytes."""
-    return derive(day_key, Label.PAIR_CTX, ctx, length=PAIR_KEY_BYTES)
+def pair_ctx_key(day_key: bytes, ctx: bytes, first: str, second: str) -> bytes:
+    """
+    Derive k_ij for one ctx, 32 bytes, the same at both ends.
+
+    The members' ids are part of it: a member that certifies another's mask key as its own would otherwise share a
+    mask with that member, and two equal masks of opposite signs cancel.
+    """
+    low, high = sorted((first, second))
+    return derive(day_key, Label.PAIR_CTX, ctx, low.encode(), high.encode(), length=PAIR_KEY_BYTES)
 
 
 def pair_digest(ctx: bytes, first: str, second: str, pair_key: bytes) -> bytes:

@@ -69,19 +69,20 @@ class Layout:
             packed = packed << self.width(slot) | value
         return packed
 
-    def unpack(self, total: int) -> dict[str, int]:
+    def unpack(self, total: int, contributors: int | None = None) -> dict[str, int]:
         """
         Split a decrypted sum into one sum a slot, by name.
 
         Raises CreditError(SUM_INVALID) for bits beyond the layout, for a set guard bit, and for a slot above
-        bound * roster_maximum, which no sum of honest contributions reaches.
+        bound * contributors, which no sum of honest contributions reaches (`contributors` defaults to roster_maximum).
         """
         if total < 0 or total >> self.bits:
             raise CreditError(Code.SUM_INVALID, "bits beyond the layout")
+        largest = self.roster_maximum if contributors is None else contributors
         rest, sums = int(total), {}
         for slot in self.slots:
             width = self.width(slot)
-            sums[slot.name] = self._checked(slot, rest & ((1 << width) - 1))
+            sums[slot.name] = self._checked(slot, rest & ((1 << width) - 1), largest)
             rest >>= width
         return sums
 
@@ -98,9 +99,9 @@ class Layout:
         if not 1 <= self.roster_maximum <= MAX_INTEGER:
             raise CreditError(Code.MALFORMED, "roster maximum out of range")
 
-    def _checked(self, slot: Slot, value: int) -> int:
+    def _checked(self, slot: Slot, value: int, contributors: int) -> int:
         if value >> (self.width(slot) - GUARD_BITS):
             raise CreditError(Code.SUM_INVALID, "a guard bit is set")
-        if value > slot.bound * self.roster_maximum:
+        if value > slot.bound * contributors:
             raise CreditError(Code.SUM_INVALID, "a slot above its largest sum")
         return value

@@ -41,6 +41,7 @@ class Stated:
     ciphertext: bytes
     correction: int
     commitment: bytes
+    own_digests: Mapping[str, bytes]
     peers_digests: Mapping[str, bytes]
 
 
@@ -58,6 +59,8 @@ def check_reveal(reveal: Reveal, stated: Stated, public_key: PublicKey) -> None:
 def _check_pairs(reveal: Reveal, stated: Stated) -> None:
     for peer, key in reveal.pair_keys.items():
         claimed = stated.peers_digests.get(peer, b"")
+        if not compare_digest(claimed, stated.own_digests.get(peer, b"")):
+            raise CreditError(Code.PAIR_MISMATCH, f"{stated.member} and {peer}: the reveal cannot tell who is wrong")
         if not compare_digest(pair_digest(stated.ctx, stated.member, peer, key), claimed):
             raise CreditError(Code.REVEAL_INVALID, f"pair key towards {peer}")
 
@@ -67,7 +70,7 @@ def _check_commitment(reveal: Reveal, stated: Stated, public_key: PublicKey) -> 
     opened = contribution_commitment(stated.ctx, reveal.value, width, seeds.commit_seed, reveal.book)
     if not compare_digest(opened, stated.commitment):
         raise CreditError(Code.REVEAL_INVALID, "commitment")
-    if stated.everybody and blind(seeds.blind_seed, int(public_key.n)) != stated.correction:
+    if stated.everybody and blind(seeds.blind_seed(reveal.value), int(public_key.n)) != stated.correction:
         raise CreditError(Code.REVEAL_INVALID, "correction")
 
 

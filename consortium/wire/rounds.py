@@ -9,6 +9,7 @@ from consortium.model.rounds import (
     MAXIMUM_ATTEMPTS,
     Bound,
     BoundState,
+    Opening,
     RosterEntry,
     Round1Body,
     Round1Request,
@@ -76,8 +77,7 @@ def round1_body_to_bytes(body: Round1Body) -> bytes:
             ciphertext=body.ciphertext,
             pair_digests=body.pair_digests,
             commitment=body.commitment,
-            bound=rounds_pb2.Bound(state=f"STATE_{body.bound.state.name}", members=sorted(body.bound.members)),
-            counter=body.counter,
+            opening_digest=body.opening_digest,
         )
     )
 
@@ -91,8 +91,7 @@ def round1_body_from_bytes(raw: bytes) -> Round1Body:
         ciphertext=some(message.ciphertext, "ciphertext"),
         pair_digests=tuple(digest(value, "pair_digests") for value in message.pair_digests[:MAXIMUM_MEMBERS]),
         commitment=digest(message.commitment, "commitment"),
-        bound=_bound(message.bound),
-        counter=unsigned(message.counter, "counter"),
+        opening_digest=digest(message.opening_digest, "opening_digest"),
     )
 
 
@@ -115,7 +114,8 @@ def round2_body_to_bytes(body: Round2Body) -> bytes:
             ctx=body.ctx,
             members=sorted(body.members),
             correction=body.correction,
-            counter=body.counter,
+            tested_roster=sorted(body.tested_roster),
+            opening_digest=body.opening_digest,
         )
     )
 
@@ -128,13 +128,15 @@ def round2_body_from_bytes(raw: bytes) -> Round2Body:
         ctx=digest(message.ctx, "ctx"),
         members=_some_members(message.members),
         correction=some(message.correction, "correction"),
-        counter=unsigned(message.counter, "counter"),
+        tested_roster=_some_members(message.tested_roster),
+        opening_digest=digest(message.opening_digest, "opening_digest"),
     )
 
 
 def signed_body_to_bytes(signed: Signed[Round1Body] | Signed[Round2Body]) -> bytes:
-    """Serialise a signed body for sending; its inner bytes are untouched."""
-    return serialise(rounds_pb2.SignedBody(body=signed.raw, signature=signed.signature))
+    """Serialise a signed body for the gateway, with its opening; its inner bytes are untouched."""
+    opening = opening_to_proto(signed.opening) if signed.opening else None
+    return serialise(rounds_pb2.SignedBody(body=signed.raw, signature=signed.signature, opening=opening))
 
 
 def signed_round1_from_bytes(raw: bytes) -> Signed[Round1Body]:
@@ -178,6 +180,18 @@ def transcript_from_bytes(raw: bytes) -> Transcript:
     )
 
 
+def opening_to_proto(opening: Opening) -> rounds_pb2.Opening:
+    """Write an opening."""
+    bound = rounds_pb2.Bound(state=f"STATE_{opening.bound.state.name}", members=sorted(opening.bound.members))
+    return rounds_pb2.Opening(salt=opening.salt, bound=bound, counter=opening.counter)
+
+
+def opening_from_proto(message: rounds_pb2.Opening) -> Opening:
+    """Read an opening; raises CreditError(MALFORMED)."""
+    counter = unsigned(message.counter, "counter")
+    return Opening(digest(message.salt, "salt"), _bound(message.bound), counter)
+
+
 def _attempt(value: int) -> int:
     if not 1 <= value <= MAXIMUM_ATTEMPTS:
         raise CreditError(Code.MALFORMED, "attempt")
@@ -211,6 +225,7 @@ def _roster_from_proto(messages: Iterable[rounds_pb2.RosterEntry]) -> tuple[Rost
 
 
 def _signed_to_proto(signed: Signed[Round1Body] | Signed[Round2Body]) -> rounds_pb2.SignedBody:
+    """Write a signed body for the requester: without its opening."""
     return rounds_pb2.SignedBody(body=signed.raw, signature=signed.signature)
 
 
@@ -219,4 +234,5 @@ def _signed(message: rounds_pb2.SignedBody, read: Callable[[bytes], BodyT]) -> S
         body=read(message.body),
         raw=message.body,
         signature=exact(message.signature, SIGNATURE_BYTES, "signature"),
+        opening=opening_from_proto(message.opening) if message.HasField("opening") else None,
     )

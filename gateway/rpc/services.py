@@ -60,6 +60,7 @@ class RulebookServicer(grpc_pb.RulebookServiceServicer):
     ) -> AsyncIterator[pb.WatchRulebookResponse]:
         """Give every version after the caller's, then each new one."""
         identity = peer_identity(rpc_context)
+        identity.active_member(self._rulebooks.current())  # before waiting: there may be nothing to give for days
         async for version in self._rulebooks.watch(request.after_version):
             identity.active_member(self._rulebooks.current())
             yield pb.WatchRulebookResponse(rulebook=signed_rulebook_to_proto(version.signed))

@@ -14,7 +14,7 @@ from functools import partial
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId
 from consortium.model.query import SignedQuery
-from consortium.model.receipts import sign_receipt
+from consortium.model.receipts import Subject, sign_receipt
 from consortium.model.rounds import RosterEntry, Transcript
 from consortium.model.rulebook import Rulebook
 from consortium.model.signing import Signer
@@ -71,7 +71,7 @@ class Asking:
     clock: Callable[[], int]
 
     def __post_init__(self) -> None:
-        self._running: dict[tuple[MemberId, bytes], asyncio.Task[bytes]] = {}
+        self._running: dict[tuple[MemberId, bytes, bytes], asyncio.Task[bytes]] = {}
         self._draining = False
 
     async def ask(self, ask: Ask) -> bytes:
@@ -85,13 +85,19 @@ class Asking:
             raise CreditError(Code.MEMBER_NOT_ACTIVE, "a query in another member's name")
         if self._draining:
             raise CreditError(Code.DRAINING)
-        key = ask.member, ask.request_id
+        key = ask.member, ask.request_id, ask.query.digest
         task = self._running.get(key)
         if task is None:
             task = asyncio.create_task(self._answer(ask))
             self._running[key] = task
-            task.add_done_callback(lambda _: self._running.pop(key, None))
+            task.add_done_callback(partial(self._forget, key))
         return await asyncio.shield(task)
+
+    def _forget(self, key: tuple[MemberId, bytes, bytes], task: asyncio.Task[bytes]) -> None:
+        """Let go of a run that has ended; where the caller has gone away, its outcome is looked at here only."""
+        self._running.pop(key, None)
+        if not task.cancelled():
+            task.exception()
 
     @property
     def in_flight(self) -> int:
@@ -175,7 +181,8 @@ def _finish(
     for digests in (run.round1_digests, run.round2_digests):
         for member, (_, counter) in digests.items():
             transaction.see_counter(member, counter)
-    receipt = sign_receipt(signer, appended.index, appended.leaf_hash, appended.time_ms)
+    subject = Subject(ask.query.digest, raw)
+    receipt = sign_receipt(signer, appended.index, appended.leaf_hash, appended.time_ms, subject)
     response = answered_to_bytes(Answered(ask.request_id, raw, receipt))
     transaction.close_request(ask.member, ask.request_id, response)
     failpoint("gateway.inside-finish")

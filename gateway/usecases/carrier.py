@@ -29,6 +29,7 @@ class Carrier:
 
     async def carry(self, run: QueryRun) -> Transcript:
         """Run up to three attempts; raises CreditError where the query cannot be completed."""
+        await self._attachments.settled(run.rulebook.roster_set)
         while (second := await self._first_round(run)) is None:
             pass
         await self._second_round(run, second)

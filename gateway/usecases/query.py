@@ -18,6 +18,7 @@ from consortium.model.query import SignedQuery
 from consortium.model.rounds import (
     MAXIMUM_ATTEMPTS,
     Bound,
+    Opening,
     RosterEntry,
     Round1Body,
     Round1Request,
@@ -118,7 +119,7 @@ class QueryRun:
             self.differing += differing
             self.left_out |= members_to_leave_out(differing)
             return None
-        bounds = {member: signed.body.bound for member, signed in self._round1.items()}
+        bounds = {member: opening_of(signed).bound for member, signed in self._round1.items()}
         self._selection = self._choose(bounds)
         return round2_request_to_bytes(Round2Request(self.ctx, self._selection.members))
 
@@ -135,12 +136,18 @@ class QueryRun:
     @property
     def round1_digests(self) -> dict[MemberId, tuple[bytes, int]]:
         """Give digest and counter of every accepted message of round 1."""
-        return {m: (transcript_hash(Label.ROUND1, s.raw, s.signature), s.body.counter) for m, s in self._round1.items()}
+        return {
+            m: (transcript_hash(Label.ROUND1, s.raw, s.signature), opening_of(s).counter)
+            for m, s in self._round1.items()
+        }
 
     @property
     def round2_digests(self) -> dict[MemberId, tuple[bytes, int]]:
         """Give digest and counter of every accepted message of round 2."""
-        return {m: (transcript_hash(Label.ROUND2, s.raw, s.signature), s.body.counter) for m, s in self._round2.items()}
+        return {
+            m: (transcript_hash(Label.ROUND2, s.raw, s.signature), opening_of(s).counter)
+            for m, s in self._round2.items()
+        }
 
     def receive_round2(self, member: MemberId, raw: bytes) -> None:
         """Take a signed correction; raises SIGNATURE_INVALID, MALFORMED or TRANSCRIPT_INVALID for a bad one."""
@@ -220,6 +227,8 @@ class QueryRun:
     ) -> None:
         identity_key = self.rulebook.active_member(member).identity_key
         verify_signature(identity_key, signed.signature, label, signed.raw)
+        if opening_of(signed).digest != body.opening_digest:
+            raise CreditError(Code.TRANSCRIPT_INVALID, f"{member} opens another digest")
         if body.contributor != member or body.ctx != self.ctx:
             raise CreditError(Code.TRANSCRIPT_INVALID, f"{member} answered another exchange")
 
@@ -227,6 +236,13 @@ class QueryRun:
         ciphertexts = [Ciphertext.from_bytes(self.public_key, self._round1[m].body.ciphertext) for m in order]
         corrections = sum(int.from_bytes(self._round2[m].body.correction, "big") for m in order)
         return add_plain(product(ciphertexts), -corrections)
+
+
+def opening_of(signed: Signed[Round1Body] | Signed[Round2Body]) -> Opening:
+    """Give what a message says to the gateway; raises CreditError(MALFORMED) where it says nothing."""
+    if signed.opening is None:
+        raise CreditError(Code.MALFORMED, "opening")
+    return signed.opening
 
 
 def _outcome(accept: Callable[[], None]) -> str:

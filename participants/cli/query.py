@@ -53,6 +53,7 @@ def _screen(answer: dict[str, CanonicalValue]) -> list[Table | Text]:
     receipt = cast("dict[str, CanonicalValue]", answer["receipt"])
     lines = [
         f"{answer['status']}; matched by {_plain(answer['match'])}; missing: {_plain(answer['missing']) or 'nobody'}",
+        f"request_id: {answer['request_id']}",
         f"receipt: entry {receipt['index']}, leaf {receipt['leaf_hash']}",
     ]
     return [table, *map(Text, lines)]

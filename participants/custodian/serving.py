@@ -31,7 +31,13 @@ from protos.credit.v1 import gateway_pb2 as pb
 from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
 
 LOG = logging.getLogger("participants.custodian")
-OPTIONS = (("grpc.max_receive_message_length", 1 << 20), ("grpc.so_reuseport", 0))
+OPTIONS = (
+    ("grpc.max_receive_message_length", 1 << 20),
+    ("grpc.so_reuseport", 0),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 0),
+)
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -99,7 +105,11 @@ class CustodianServer:
         grpc_pb.add_KeyHolderServiceServicer_to_server(servicer, self._server)
         checker = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(checker, self._server)
-        self.port = self._server.add_secure_port(settings.listen, _credentials(_tls(self._settings)))
+        credentials = _credentials(_tls(self._settings))
+        try:
+            self.port = self._server.add_secure_port(settings.listen, credentials)
+        except RuntimeError:
+            raise CreditError(Code.SETTINGS_INVALID, f"listen: {settings.listen} is taken or is no address") from None
         await self._server.start()
         await checker.set("", health_pb2.HealthCheckResponse.SERVING)
         LOG.info("serving", extra={"address": settings.listen, "member": settings.member})

@@ -7,10 +7,12 @@ and a repeated call gets the same bytes.
 
 import asyncio
 import logging
+import math
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 
@@ -21,8 +23,10 @@ from protos.credit.v1 import gateway_pb2 as pb
 from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
 
 LOG = logging.getLogger("participants.attach")
+GRID_SECONDS = 0.008
 BACKOFF_FIRST = 0.2
-BACKOFF_MOST = 10.0
+BACKOFF_MOST = 3.0
+Stream = grpc.aio.StreamStreamCall[Any, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +71,28 @@ class AttachClient:
         self._outgoing = asyncio.Queue()
         self._outgoing.put_nowait(pb.AttachRequest(hello=hello_to_proto(self.handlers.hello())))
         answering: set[asyncio.Task[None]] = set()
-        async with open_channel(self.address, self.tls) as channel:
-            stream = grpc_pb.AttachServiceStub(channel).Attach(self._requests())
-            async for response in stream:
-                if response.WhichOneof("message") == "drain":
-                    break
-                self._take(response, answering)
-        for task in answering:
-            task.cancel()
+        try:
+            async with open_channel(self.address, self.tls) as channel:
+                stream = grpc_pb.AttachServiceStub(channel).Attach()
+                answering.add(asyncio.create_task(self._send(stream)))
+                await self._receive(stream, answering)
+        finally:
+            for task in answering:
+                task.cancel()
 
-    async def _requests(self) -> AsyncIterator[pb.AttachRequest]:
+    async def _send(self, stream: Stream) -> None:
         outgoing = self._outgoing
-        while True:
-            yield await outgoing.get()
+        try:
+            while True:
+                await stream.write(await outgoing.get())
+        except (grpc.RpcError, asyncio.InvalidStateError):
+            return  # the stream has ended; whoever receives is told why
+
+    async def _receive(self, stream: Stream, answering: set[asyncio.Task[None]]) -> None:
+        async for response in stream:
+            if response.WhichOneof("message") == "drain":
+                return
+            self._take(response, answering)
 
     def _take(self, response: pb.AttachResponse, answering: set[asyncio.Task[None]]) -> None:
         match response.WhichOneof("message"):
@@ -102,14 +115,27 @@ class AttachClient:
     async def _answer(
         self, call: int, work: Callable[[bytes], bytes], request: bytes, outgoing: asyncio.Queue[pb.AttachRequest]
     ) -> None:
+        loop = asyncio.get_running_loop()
+        start = loop.time()
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self.workers, work, request)
-            outgoing.put_nowait(pb.AttachRequest(answer=pb.CallAnswer(call=call, answer=answer)))
+            answer = await loop.run_in_executor(self.workers, work, request)
+            message = pb.AttachRequest(answer=pb.CallAnswer(call=call, answer=answer))
         except CreditError as error:
-            outgoing.put_nowait(_refusal(call, error))
+            message = _refusal(call, error)
         except Exception as error:  # noqa: BLE001  the border: the gateway gets a code, the log the type
             LOG.error("unmapped", extra={"type": type(error).__name__})  # noqa: TRY400  a traceback may hold numbers
-            outgoing.put_nowait(_refusal(call, CreditError(Code.INTERNAL)))
+            message = _refusal(call, CreditError(Code.INTERNAL))
+        await asyncio.sleep(start + on_grid(loop.time() - start) - loop.time())
+        outgoing.put_nowait(message)
+
+
+def on_grid(elapsed: float) -> float:
+    """
+    Give when an answer leaves, in seconds after its call came: the next multiple of GRID_SECONDS.
+
+    What a book holds of a person changes the time of an answer by a fraction of that, and so does not show.
+    """
+    return math.ceil(elapsed / GRID_SECONDS) * GRID_SECONDS
 
 
 def _refusal(call: int, error: CreditError) -> pb.AttachRequest:

@@ -2,6 +2,7 @@
 
 import grpc
 
+from consortium.errors import Code, CreditError
 from participants.gateway_client.channel import Tls, from_rpc_error, open_blocking_channel
 from protos.credit.v1 import gateway_pb2 as pb
 from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
@@ -19,6 +20,14 @@ class RemoteHolder:
 
     def evaluate(self, request: bytes) -> bytes:
         """Send a signed request and wait for the answer; raises CreditError for whatever goes wrong."""
+        try:
+            return self._evaluate(request)
+        except CreditError as error:
+            if error.code is not Code.UNREACHABLE:
+                raise
+            return self._evaluate(request)  # an idle connection may have been cut; a repeat is answered alike
+
+    def _evaluate(self, request: bytes) -> bytes:
         try:
             response = self._stub.Evaluate(pb.EvaluateRequest(request=request), timeout=EVALUATION_SECONDS)
         except grpc.RpcError as error:

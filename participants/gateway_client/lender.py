@@ -1,8 +1,9 @@
 """What a lender's node asks the gateway: a question as bytes, an answer as domain values, its receipt checked."""
 
-from consortium.model.receipts import Receipt, check_receipt
+from consortium.model.receipts import Receipt, Subject, check_receipt
 from consortium.model.rounds import Transcript
 from consortium.model.rulebook import Role, Rulebook
+from consortium.wire.queries import signed_query_from_bytes
 from consortium.wire.rounds import transcript_from_bytes
 from participants.gateway_client.asking import AskClient
 
@@ -12,7 +13,8 @@ async def ask_gateway(
 ) -> tuple[Transcript, Receipt]:
     """Ask and give transcript and receipt; raises as `AskClient.ask`, or SIGNATURE_INVALID for a false receipt."""
     answered = await client.ask(request_id, query, seconds)
-    check_receipt(answered.receipt, gateway_key(rulebook))
+    subject = Subject(signed_query_from_bytes(query).digest, answered.transcript)
+    check_receipt(answered.receipt, gateway_key(rulebook), subject)
     return transcript_from_bytes(answered.transcript), answered.receipt
 
 

@@ -14,18 +14,22 @@ from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
 
 LOG = logging.getLogger("participants.rulebook")
 PAUSE_SECONDS = 1.0
+PAUSE_MOST = 30.0
 
 
 async def watch_rulebooks(address: str, tls: Tls, after: Callable[[], int]) -> AsyncIterator[SignedRulebook]:
     """Give every version after the one that `after` names, for ever; reconnects by itself."""
+    pause = PAUSE_SECONDS
     while True:
         try:
             async with open_channel(address, tls) as channel:
                 request = pb.WatchRulebookRequest(after_version=after())
                 async for response in grpc_pb.RulebookServiceStub(channel).WatchRulebook(request):
+                    pause = PAUSE_SECONDS
                     yield signed_rulebook_from_proto(response.rulebook)
         except grpc.aio.AioRpcError as error:
-            LOG.info("rulebook-stream", extra={"code": from_rpc_error(error, address).code})
+            LOG.info("rulebook-stream", extra={"address": address, "code": from_rpc_error(error, address).code})
         except CreditError as error:
             LOG.error("rulebook-unreadable", extra={"code": error.code})  # noqa: TRY400  no traceback in logs
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(pause)
+        pause = min(2 * pause, PAUSE_MOST)

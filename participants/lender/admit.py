@@ -38,6 +38,10 @@ def check_roster(request: Round1Request, own: MemberId, rulebook: Rulebook) -> N
     members = tuple(entry.member for entry in request.roster)
     if members != rulebook.roster:
         raise CreditError(Code.ROSTER_MISMATCH, f"{len(members)} members, the rulebook has {len(rulebook.roster)}")
+    if len({entry.mask_key.key for entry in request.roster}) != len(members):
+        raise CreditError(Code.ROSTER_MISMATCH, "two members show one mask key")
+    if request.block:
+        raise CreditError(Code.MALFORMED, "a query about one person has no blocks")
     if own not in request.intended:
         raise CreditError(Code.ROSTER_MISMATCH, "asked, but not among the intended members")
     requester = request.query.header.requester

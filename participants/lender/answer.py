@@ -15,9 +15,19 @@ from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness, uint
 from consortium.labels import Label
 from consortium.model.credit_file import CreditFile
+from consortium.model.identifiers import SubjectKey
 from consortium.model.members import MemberId, MemberSet, check_answering_set
 from consortium.model.query import SignedQuery
-from consortium.model.rounds import Round1Body, Round1Request, Round2Body, Round2Request, Signed
+from consortium.model.rounds import (
+    Bound,
+    BoundState,
+    Opening,
+    Round1Body,
+    Round1Request,
+    Round2Body,
+    Round2Request,
+    Signed,
+)
 from consortium.model.rulebook import Rulebook
 from consortium.rules.contributions import contribution_values, is_live, query_layout
 from consortium.rules.profiles import PROFILES
@@ -40,10 +50,13 @@ from participants.failpoints import failpoint
 from participants.lender.admit import admit, day_keys, open_query
 from participants.lender.answer_ports import AnswerStore, AnswerTransaction, Binding, BookReader, Exchange
 from participants.lender.identity import LenderIdentity, PairKeys
-from participants.lender.ledger import bind_all, bound_for, check_release, rosters_to_test
+from participants.lender.ledger import bind_all, bound_for, check_release, roster_to_test
 from participants.lender.ports import BookView
 from participants.lender.protect import LendersSecrets
 from participants.lender.reveal import RevealRecord, open_record, seal_record
+
+SALT_BYTES = 32
+_NO_KEY = SubjectKey(bytes(64))
 
 
 class Encryptor(Protocol):
@@ -95,7 +108,8 @@ class Contributor(Silent):
         Answer a call for a contribution with a signed Round1Body; a repeat gives the same bytes.
 
         Raises what `rules.queries.check_query` raises, and PAYLOAD_INVALID, ENVELOPE_MISMATCH, CONSENT_FOREIGN,
-        CONSENT_USED_UP, ROSTER_MISMATCH, TOO_FEW_CONTRIBUTORS, CERTIFICATE_INVALID or PUBLIC_KEY_WEAK.
+        CONSENT_USED_UP, ROSTER_MISMATCH, TOO_FEW_CONTRIBUTORS, CERTIFICATE_INVALID, PUBLIC_KEY_WEAK or
+        RESTORED_FROM_BACKUP.
         """
         request = round1_request_from_bytes(raw)
         known = self.store.find(request.ctx)
@@ -109,6 +123,7 @@ class Contributor(Silent):
             known = store.exchange(request.ctx)  # another node of this lender may have been faster
             if known:
                 return known.answer
+            _check_quarantine(store, now)
             bindings = store.bindings(payload.tags, _window_start(rulebook, now))
             _use_consent(store, request.query)
             answer = self._sign_round1(request, contribution, bindings, store.next_counter())
@@ -144,10 +159,11 @@ class Contributor(Silent):
         key = self.encryptor.public_key(query.query_key.key, PROFILES[query.header.suite])
         layout = query_layout(query.header, rulebook)
         keys = day_keys(request.roster, own, rulebook, self.pairs, query.header.issued_at)
-        pair_keys = {peer: pair_ctx_key(day_key, ctx) for peer, day_key in keys.items()}
+        pair_keys = {peer: pair_ctx_key(day_key, ctx, own, peer) for peer, day_key in keys.items()}
         view = self.book.read(payload.tags, live=is_live(query.header, rulebook))
         state = BookState(view.root, view.journal_size, view.journal_head)
-        value = layout.pack(contribution_values(self._match(query, payload, view), query.header, rulebook))
+        files = self._matches(query, payload, view)
+        value = layout.pack(contribution_values(files, query.header, rulebook))
         seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)
         obfuscator = self.encryptor.obfuscator(key)
         record = RevealRecord(value, obfuscator.seed, pair_keys, state)
@@ -159,54 +175,48 @@ class Contributor(Silent):
             record=record,
         )
 
-    def _match(self, query: SignedQuery, payload: Payload, view: BookView) -> CreditFile | None:
-        """Find the file of the strongest identifier that is proven; what is not proven is no match."""
-        found = None
+    def _matches(self, query: SignedQuery, payload: Payload, view: BookView) -> list[CreditFile | None]:
+        """Give the file of every place whose identifier is proven; what is not proven is no match."""
+        files: list[CreditFile | None] = []
         for index, (place, held) in enumerate(zip(payload.places, view.files, strict=True)):
-            if held is None:
-                continue
-            proof = subject_proof(held.key, query.header_digest)
-            if held.kind != index or not hmac.compare_digest(proof, place.proof):
+            proof = subject_proof(held.key if held else _NO_KEY, query.header_digest)
+            proven = held is not None and held.kind == index and hmac.compare_digest(proof, place.proof)
+            files.append(held.file if held and proven else None)
+            if held and not proven:
                 self.alarms.unproven(query.header.requester)
-            elif found is None:
-                found = held.file
-        return found
+        return files
 
     def _sign_round1(
         self, request: Round1Request, contribution: _Contribution, bindings: list[Binding | None], counter: int
     ) -> bytes:
+        opening = Opening(self.rng(SALT_BYTES), bound_for(bindings), counter)
         body = Round1Body(
             contributor=self.identity.member,
             ctx=request.ctx,
             ciphertext=contribution.ciphertext,
             pair_digests=contribution.pair_digests,
             commitment=contribution.commitment,
-            bound=bound_for(bindings),
-            counter=counter,
+            opening_digest=opening.digest,
         )
         raw = round1_body_to_bytes(body)
-        return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND1, raw)))
+        return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND1, raw), opening))
 
     def _release(self, store: AnswerTransaction, request: Round2Request, exchange: Exchange, now: int) -> bytes:
         opened = round1_request_from_bytes(exchange.request)
         rulebook = self.rulebook()
         tags = open_query(opened.query, self.secrets).tags
         bindings = store.bindings(tags, _window_start(rulebook, now))
-        self._check_release(opened, request.members, bindings, rulebook, now)
-        if now < store.quarantined_until():
-            raise CreditError(Code.RESTORED_FROM_BACKUP)
-        bind_all(store, tags, bindings, Binding(request.members, rulebook.roster_set, now))
-        answer = self._sign_round2(opened, request.members, exchange, store.next_counter())
+        tested = roster_to_test(bindings, rulebook.roster_set)
+        self._check_release(opened, request.members, tested, rulebook, now)
+        check_release(bindings, request.members)
+        _check_quarantine(store, now)
+        bind_all(store, tags, bindings, Binding(request.members, tested, now))
+        answer = self._sign_round2(opened, request.members, tested, exchange, store.next_counter())
         store.release(request.ctx, answer)
         return answer
 
     def _check_release(
-        self,
-        opened: Round1Request,
-        answering: MemberSet,
-        bindings: list[Binding | None],
-        rulebook: Rulebook,
-        now: int,
+        self, opened: Round1Request, answering: MemberSet, tested: MemberSet, rulebook: Rulebook, now: int
     ) -> None:
         header = opened.query.header
         if header.rulebook_digest != rulebook.digest:
@@ -214,19 +224,25 @@ class Contributor(Silent):
         check_times(header, rulebook, now)
         if self.identity.member not in answering or not answering <= opened.intended:
             raise CreditError(Code.ROSTER_MISMATCH, "the answering set is not within the intended one, or without us")
-        for roster in rosters_to_test(bindings, rulebook.roster_set):
-            check_answering_set(answering, roster, header.requester, rulebook.groups, rulebook.limits)
-        check_release(bindings, answering)
+        check_answering_set(answering, tested, header.requester, rulebook.groups, rulebook.limits)
 
-    def _sign_round2(self, opened: Round1Request, answering: MemberSet, exchange: Exchange, counter: int) -> bytes:
+    def _sign_round2(
+        self, opened: Round1Request, answering: MemberSet, tested: MemberSet, exchange: Exchange, counter: int
+    ) -> bytes:
         ctx, own, modulus = opened.ctx, self.identity.member, opened.query.query_key.key
         record = open_record(exchange.reveal, self.identity.audit_secret, ctx)
         masks = PairMasks(own, record.pair_keys, int.from_bytes(modulus, "big"))
         seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)
-        corr = uint(correction(seeds, masks, answering), len(modulus))
-        body = Round2Body(own, ctx, answering, corr, counter)
+        corr = uint(correction(record.value, seeds, masks, answering), len(modulus))
+        opening = Opening(self.rng(SALT_BYTES), Bound(BoundState.NONE), counter)
+        body = Round2Body(own, ctx, answering, corr, tested, opening.digest)
         raw = round2_body_to_bytes(body)
-        return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND2, raw)))
+        return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND2, raw), opening))
+
+
+def _check_quarantine(store: AnswerTransaction, now: int) -> None:
+    if now < store.quarantined_until():
+        raise CreditError(Code.RESTORED_FROM_BACKUP)
 
 
 def _window_start(rulebook: Rulebook, now: int) -> int:

@@ -6,6 +6,7 @@ the signed parts. A decryption or guard error is for the requester's own records
 gateway at once, because its timing would be an oracle.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -194,8 +195,11 @@ class Requester(Silent):
         Raises TRANSCRIPT_INVALID, SIGNATURE_INVALID, ROSTER_MISMATCH, TOO_FEW_CONTRIBUTORS, PAIR_MISMATCH,
         CIPHERTEXT_INVALID or SUM_INVALID.
         """
+        if query.header.rulebook_digest != rulebook.digest:
+            raise CreditError(Code.RULEBOOK_MISMATCH, "the answer belongs to the rulebook of its query")
         total = check_transcript(query, transcript, rulebook, self.query_key.secret.public_key)
-        sums = query_layout(query.header, rulebook).unpack(self.query_key.secret.decrypt(total, self.executor))
+        plain = self.query_key.secret.decrypt(total, self.executor)
+        sums = query_layout(query.header, rulebook).unpack(plain, len(transcript.members))
         return _result(query.header, transcript.members, rulebook, sums, own)
 
     def _header(self, question: Question, consent: SignedConsent | None, rulebook: Rulebook, now: int) -> QueryHeader:
@@ -224,11 +228,12 @@ def check_transcript(query: SignedQuery, transcript: Transcript, rulebook: Ruleb
         raise CreditError(Code.ROSTER_MISMATCH, "the transcript's roster is not the rulebook's")
     if not transcript.members <= transcript.intended:
         raise CreditError(Code.TRANSCRIPT_INVALID, "an answer from outside the intended set")
-    requester = query.header.requester
-    check_answering_set(transcript.members, rulebook.roster_set, requester, rulebook.groups, rulebook.limits)
+    if transcript.block:
+        raise CreditError(Code.TRANSCRIPT_INVALID, "a query about one person has no blocks")
     ctx = exchange_ctx(query, transcript.roster, transcript.attempt, transcript.intended, transcript.block)
     _check_parts(transcript.round1, Label.ROUND1, ctx, transcript.members, rulebook)
     _check_parts(transcript.round2, Label.ROUND2, ctx, transcript.members, rulebook)
+    _check_answering(query.header.requester, transcript, rulebook)
     _check_pairs(transcript, roster)
     return _check_product(transcript, key)
 
@@ -249,6 +254,14 @@ def _check_parts(
             raise CreditError(Code.TRANSCRIPT_INVALID, f"{body.contributor} answered another exchange")
         if isinstance(body, Round2Body) and body.members != members:
             raise CreditError(Code.TRANSCRIPT_INVALID, f"{body.contributor} answered for another set")
+
+
+def _check_answering(requester: MemberId, transcript: Transcript, rulebook: Rulebook) -> None:
+    """Check U against the roster that most contributors say they tested it against: an older one where it was bound."""
+    if not transcript.members <= rulebook.roster_set:
+        raise CreditError(Code.ROSTER_MISMATCH, "the answering set leaves the roster")
+    tested = Counter(part.body.tested_roster for part in transcript.round2).most_common(1)[0][0]
+    check_answering_set(transcript.members, tested, requester, rulebook.groups, rulebook.limits)
 
 
 def _check_pairs(transcript: Transcript, roster: Sequence[MemberId]) -> None:

@@ -31,10 +31,14 @@ def check_release(bindings: Sequence[Binding | None], answering: MemberSet) -> N
         raise CreditError(Code.DIFFERENCING, f"bound to a set of {len(bound.members)} members")
 
 
-def rosters_to_test(bindings: Sequence[Binding | None], roster: MemberSet) -> list[MemberSet]:
-    """Give the rosters that U must be large enough for: those of its bindings, or the query's where it is unbound."""
-    bound = list({binding.roster for binding in bindings if binding})
-    return bound or [roster]
+def roster_to_test(bindings: Sequence[Binding | None], roster: MemberSet) -> MemberSet:
+    """
+    Give the roster that U must be large enough for: that of its bindings, or the query's where it is unbound.
+
+    Tags that are bound together with bound ones inherit it, so that they can be asked about together again.
+    """
+    bound = [binding.roster for binding in bindings if binding]
+    return max(bound, key=lambda members: (len(members), sorted(members)), default=roster)
 
 
 def bind_all(

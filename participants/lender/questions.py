@@ -9,7 +9,7 @@ from hmac import compare_digest
 from typing import Protocol, TypeVar
 
 from consortium.errors import Code, CreditError
-from consortium.hashing import keyed_hash
+from consortium.hashing import derive, keyed_hash, transcript_hash
 from consortium.labels import Label
 from consortium.model.identifiers import RawIdentifier
 from consortium.model.query import SignedQuery
@@ -103,7 +103,8 @@ class Asker:
     def _new_query(self, query: LocalQuery, secret: bytes) -> SignedQuery:
         subject = self.node.subject(query.identifiers)
         consent = self.node.consent(subject, query.consent) if query.consent else None
-        staff = keyed_hash(secret, Label.STAFF, query.request_id, query.staff_id.encode())
+        opening = derive(secret, Label.STAFF, query.request_id)
+        staff = transcript_hash(Label.STAFF, opening, query.staff_id.encode())
         return self.node.ask(subject, replace(query.question, staff_commitment=staff), consent, self.clock())
 
     async def _off_loop(self, work: Callable[[], ResultT]) -> ResultT:

@@ -6,6 +6,7 @@ from typing import Self
 import grpc
 
 from consortium.canonical import CanonicalValue
+from consortium.errors import Code, CreditError
 from participants.gateway_client.channel import from_rpc_error
 from participants.lender.question_input import ConsentInput, QuestionInput
 from participants.settings import NodeSettings
@@ -20,6 +21,10 @@ class LocalClient:
 
     def __init__(self, settings: NodeSettings) -> None:
         local = settings.file.local
+        if not settings.path(local.token).exists():
+            raise CreditError(
+                Code.SETTINGS_INVALID, "this node has never served: start `credit-participant serve` first"
+            )
         token = settings.read_private(local.token).decode("ascii").strip()
         self._address = local.listen
         self._metadata = (("authorization", f"Bearer {token}"),)

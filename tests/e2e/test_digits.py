@@ -65,14 +65,29 @@ def test_each_lender_may_ask(world: World) -> None:
         assert next(item.own for item in result.attributes if item.attribute.id == "balance") == BASE**power
 
 
-def test_a_lender_is_counted_once_by_its_strongest_identifier(world: World) -> None:
+def test_every_file_that_an_identifier_reaches_counts(world: World) -> None:
     subject = world.subject(ALICE, ALICE_ID)
     world.hold("lender-b", subject, 0, CreditFile(IdentifierKind.NATIONAL_ID, (tradeline(7),)))
     world.hold("lender-b", subject, 1, CreditFile(IdentifierKind.PHONE, (tradeline(1000),)))
     world.hold("lender-c", subject, 1, CreditFile(IdentifierKind.PHONE, (tradeline(90),)))
     result = world.ask(subject)
-    assert total(result) == 97
-    assert result.matched[IdentifierKind.NATIONAL_ID] == result.matched[IdentifierKind.PHONE] == 1
+    assert total(result) == 1097
+    assert result.matched[IdentifierKind.NATIONAL_ID] == 1
+    assert result.matched[IdentifierKind.PHONE] == 2
+
+
+def test_an_accomplices_identifier_does_not_switch_a_lenders_answer_off(world: World) -> None:
+    """
+    The attack that worked while a lender answered with its strongest file only.
+
+    An accomplice holds an account at one lender. Asked about together with the victim's phone, that lender's answer
+    must still contain the victim's part, so that the difference shows the accomplice's own number and nothing else.
+    """
+    victim, both = world.subject(ALICE), world.subject(ALICE, ALICE_ID)
+    for power, member in enumerate(LENDERS):
+        world.hold(member, victim, 1, CreditFile(IdentifierKind.PHONE, (tradeline(100**power),)))
+    world.hold("lender-e", both, 0, CreditFile(IdentifierKind.NATIONAL_ID, (tradeline(3),)))
+    assert total(world.ask(both)) - total(world.ask(victim)) == 3
 
 
 @pytest.mark.parametrize(("holders", "status"), [(0, ValueStatus.NO_HIT), (1, ValueStatus.THIN), (2, ValueStatus.OK)])

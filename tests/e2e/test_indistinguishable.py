@@ -46,11 +46,14 @@ def shape(answers: tuple[bytes, bytes] | str) -> object:
     """All that can be compared without a key: refusals as they are, of answers every length and every plain field."""
     if isinstance(answers, str):
         return answers
-    first, second = signed_round1_from_bytes(answers[0]).body, signed_round2_from_bytes(answers[1]).body
+    one, two = signed_round1_from_bytes(answers[0]), signed_round2_from_bytes(answers[1])
+    first, second = one.body, two.body
+    assert one.opening is not None
+    assert two.opening is not None
     return (
         [len(answer) for answer in answers],
-        (len(first.ciphertext), len(first.pair_digests), first.bound, first.counter),
-        (second.members, len(second.correction), second.counter),
+        (len(first.ciphertext), len(first.pair_digests), one.opening.bound, one.opening.counter),
+        (second.members, len(second.correction), second.tested_roster, two.opening.counter),
     )
 
 

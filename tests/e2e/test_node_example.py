@@ -29,7 +29,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copytree(EXAMPLE, root / "examples" / "node", ignore=shutil.ignore_patterns("node_modules"))
     shutil.copytree(ROOT / "protos", root / "protos", ignore=shutil.ignore_patterns("*.py*", "__pycache__"))
     command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
-    done = subprocess.run(command, cwd=root / "examples" / "node", capture_output=True, timeout=120, check=False)  # noqa: S607
+    done = subprocess.run(command, cwd=root / "examples" / "node", capture_output=True, timeout=120, check=False)
     if done.returncode:
         pytest.skip(f"npm ci fails here: {done.stderr.decode(errors='replace')[-200:]}")
     return root / "examples" / "node"

@@ -19,6 +19,8 @@ def parties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
         processes.start("gateway", "custodian-one", "custodian-two")
         processes.start(*LENDERS)
         processes.wait_attached(*LENDERS)
+        for power, lender in enumerate(LENDERS):
+            record(processes, lender, ALICE, 100**power)
         yield processes
 
 
@@ -44,8 +46,6 @@ def balance(answer: dict[str, object]) -> int:
 
 
 def test_recorded_events_are_counted_by_digits(parties: Processes) -> None:
-    for power, lender in enumerate(LENDERS):
-        record(parties, lender, ALICE, 100**power)
     answer = parties.query("lender-one", ALICE)
     assert balance(answer) == 101010101
     assert answer["match"] == {"national_id": 0, "phone": 5, "email": 0}

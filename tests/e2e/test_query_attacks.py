@@ -9,12 +9,14 @@ from consortium.labels import Label
 from consortium.model.catalogue import Family, Purpose, Tier
 from consortium.model.credit_file import CreditFile
 from consortium.model.identifiers import IdentifierKind, SubjectKey
+from consortium.model.keys import SECONDS_PER_DAY, KeyType
 from consortium.model.query import SignedQuery
 from consortium.sealing.payload import SubjectTags
 from consortium.sums.profiles import INSECURE_TEST_1024
 from consortium.wire.queries import header_to_bytes
 from consortium.wire.rounds import round1_request_to_bytes
 from participants.lender.ask import Question, new_query_key
+from participants.lender.identity import certify_key
 from tests.support.codes import refused
 from tests.support.world import ALICE, BOB, DEFAULT_ATTRIBUTES, World, Worlds, tradeline
 
@@ -168,6 +170,37 @@ HEADER_CASES: list[tuple[str, dict[str, object], Code]] = [
 )
 def test_a_header_that_may_not_be(world: World, changes: dict[str, object], code: Code) -> None:
     everybody_refuses(world, with_header(world, world.query(world.subject(ALICE)), **changes), code)
+
+
+@pytest.mark.parametrize("purpose", [Purpose.SUPERVISION, Purpose.SUBJECT_ACCESS])
+def test_no_purpose_lets_a_lender_ask_without_consent(world: World, purpose: Purpose) -> None:
+    suite = next(iter(world.rulebook.policy.suites))
+    query = world.nodes["lender-a"].ask(
+        world.subject(ALICE), Question(purpose, DEFAULT_ATTRIBUTES, suite), None, world.now
+    )
+    everybody_refuses(world, query, Code.PURPOSE_NOT_ALLOWED, Code.CONSENT_MISSING)
+
+
+def test_a_block_of_a_query_about_one_person(world: World) -> None:
+    """Blocks would be further exchanges under one use of the consent record."""
+    call = replace(world.call(world.query(world.subject(ALICE))), block=1)
+    with refused(Code.MALFORMED):
+        world.nodes["lender-b"].contributor.round1(round1_request_to_bytes(call), world.now)
+
+
+def test_a_copied_mask_key(world: World) -> None:
+    """A member that certifies another's mask key as its own: refused by everybody, and worth nothing anyhow."""
+    copier = world.nodes["lender-e"].contributor
+    call = world.call(world.query(world.subject(ALICE)))
+    stolen = call.roster[2].mask_key.key
+    day = (
+        world.now // SECONDS_PER_DAY * SECONDS_PER_DAY,
+        world.now // SECONDS_PER_DAY * SECONDS_PER_DAY + SECONDS_PER_DAY,
+    )
+    forged = certify_key(copier.identity.signer, "lender-e", KeyType.MASK, stolen, day)
+    roster = tuple(replace(entry, mask_key=forged) if entry.member == "lender-e" else entry for entry in call.roster)
+    with refused(Code.ROSTER_MISMATCH):
+        world.nodes["lender-b"].contributor.round1(round1_request_to_bytes(replace(call, roster=roster)), world.now)
 
 
 def test_a_tier_that_the_requester_does_not_contribute(worlds: Worlds) -> None:

@@ -12,7 +12,7 @@ from consortium.model.identifiers import IdentifierKind
 from consortium.model.members import MemberId
 from consortium.model.query import SignedQuery
 from consortium.model.rounds import Round1Body, Round2Request, Signed, Transcript, digests_by_peer, exchange_ctx
-from consortium.sums.exchange import CtxSeeds, contribution_commitment, correction
+from consortium.sums.exchange import CtxSeeds, contribution_commitment, correction, masked
 from consortium.sums.masks import PairMasks, blind, pair_digest
 from consortium.sums.paillier import Ciphertext, add_plain
 from consortium.sums.reveals import Reveal, Stated, check_reveal
@@ -142,8 +142,8 @@ def _collect(world: World, query: SignedQuery, copier: MemberId, victim: MemberI
     call = run.call(EVERYBODY)
     answers = {m: world.nodes[m].contributor.round1(call, world.now) for m in LENDERS}
     stolen = signed_round1_from_bytes(answers[victim]).body.ciphertext
-    body = replace(signed_round1_from_bytes(answers[copier]).body, ciphertext=stolen)
-    answers[copier] = _sign(world, copier, body)
+    own = signed_round1_from_bytes(answers[copier])
+    answers[copier] = _sign(world, copier, own, replace(own.body, ciphertext=stolen))
     for member, answer in answers.items():
         run.receive_round1(member, answer)
     second = run.answering_call()
@@ -153,9 +153,10 @@ def _collect(world: World, query: SignedQuery, copier: MemberId, victim: MemberI
     return run.transcript()
 
 
-def _sign(world: World, member: MemberId, body: Round1Body) -> bytes:
+def _sign(world: World, member: MemberId, own: Signed[Round1Body], body: Round1Body) -> bytes:
     raw = round1_body_to_bytes(body)
-    return signed_body_to_bytes(Signed(body, raw, world.foundation.keys[member].signer.sign(Label.ROUND1, raw)))
+    signature = world.foundation.keys[member].signer.sign(Label.ROUND1, raw)
+    return signed_body_to_bytes(Signed(body, raw, signature, own.opening))
 
 
 def test_a_wrong_pair_key_stops_the_round_and_leaves_its_owner_out(world: World) -> None:
@@ -165,8 +166,9 @@ def test_a_wrong_pair_key_stops_the_round_and_leaves_its_owner_out(world: World)
     for member in LENDERS:
         answer = world.nodes[member].contributor.round1(call, world.now)
         if member == "lender-d":
-            body = signed_round1_from_bytes(answer).body
-            answer = _sign(world, member, replace(body, pair_digests=tuple(b"w" * 32 for _ in body.pair_digests)))
+            own = signed_round1_from_bytes(answer)
+            wrong = tuple(b"w" * 32 for _ in own.body.pair_digests)
+            answer = _sign(world, member, own, replace(own.body, pair_digests=wrong))
         run.receive_round1(member, answer)
     assert run.answering_call() is None
     assert run.left_out == {"lender-d"}
@@ -195,6 +197,7 @@ def stated(answered: Answered, member: MemberId) -> Stated:
         ciphertext=t.round1[place].body.ciphertext,
         correction=int.from_bytes(t.round2[place].body.correction, "big"),
         commitment=t.round1[place].body.commitment,
+        own_digests=digests_by_peer(t.round1[place].body, roster),
         peers_digests=peers,
     )
 
@@ -274,8 +277,13 @@ def test_a_poisoned_value_cannot_hide_in_a_mask(answered: Answered) -> None:
     own_word = replace(said, commitment=commitment)
     with refused(Code.REVEAL_INVALID):
         check_reveal(absorbed, own_word, key)
+    lying = {**said.own_digests, peer: _digest_of(said.ctx, peer, forged)}
+    with refused(Code.PAIR_MISMATCH):  # had it stated the forged key, the gateway would have stopped the round
+        check_reveal(absorbed, replace(own_word, own_digests=lying), key)
     digests = {**said.peers_digests, peer: _digest_of(said.ctx, peer, forged)}
-    check_reveal(absorbed, replace(own_word, peers_digests=digests), key)  # held to its own digest it would pass
+    own_digests = {**said.own_digests, peer: digests[peer]}
+    held_to_itself = replace(own_word, peers_digests=digests, own_digests=own_digests, everybody=False)
+    check_reveal(absorbed, held_to_itself, key)  # held to its own digest it would pass
 
 
 def _digest_of(ctx: bytes, peer: MemberId, pair_key: bytes) -> bytes:
@@ -287,10 +295,11 @@ def test_a_released_blinding_seed_is_no_dictionary_on_the_commitment(answered: A
     true, said = reveal(answered, "lender-b"), stated(answered, "lender-b")
     key = answered.world.nodes["lender-a"].requester.query_key.secret.public_key
     seeds, width = CtxSeeds(true.seed), key.profile.modulus_bytes
-    assert blind(seeds.blind_seed, int(key.n)) == said.correction
+    blind_seed = seeds.blind_seed(true.value)
+    assert blind(blind_seed, int(key.n)) == said.correction
     guesses = [
         contribution_commitment(said.ctx, true.value, width, guess, true.book)
-        for guess in (seeds.blind_seed, said.ctx, bytes(32), CtxSeeds(seeds.blind_seed).commit_seed)
+        for guess in (blind_seed, said.ctx, bytes(32), CtxSeeds(blind_seed).commit_seed)
     ]
     assert said.commitment not in guesses
     assert contribution_commitment(said.ctx, true.value, width, seeds.commit_seed, true.book) == said.commitment
@@ -315,14 +324,34 @@ def test_corrections_are_what_the_formula_says(answered: Answered) -> None:
     seeds = CtxSeeds.derive(contributor.identity.audit_secret.value, answered.ctx)
     request = round2_request_to_bytes(Round2Request(answered.ctx, EVERYBODY))
     again = signed_round2_from_bytes(contributor.round2(request, answered.world.now))
-    assert int.from_bytes(again.body.correction, "big") == correction(seeds, masks, EVERYBODY)
+    assert int.from_bytes(again.body.correction, "big") == correction(record.value, seeds, masks, EVERYBODY)
 
 
 def test_a_replayed_call_gives_the_same_bytes(answered: Answered) -> None:
     contributor = answered.world.nodes["lender-b"].contributor
     call = answered.world.call(answered.query)
-    assert contributor.round1(round1_request_to_bytes(call), answered.world.now) == signed_body_to_bytes(
-        answered.transcript.round1[1]
-    )
+    again = signed_round1_from_bytes(contributor.round1(round1_request_to_bytes(call), answered.world.now))
+    assert replace(again, opening=None) == answered.transcript.round1[1]
     with refused(Code.CTX_UNKNOWN):
         contributor.round2(round2_request_to_bytes(Round2Request(b"x" * 32, EVERYBODY)), answered.world.now)
+
+
+def test_a_pair_that_its_peer_states_differently_accuses_nobody(answered: Answered) -> None:
+    key = answered.world.nodes["lender-a"].requester.query_key.secret.public_key
+    said = stated(answered, "lender-b")
+    lied = replace(said, peers_digests={**said.peers_digests, "lender-c": b"l" * 32})
+    with refused(Code.PAIR_MISMATCH):
+        check_reveal(reveal(answered, "lender-b"), lied, key)
+
+
+def test_an_answer_is_read_under_the_rulebook_of_its_query(answered: Answered) -> None:
+    node = answered.world.nodes["lender-a"]
+    other = replace(answered.world.rulebook, raw=answered.world.rulebook.raw + b" ")
+    with refused(Code.RULEBOOK_MISMATCH):
+        node.requester.conclude(answered.query, answered.transcript, other, {})
+
+
+def test_another_number_under_the_same_masks_is_hidden_by_another_blind() -> None:
+    """A node that answers an exchange again from an older state does not show the difference of its numbers."""
+    seeds, masks = CtxSeeds(b"s" * 32), PairMasks("lender-a", {"lender-b": b"k" * 32}, 2**64)
+    assert (masked(107, seeds, masks) - masked(100, seeds, masks)) % 2**64 != 7

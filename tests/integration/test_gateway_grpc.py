@@ -14,7 +14,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from consortium.errors import Code, CreditError
 from consortium.model.credit_file import CreditFile
 from consortium.model.identifiers import IdentifierKind
-from consortium.model.receipts import check_receipt
+from consortium.model.receipts import Subject, check_receipt
 from consortium.transparency.tree import leaf_hash
 from consortium.wire.queries import signed_query_to_bytes
 from demo.certificates import Authority
@@ -63,7 +63,10 @@ def test_an_answer_with_its_receipt(play: Callable[..., None], world: World) -> 
         client = AskClient([running.address], running.tls("lender-a"))
         answered = await client.ask(b"r" * 16, signed_query_to_bytes(query), 20)
         await client.close()
-        check_receipt(answered.receipt, world.foundation.keys["gateway"].signer.public)
+        public = world.foundation.keys["gateway"].signer.public
+        check_receipt(answered.receipt, public, Subject(query.digest, answered.transcript))
+        with refused(Code.SIGNATURE_INVALID):
+            check_receipt(answered.receipt, public, Subject(query.digest, answered.transcript + b"x"))
         lines = running.parts.store.lines(0, 10)
         assert [json.loads(line)["kind"] for line in lines] == ["query-admitted", "query-answered"]
         assert leaf_hash(lines[answered.receipt.index]) == answered.receipt.leaf_hash
@@ -123,7 +126,7 @@ def test_too_few_members(play: Callable[..., None], world: World) -> None:
         assert json.loads(last)["kind"] == "query-refused"
         assert json.loads(last)["decision"] == "TOO_FEW_CONTRIBUTORS"
 
-    play(scene, timeouts=TimeoutSettings(round1=0.5, round2=0.5, drain=1))
+    play(scene, timeouts=TimeoutSettings(round1=0.5, round2=0.5, drain=1, settle=0))
 
 
 def test_refusals_carry_code_and_cause(play: Callable[..., None], world: World) -> None:

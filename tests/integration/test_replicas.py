@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from consortium.errors import Code, CreditError
-from consortium.model.receipts import check_receipt
+from consortium.model.receipts import Subject, check_receipt
 from consortium.transparency.tree import leaf_hash
 from consortium.wire.gateway import Answered
 from consortium.wire.queries import signed_query_to_bytes
@@ -201,7 +201,8 @@ def check_answers(world: World, replica: GrpcWorld, answers: dict[bytes, Answere
     key = world.foundation.keys["gateway"].signer.public
     indexes = []
     for answered in answers.values():
-        check_receipt(answered.receipt, key)
+        query_digest = bytes.fromhex(str(entries[answered.receipt.index]["query"]))
+        check_receipt(answered.receipt, key, Subject(query_digest, answered.transcript))
         assert leaf_hash(lines[answered.receipt.index]) == answered.receipt.leaf_hash
         indexes.append(answered.receipt.index)
     assert sorted(indexes) == [entry["index"] for entry in entries if entry["kind"] == "query-answered"]

@@ -24,7 +24,7 @@ def masks_of_everybody(n: int, seed: bytes) -> dict[str, PairMasks]:
         own: PairMasks(
             own,
             {
-                peer: pair_ctx_key(pair_day_key(private[own], public[peer], 20_000), CTX)
+                peer: pair_ctx_key(pair_day_key(private[own], public[peer], 20_000), CTX, own, peer)
                 for peer in MEMBERS
                 if peer != own
             },
@@ -45,7 +45,8 @@ def test_what_is_left_is_the_sum_of_those_that_answer(values: list[int], answeri
     masks = masks_of_everybody(n, seed)
     seeds = {member: CtxSeeds.derive(member.encode() * 11, CTX) for member in MEMBERS}
     hidden = {m: masked(value, seeds[m], masks[m]) for m, value in zip(MEMBERS, values, strict=True)}
-    corrections = {m: correction(seeds[m], masks[m], frozenset(answering)) for m in answering}
+    numbers = dict(zip(MEMBERS, values, strict=True))
+    corrections = {m: correction(numbers[m], seeds[m], masks[m], frozenset(answering)) for m in answering}
     total = sum(hidden[m] - corrections[m] for m in answering) % n
     assert total == sum(v for m, v in zip(MEMBERS, values, strict=True) if m in answering)
     if len(answering) > 1:
@@ -61,7 +62,15 @@ def test_both_ends_of_a_pair_agree_and_days_and_exchanges_differ() -> None:
     peer = two.public_key().public_bytes_raw()
     assert pair_day_key(one, peer, 1) != pair_day_key(one, peer, 2)
     key = pair_day_key(one, peer, 1)
-    assert pair_ctx_key(key, b"a") != pair_ctx_key(key, b"b")
+    assert pair_ctx_key(key, b"a", "ada", "ben") != pair_ctx_key(key, b"b", "ada", "ben")
+    assert pair_ctx_key(key, CTX, "ada", "ben") == pair_ctx_key(key, CTX, "ben", "ada")
+
+
+def test_one_mask_key_under_two_names_gives_two_masks() -> None:
+    """A member that certifies another's mask key as its own shares no mask with that member."""
+    own, copied = X25519PrivateKey.generate(), X25519PrivateKey.generate().public_key().public_bytes_raw()
+    day_key = pair_day_key(own, copied, 1)
+    assert pair_ctx_key(day_key, CTX, "ben", "ada") != pair_ctx_key(day_key, CTX, "ben", "cid")
 
 
 def test_a_peer_key_of_small_order_is_refused() -> None:

@@ -1,6 +1,7 @@
 """Every message survives the wire unchanged, and hostile bytes raise nothing but MALFORMED."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from consortium.model.query import Credential, QueryHeader, SignedQuery, Suite
 from consortium.model.rounds import (
     Bound,
     BoundState,
+    Opening,
     RosterEntry,
     Round1Body,
     Round1Request,
@@ -93,10 +95,13 @@ bounds = (
     | st.just(Bound(BoundState.CONFLICT))
     | members.map(lambda names: Bound(BoundState.SET, names))
 )
-round1_bodies = st.builds(Round1Body, ids, b32, some, st.lists(b32, max_size=4).map(tuple), b32, bounds, numbers)
-round2_bodies = st.builds(Round2Body, ids, b32, members, some, numbers)
-round1_signed = st.builds(lambda b, s: Signed(b, rounds.round1_body_to_bytes(b), s), round1_bodies, b64)
-round2_signed = st.builds(lambda b, s: Signed(b, rounds.round2_body_to_bytes(b), s), round2_bodies, b64)
+round1_bodies = st.builds(Round1Body, ids, b32, some, st.lists(b32, max_size=4).map(tuple), b32, b32)
+round2_bodies = st.builds(Round2Body, ids, b32, members, some, members, b32)
+openings = st.builds(Opening, b32, bounds, numbers)
+round1_signed = st.builds(lambda b, s, o: Signed(b, rounds.round1_body_to_bytes(b), s, o), round1_bodies, b64, openings)
+round1_kept = st.builds(lambda b, s: Signed(b, rounds.round1_body_to_bytes(b), s), round1_bodies, b64)
+round2_signed = st.builds(lambda b, s, o: Signed(b, rounds.round2_body_to_bytes(b), s, o), round2_bodies, b64, openings)
+round2_kept = st.builds(lambda b, s: Signed(b, rounds.round2_body_to_bytes(b), s), round2_bodies, b64)
 requests = st.builds(Round1Request, signed_queries, rosters, st.integers(1, 3), members, numbers)
 transcripts = st.builds(
     Transcript,
@@ -105,8 +110,8 @@ transcripts = st.builds(
     members,
     members,
     numbers,
-    st.lists(round1_signed, max_size=3).map(tuple),
-    st.lists(round2_signed, max_size=3).map(tuple),
+    st.lists(round1_kept, max_size=3).map(tuple),
+    st.lists(round2_kept, max_size=3).map(tuple),
     some,
 )
 
@@ -172,3 +177,18 @@ def test_enum_zero_and_missing_fields_are_refused() -> None:
             from_bytes(b"")
     with pytest.raises(CreditError):
         rounds.round1_request_from_bytes(b"\x0a" * (1 << 20) + b"\x00")
+
+
+CERTIFICATE = KeyCertificate("lender-a", KeyType.MASK, bytes(32), 0, 1)
+ROSTER = (
+    RosterEntry("lender-a", CertifiedKey(b"k", CERTIFICATE, queries.key_certificate_to_bytes(CERTIFICATE), bytes(64))),
+)
+
+
+@given(signed=round1_signed)
+def test_a_transcript_carries_no_openings(signed: Signed[Round1Body]) -> None:
+    """What the ledger has bound, and counters, are for the gateway and not for the requester."""
+    transcript = Transcript(ROSTER, 1, frozenset({"lender-a"}), frozenset({"lender-a"}), 0, (signed,), (), b"p")
+    assert signed.opening is not None
+    (sent,) = rounds.transcript_from_bytes(rounds.transcript_to_bytes(transcript)).round1
+    assert sent == replace(signed, opening=None)

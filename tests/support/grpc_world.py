@@ -149,7 +149,7 @@ def write_gateway_folder(world: World, folder: Path, authority: Authority, **cha
         "fingerprint": world.rulebook.digest.hex(),
         "tls": TlsFiles(certificate=folder / "tls.crt", key=folder / "tls.key", ca=folder / "ca.crt"),
         "limits": Limits(),
-        "timeouts": TimeoutSettings(round1=1.0, round2=1.0, drain=2.0),
+        "timeouts": TimeoutSettings(round1=1.0, round2=1.0, drain=2.0, settle=0.0),
     }
     return Settings.model_validate(values | changes)
 

@@ -82,6 +82,12 @@ class Processes:
         """Send a signal to one party."""
         self.running[name].send_signal(number)
 
+    def start_again(self, name: str) -> None:
+        """Start a party that has died; what it logged before is forgotten."""
+        self.running.pop(name).wait()
+        (self.out / f"{name}.log").write_bytes(b"")
+        self.start(name)
+
     def kill(self, name: str) -> None:
         """Kill a party at once, and forget what it logged."""
         self.running[name].kill()
@@ -111,7 +117,12 @@ class Processes:
         changes: Mapping[str, object] | None = None,
     ) -> Any:
         """Ask about somebody."""
-        question = {
+        question = {**self.question(identifiers), **(changes or {})}
+        return self.command(lender, "query", given=json.dumps(question), fails=fails)
+
+    def question(self, identifiers: Mapping[str, str]) -> dict[str, object]:
+        """Give a question about somebody as `query` takes it."""
+        return {
             "identifiers": {"country": "CN", **identifiers},
             "purpose": "origination",
             "attributes": ["balance", "open_tradelines"],
@@ -125,9 +136,7 @@ class Processes:
                 "notice_language": "zh-CN",
                 "evidence_digest": "bb" * 32,
             },
-            **(changes or {}),
         }
-        return self.command(lender, "query", given=json.dumps(question), fails=fails)
 
     def stop_all(self) -> None:
         """End every process that was started here."""

@@ -7,8 +7,9 @@ import pytest
 from typer.testing import CliRunner
 
 import benchmarks.__main__ as runner
+from benchmarks.rows import Row
 
-ROWS: list[runner.Row] = [
+ROWS: list[Row] = [
     {"metric": "speed", "value": 1234.5, "unit": "1/s", "better": "higher", "target": 1000.0},
     {"metric": "wait", "value": 0.25, "unit": "ms", "better": "lower", "target": 0.1},
     {"metric": "size", "value": 42, "unit": "bytes", "better": "lower", "target": None},
@@ -49,7 +50,7 @@ def test_every_benchmark_is_found() -> None:
 
 
 def test_the_command_writes_figures_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    only: dict[str, Callable[[], list[runner.Row]]] = {"speed": lambda: ROWS}
+    only: dict[str, Callable[[], list[Row]]] = {"speed": lambda: ROWS}
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(runner, "found", lambda: only)
     (tmp_path / "docs").mkdir()

@@ -4,6 +4,7 @@ import pytest
 
 from consortium.errors import CATALOGUE, Code, CreditError, Status
 from consortium.wire.errors import error_from_status, error_to_status
+from demo import reference_page
 from demo.error_page import PAGE, page
 
 
@@ -33,3 +34,4 @@ def test_statuses_are_those_of_grpc() -> None:
 
 def test_the_page_is_up_to_date() -> None:
     assert PAGE.read_text("utf-8") == page(), "run `make docs`"
+    assert reference_page.PAGE.read_text("utf-8") == reference_page.page(), "run `make docs`"

@@ -139,6 +139,10 @@ def purpose_twice(d: dict[str, Any]) -> None:
     d["purposes"].append(d["purposes"][0])
 
 
+def lenders_without_consent(d: dict[str, Any]) -> None:
+    d["purposes"][0]["consent_required"] = False
+
+
 def bad_member_id(d: dict[str, Any]) -> None:
     d["members"][2]["id"] = "Lender C"
 
@@ -161,6 +165,7 @@ def wrong_type(d: dict[str, Any]) -> None:
         too_few_groups,
         attribute_twice,
         purpose_twice,
+        lenders_without_consent,
         bad_member_id,
         wrong_type,
     ],

@@ -50,22 +50,30 @@ class Bound(_message.Message):
     def __init__(self, state: _Optional[_Union[Bound.State, str]] = ..., members: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Round1Body(_message.Message):
-    __slots__ = ("contributor", "ctx", "ciphertext", "pair_digests", "commitment", "bound", "counter")
+    __slots__ = ("contributor", "ctx", "ciphertext", "pair_digests", "commitment", "opening_digest")
     CONTRIBUTOR_FIELD_NUMBER: _ClassVar[int]
     CTX_FIELD_NUMBER: _ClassVar[int]
     CIPHERTEXT_FIELD_NUMBER: _ClassVar[int]
     PAIR_DIGESTS_FIELD_NUMBER: _ClassVar[int]
     COMMITMENT_FIELD_NUMBER: _ClassVar[int]
-    BOUND_FIELD_NUMBER: _ClassVar[int]
-    COUNTER_FIELD_NUMBER: _ClassVar[int]
+    OPENING_DIGEST_FIELD_NUMBER: _ClassVar[int]
     contributor: str
     ctx: bytes
     ciphertext: bytes
     pair_digests: _containers.RepeatedScalarFieldContainer[bytes]
     commitment: bytes
+    opening_digest: bytes
+    def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., ciphertext: _Optional[bytes] = ..., pair_digests: _Optional[_Iterable[bytes]] = ..., commitment: _Optional[bytes] = ..., opening_digest: _Optional[bytes] = ...) -> None: ...
+
+class Opening(_message.Message):
+    __slots__ = ("salt", "bound", "counter")
+    SALT_FIELD_NUMBER: _ClassVar[int]
+    BOUND_FIELD_NUMBER: _ClassVar[int]
+    COUNTER_FIELD_NUMBER: _ClassVar[int]
+    salt: bytes
     bound: Bound
     counter: int
-    def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., ciphertext: _Optional[bytes] = ..., pair_digests: _Optional[_Iterable[bytes]] = ..., commitment: _Optional[bytes] = ..., bound: _Optional[_Union[Bound, _Mapping]] = ..., counter: _Optional[int] = ...) -> None: ...
+    def __init__(self, salt: _Optional[bytes] = ..., bound: _Optional[_Union[Bound, _Mapping]] = ..., counter: _Optional[int] = ...) -> None: ...
 
 class Round2Request(_message.Message):
     __slots__ = ("ctx", "members")
@@ -76,26 +84,30 @@ class Round2Request(_message.Message):
     def __init__(self, ctx: _Optional[bytes] = ..., members: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Round2Body(_message.Message):
-    __slots__ = ("contributor", "ctx", "members", "correction", "counter")
+    __slots__ = ("contributor", "ctx", "members", "correction", "tested_roster", "opening_digest")
     CONTRIBUTOR_FIELD_NUMBER: _ClassVar[int]
     CTX_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
     CORRECTION_FIELD_NUMBER: _ClassVar[int]
-    COUNTER_FIELD_NUMBER: _ClassVar[int]
+    TESTED_ROSTER_FIELD_NUMBER: _ClassVar[int]
+    OPENING_DIGEST_FIELD_NUMBER: _ClassVar[int]
     contributor: str
     ctx: bytes
     members: _containers.RepeatedScalarFieldContainer[str]
     correction: bytes
-    counter: int
-    def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., members: _Optional[_Iterable[str]] = ..., correction: _Optional[bytes] = ..., counter: _Optional[int] = ...) -> None: ...
+    tested_roster: _containers.RepeatedScalarFieldContainer[str]
+    opening_digest: bytes
+    def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., members: _Optional[_Iterable[str]] = ..., correction: _Optional[bytes] = ..., tested_roster: _Optional[_Iterable[str]] = ..., opening_digest: _Optional[bytes] = ...) -> None: ...
 
 class SignedBody(_message.Message):
-    __slots__ = ("body", "signature")
+    __slots__ = ("body", "signature", "opening")
     BODY_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    OPENING_FIELD_NUMBER: _ClassVar[int]
     body: bytes
     signature: bytes
-    def __init__(self, body: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    opening: Opening
+    def __init__(self, body: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., opening: _Optional[_Union[Opening, _Mapping]] = ...) -> None: ...
 
 class Transcript(_message.Message):
     __slots__ = ("roster", "attempt", "intended", "members", "block", "round1", "round2", "product")
