@@ -62,7 +62,8 @@ class Hub:
         self._waiting[number] = asyncio.get_running_loop().create_future()
         for outgoing in self._outgoing.values():
             outgoing.put_nowait(json.dumps([number, request.decode()]).encode())
-        await self._waiting.pop(number)
+        await self._waiting[number]
+        del self._waiting[number]
         sums = [sum(column) for column in zip(*self._sums.pop(number), strict=True)]
         self._log.execute("INSERT INTO entries VALUES (?)", (request,))
         return json.dumps(sums).encode()

@@ -31,7 +31,7 @@ from protos.credit.v1 import lender_pb2 as pb
 from protos.credit.v1 import lender_pb2_grpc as grpc_pb
 
 ALONE = 200
-LOADED = 600
+LOADED = 300
 WARM_UP = 40
 ATTRIBUTES = (
     "balance",
@@ -65,7 +65,7 @@ class Measured:
 
 
 def run() -> list[Row]:
-    """Measure; about two minutes."""
+    """Measure; about a minute and a half."""
     with tempfile.TemporaryDirectory(prefix="credit-bench-") as name:
         out = Path(name) / "consortium"
         port = free_ports(23_000)
