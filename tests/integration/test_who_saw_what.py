@@ -29,7 +29,7 @@ SUBJECT = (ALICE, ALICE_ID)
 
 @pytest.fixture
 def received(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Every serialised message that any RPC of the gateway takes in or gives out."""
+    """Every serialised message that any RPC of the gateway takes in."""
     messages: list[bytes] = []
     tolerant = border._tolerant
 
