@@ -1,6 +1,6 @@
 """What the gateway's use-cases need of the world around them; every guarantee is part of the interface."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -103,8 +103,8 @@ class GatewayTransaction(ConsentUses, Protocol):
         """Give the number of the last signed message seen of a member, 0 before the first."""
         ...
 
-    def see_counter(self, member: MemberId, counter: int) -> None:
-        """Remember the highest number of a signed message of a member."""
+    def see_counters(self, seen: Mapping[MemberId, int]) -> None:
+        """Remember the highest number of a signed message of each member."""
         ...
 
 

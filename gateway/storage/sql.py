@@ -6,10 +6,12 @@ so that the log has one sequence; on SQLite the database's own write lock does.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from sqlalchemy import ColumnElement, Connection, Engine, create_engine, event, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -167,14 +169,15 @@ class _SqlTransaction:
         """Give the number of the last signed message seen."""
         return self._connection.scalar(select(counters.c.counter).where(counters.c.member == member)) or 0
 
-    def see_counter(self, member: MemberId, counter: int) -> None:
-        """Remember the highest number."""
-        known = self._connection.scalar(select(counters.c.counter).where(counters.c.member == member))
-        if known is None:
-            self._connection.execute(insert(counters).values(member=member, counter=counter))
-        elif counter > known:
-            changed = update(counters).where(counters.c.member == member).values(counter=counter)
-            self._connection.execute(changed)
+    def see_counters(self, seen: Mapping[MemberId, int]) -> None:
+        """Remember the highest number of each member, in one statement."""
+        upsert = sqlite_insert if self._connection.dialect.name == "sqlite" else postgresql_insert
+        statement = upsert(counters).values([{"member": member, "counter": seen[member]} for member in sorted(seen)])
+        newer = statement.excluded.counter
+        statement = statement.on_conflict_do_update(
+            index_elements=["member"], set_={"counter": newer}, where=newer > counters.c.counter
+        )
+        self._connection.execute(statement)
 
 
 def _evaluation_of(member: MemberId, generation: int) -> ColumnElement[bool]:

@@ -178,9 +178,8 @@ def _finish(
         return known.response  # another replica carried the same request
     raw = transcript_to_bytes(transcript)
     appended = transaction.append(entries.answered(run, transcript, raw, admission))
-    for digests in (run.round1_digests, run.round2_digests):
-        for member, (_, counter) in digests.items():
-            transaction.see_counter(member, counter)
+    last = run.round1_digests | run.round2_digests  # round 2's messages come after round 1's
+    transaction.see_counters({member: counter for member, (_, counter) in last.items()})
     subject = Subject(ask.query.digest, raw)
     receipt = sign_receipt(signer, appended.index, appended.leaf_hash, appended.time_ms, subject)
     response = answered_to_bytes(Answered(ask.request_id, raw, receipt))

@@ -125,7 +125,7 @@ def test_counters_only_grow(reopen: Open) -> None:
 
 
 def _see(counter: int, transaction: GatewayTransaction) -> int:
-    transaction.see_counter("lender-a", counter)
+    transaction.see_counters({"lender-a": counter, "lender-b": 1})
     return transaction.counter("lender-a")
 
 
