@@ -89,10 +89,14 @@ class Obfuscator(Silent):
     def __init__(self, public_key: PublicKey, value: mpz, seed: bytes) -> None:
         self.public_key = public_key
         self.seed = seed
-        self._unused = [value]
+        self._unused = [(value, value % public_key.n)]  # the division is done here, ahead of the encryption
 
     def take(self) -> mpz:
         """Give the value out, once; raises CreditError(OBFUSCATOR_REUSED) ever after, whichever thread asks."""
+        return self.take_with_residue()[0]
+
+    def take_with_residue(self) -> tuple[mpz, mpz]:
+        """Give the value and the value mod n out; as `take`."""
         try:
             return self._unused.pop()  # one bytecode-level operation: two threads cannot both succeed
         except IndexError:
@@ -135,7 +139,7 @@ def encrypt(public_key: PublicKey, plaintext: int, obfuscator: Obfuscator) -> Ci
         raise CreditError(Code.ATTRIBUTES_DO_NOT_FIT, "plaintext is not below the modulus")
     if obfuscator.public_key.n != public_key.n:
         raise CreditError(Code.CIPHERTEXT_INVALID, "obfuscator of another key")
-    return Ciphertext(public_key, times_plain(public_key, obfuscator.take(), plaintext))
+    return Ciphertext(public_key, _times_plain(public_key, obfuscator.take_with_residue(), plaintext))
 
 
 def add(first: Ciphertext, second: Ciphertext) -> Ciphertext:
@@ -167,8 +171,13 @@ def times_plain(public_key: PublicKey, value: mpz, number: int) -> mpz:
 
     Written as value + n * (value * number mod n), which needs products of half the length and is below 2 n^2.
     """
-    n, n_squared = public_key.n, public_key.n_squared
-    shifted = value + n * (value % n * number % n)
+    return _times_plain(public_key, (value, value % public_key.n), number)
+
+
+def _times_plain(public_key: PublicKey, factor: tuple[mpz, mpz], number: int) -> mpz:
+    """As `times_plain`, with value and value mod n at hand."""
+    (value, residue), n, n_squared = factor, public_key.n, public_key.n_squared
+    shifted = value + n * (residue * number % n)
     return shifted if shifted < n_squared else shifted - n_squared
 
 
