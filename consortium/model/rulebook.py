@@ -5,7 +5,6 @@ What is signed is the exact bytes; the parsed form is for reading only. This mod
 digest and its verification. It holds no clock: who calls `check_current` says what time it is.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -324,8 +323,3 @@ def _require(condition: bool, cause: str) -> None:  # noqa: FBT001 -- a guard re
 def _first_problem(error: ValidationError) -> str:
     problem: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
     return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"
-
-
-def rulebook_text(raw: bytes) -> str:
-    """Show a rulebook to a person, indented."""
-    return json.dumps(json.loads(raw), indent=2)

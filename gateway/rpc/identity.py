@@ -7,7 +7,7 @@ import grpc
 
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId, check_member_id
-from consortium.model.rulebook import Member, Role, Rulebook
+from consortium.model.rulebook import Member, Rulebook
 from consortium.rules.queries import active_lender
 
 SCHEME = "spiffe://"
@@ -42,10 +42,6 @@ class PeerIdentity:
         """Give the caller as an active lender; raises CreditError(MEMBER_NOT_ACTIVE)."""
         self.active_member(rulebook)
         return active_lender(rulebook, self.member)
-
-    def is_regulator(self, rulebook: Rulebook) -> bool:
-        """Tell whether the caller is the regulator."""
-        return self.active_member(rulebook).role is Role.REGULATOR
 
 
 def peer_identity(rpc_context: grpc.aio.ServicerContext[Any, Any]) -> PeerIdentity:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+from demo.processes import free_ports
 
 BIN = Path(sys.executable).parent
 PORTS = 20
@@ -154,7 +155,7 @@ class Processes:
 @contextmanager
 def consortium(out: Path) -> Iterator[Processes]:
     """Write the folders of a consortium with small keys and run nobody yet."""
-    port = free_ports()
+    port = own_ports()
     command = [sys.executable, "-m", "demo.consortium", str(out), "--port", str(port)]
     command += ["--suite", "INSECURE_TEST_1024_MASKED"]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
@@ -165,20 +166,7 @@ def consortium(out: Path) -> Iterator[Processes]:
         processes.stop_all()
 
 
-def free_ports() -> int:
+def own_ports() -> int:
     """Find a run of ports that nobody listens on; workers of one test run start at different places."""
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
-    for base in range(21_000 + 1_000 * worker, 60_000, PORTS):
-        if all(_is_free(base + offset) for offset in range(PORTS)):
-            return base
-    raise AssertionError("no free ports")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
+    return free_ports(21_000 + 1_000 * worker)
