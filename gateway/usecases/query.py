@@ -27,6 +27,7 @@ from consortium.model.rounds import (
     Signed,
     Transcript,
     digests_by_peer,
+    members_with_keys,
 )
 from consortium.model.rulebook import Rulebook
 from consortium.model.signing import verify_signature
@@ -48,7 +49,8 @@ class QueryRun:
     """
     The attempts of one admitted query.
 
-    `roster` holds every active lender's mask key of the day; `public_key` is the requester's, checked.
+    `roster` holds every active lender, with its mask key of the day where it has published one; `public_key` is the
+    requester's, checked.
     """
 
     query: SignedQuery
@@ -62,6 +64,7 @@ class QueryRun:
     _request: Round1Request | None = None
     _round1: dict[MemberId, Signed[Round1Body]] = field(default_factory=dict)
     _round2: dict[MemberId, Signed[Round2Body]] = field(default_factory=dict)
+    _ciphertexts: dict[MemberId, Ciphertext] = field(default_factory=dict)
     _selection: Selection | None = None
 
     def call(self, attached: MemberSet) -> bytes:
@@ -72,7 +75,7 @@ class QueryRun:
         """
         if self.attempt == MAXIMUM_ATTEMPTS:
             raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{MAXIMUM_ATTEMPTS} attempts failed")
-        intended = (attached & self.rulebook.roster_set) - self.left_out
+        intended = (attached & frozenset(self._keyed)) - self.left_out
         self._check_set(intended)
         self.attempt += 1
         self._round1, self._round2, self._selection = {}, {}, None
@@ -112,9 +115,8 @@ class QueryRun:
         Gives None where pair digests differ: nothing may be released, and the next `call` leaves members out.
         Raises CONFLICT, DIFFERENCING or TOO_FEW_CONTRIBUTORS.
         """
-        roster = self.rulebook.roster
-        digests = {member: digests_by_peer(signed.body, roster) for member, signed in self._round1.items()}
-        differing = differing_pairs(roster, digests)
+        digests = {member: digests_by_peer(signed.body, self._keyed) for member, signed in self._round1.items()}
+        differing = differing_pairs(self._keyed, digests)
         if differing:
             self.differing += differing
             self.left_out |= members_to_leave_out(differing)
@@ -175,6 +177,10 @@ class QueryRun:
         )
 
     @property
+    def _keyed(self) -> tuple[MemberId, ...]:
+        return members_with_keys(self.roster)
+
+    @property
     def _open(self) -> Round1Request:
         if self._request is None:
             raise CreditError(Code.CTX_UNKNOWN, "no attempt is open")
@@ -204,9 +210,9 @@ class QueryRun:
     def _accept_round1(self, member: MemberId, raw: bytes) -> None:
         signed = signed_round1_from_bytes(raw)
         self._check_author(member, signed.body, signed, Label.ROUND1)
-        if len(signed.body.pair_digests) != len(self.roster) - 1:
+        if len(signed.body.pair_digests) != len(self._keyed) - 1:
             raise CreditError(Code.MALFORMED, "pair_digests")
-        Ciphertext.from_bytes(self.public_key, signed.body.ciphertext)
+        self._ciphertexts[member] = Ciphertext.from_bytes(self.public_key, signed.body.ciphertext)
         self._round1[member] = signed
 
     def _accept_round2(self, member: MemberId, raw: bytes) -> Signed[Round2Body]:
@@ -233,7 +239,7 @@ class QueryRun:
             raise CreditError(Code.TRANSCRIPT_INVALID, f"{member} answered another exchange")
 
     def _product(self, order: Sequence[MemberId]) -> Ciphertext:
-        ciphertexts = [Ciphertext.from_bytes(self.public_key, self._round1[m].body.ciphertext) for m in order]
+        ciphertexts = [self._ciphertexts[m] for m in order]
         corrections = sum(int.from_bytes(self._round2[m].body.correction, "big") for m in order)
         return add_plain(product(ciphertexts), -corrections)
 

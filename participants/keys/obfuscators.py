@@ -77,7 +77,10 @@ class ObfuscatorPool(Silent):
         """
         with self._changed:
             shelf = self._shelf(public_key)
-            self._wake()
+            if (
+                len(shelf.ready) <= self._ready_maximum // 2
+            ):  # to wake the thread for each one costs more than to make it
+                self._wake()
             if shelf.ready:
                 return shelf.ready.popleft()
         return shelf.make(self._rng)

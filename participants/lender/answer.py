@@ -8,7 +8,7 @@ and is noted in the lender's own alarms.
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from consortium.errors import Code, CreditError
@@ -51,6 +51,7 @@ from participants.lender.admit import admit, day_keys, open_query
 from participants.lender.answer_ports import AnswerStore, AnswerTransaction, Binding, BookReader, Exchange
 from participants.lender.identity import LenderIdentity, PairKeys
 from participants.lender.ledger import bind_all, bound_for, check_release, roster_to_test
+from participants.lender.opened import OpenedExchange, OpenedExchanges
 from participants.lender.ports import BookView
 from participants.lender.protect import LendersSecrets
 from participants.lender.reveal import RevealRecord, open_record, seal_record
@@ -102,6 +103,7 @@ class Contributor(Silent):
     encryptor: Encryptor
     alarms: Alarms
     rng: Randomness
+    opened: OpenedExchanges = field(default_factory=OpenedExchanges)
 
     def round1(self, raw: bytes, now: int) -> bytes:
         """
@@ -131,13 +133,14 @@ class Contributor(Silent):
             store.open_exchange(request.ctx, Exchange(raw, answer, reveal))
             failpoint("lender.round1-inside-store")
         failpoint("lender.round1-after-store")
+        self.opened.keep(request.ctx, OpenedExchange(request, payload.tags, contribution.record))
         return answer
 
     def round2(self, raw: bytes, now: int) -> bytes:
         """
         Release the correction for one answering set, at most once; a repeat gives the same bytes.
 
-        Raises CTX_UNKNOWN, ALREADY_RELEASED, QUERY_EXPIRED, ROSTER_MISMATCH, RULEBOOK_MISMATCH,
+        Raises CTX_UNKNOWN, ALREADY_RELEASED, QUERY_EXPIRED, ROSTER_MISMATCH, RULEBOOK_MISMATCH, RULEBOOK_INVALID,
         TOO_FEW_CONTRIBUTORS, DIFFERENCING, CONFLICT or RESTORED_FROM_BACKUP; then nothing is released or bound.
         """
         request = round2_request_from_bytes(raw)
@@ -202,18 +205,23 @@ class Contributor(Silent):
         return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND1, raw), opening))
 
     def _release(self, store: AnswerTransaction, request: Round2Request, exchange: Exchange, now: int) -> bytes:
-        opened = round1_request_from_bytes(exchange.request)
         rulebook = self.rulebook()
-        tags = open_query(opened.query, self.secrets).tags
-        bindings = store.bindings(tags, _window_start(rulebook, now))
+        opened = self.opened.take(request.ctx) or self._reopened(request.ctx, exchange)
+        bindings = store.bindings(opened.tags, _window_start(rulebook, now))
         tested = roster_to_test(bindings, rulebook.roster_set)
-        self._check_release(opened, request.members, tested, rulebook, now)
+        self._check_release(opened.request, request.members, tested, rulebook, now)
         check_release(bindings, request.members)
         _check_quarantine(store, now)
-        bind_all(store, tags, bindings, Binding(request.members, tested, now))
-        answer = self._sign_round2(opened, request.members, tested, exchange, store.next_counter())
+        bind_all(store, opened.tags, bindings, Binding(request.members, tested, now))
+        answer = self._sign_round2(opened, request.members, tested, store.next_counter())
         store.release(request.ctx, answer)
         return answer
+
+    def _reopened(self, ctx: bytes, exchange: Exchange) -> OpenedExchange:
+        """Read what round 1 stored, after a restart or for another node of this lender."""
+        request = round1_request_from_bytes(exchange.request)
+        tags = open_query(request.query, self.secrets).tags
+        return OpenedExchange(request, tags, open_record(exchange.reveal, self.identity.audit_secret, ctx))
 
     def _check_release(
         self, opened: Round1Request, answering: MemberSet, tested: MemberSet, rulebook: Rulebook, now: int
@@ -221,16 +229,15 @@ class Contributor(Silent):
         header = opened.query.header
         if header.rulebook_digest != rulebook.digest:
             raise CreditError(Code.RULEBOOK_MISMATCH, "the rulebook changed between the rounds")
+        rulebook.check_current(now)
         check_times(header, rulebook, now)
         if self.identity.member not in answering or not answering <= opened.intended:
             raise CreditError(Code.ROSTER_MISMATCH, "the answering set is not within the intended one, or without us")
         check_answering_set(answering, tested, header.requester, rulebook.groups, rulebook.limits)
 
-    def _sign_round2(
-        self, opened: Round1Request, answering: MemberSet, tested: MemberSet, exchange: Exchange, counter: int
-    ) -> bytes:
-        ctx, own, modulus = opened.ctx, self.identity.member, opened.query.query_key.key
-        record = open_record(exchange.reveal, self.identity.audit_secret, ctx)
+    def _sign_round2(self, opened: OpenedExchange, answering: MemberSet, tested: MemberSet, counter: int) -> bytes:
+        request, record, own = opened.request, opened.record, self.identity.member
+        ctx, modulus = request.ctx, request.query.query_key.key
         masks = PairMasks(own, record.pair_keys, int.from_bytes(modulus, "big"))
         seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)
         corr = uint(correction(record.value, seeds, masks, answering), len(modulus))
