@@ -90,6 +90,8 @@ def _table(title: str, rows: Sequence[Row]) -> Table:
 
 
 def _figure(row: Row) -> str:
+    if row["value"] is None:
+        return f"not measured: {row['unit']}"
     return f"{_shown(_number(row['value']))} {row['unit']}"
 
 

@@ -84,24 +84,24 @@ def run() -> list[Row]:
 async def _private(processes: Processes, out: Path, port: int) -> list[Row]:
     token = (out / LENDERS[0] / "local-token").read_text().strip()
     metadata = (("authorization", f"Bearer {token}"),)
-    gateway = processes.pid(HOLDERS[0])
+    gateway = HOLDERS[0]
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port + 10}") as channel:
         stub: Any = grpc_pb.LenderServiceStub(channel)
 
         async def ask(person: int) -> object:
-            return await stub.Query(_question(person), metadata=metadata, timeout=60)
+            return await stub.Query(question(person), metadata=metadata, timeout=60)
 
-        await _measure(ask, range(WARM_UP), 1)
-        new = await _measure(ask, range(1_000, 1_000 + ALONE), 1)
-        before = _cpu(gateway)
-        known = await _measure(ask, range(1_000, 1_000 + ALONE), 1)
-        alone = (_cpu(gateway) - before) / ALONE * 1000
+        await measure(ask, range(WARM_UP), 1)
+        new = await measure(ask, range(1_000, 1_000 + ALONE), 1)
+        before = processes.cpu_seconds(gateway)
+        known = await measure(ask, range(1_000, 1_000 + ALONE), 1)
+        alone = (processes.cpu_seconds(gateway) - before) / ALONE * 1000
         lag_before = _lags(port)
-        eight = await _measure(ask, range(5_000, 5_000 + LOADED), 8)
+        eight = await measure(ask, range(5_000, 5_000 + LOADED), 8)
         lags = _lag_percentiles(lag_before, _lags(port))
-        before = _cpu(gateway)
-        many = await _measure(ask, range(9_000, 9_000 + LOADED), 32)
-        busy = (_cpu(gateway) - before) / LOADED * 1000
+        before = processes.cpu_seconds(gateway)
+        many = await measure(ask, range(9_000, 9_000 + LOADED), 32)
+        busy = (processes.cpu_seconds(gateway) - before) / LOADED * 1000
     return [
         row("query, subject key known, one at a time, p50", known.percentile(0.5), "ms", "lower", 40),
         row("query, subject key known, one at a time, p99", known.percentile(0.99), "ms", "lower", 80),
@@ -126,9 +126,9 @@ async def _plain(folder: Path, port: int) -> list[Row]:
         async def ask(person: int) -> object:
             return await call(str(person).encode(), timeout=60)
 
-        await _measure(ask, range(WARM_UP), 1)
-        alone = await _measure(ask, range(ALONE), 1)
-        eight = await _measure(ask, range(LOADED), 8)
+        await measure(ask, range(WARM_UP), 1)
+        alone = await measure(ask, range(ALONE), 1)
+        eight = await measure(ask, range(LOADED), 8)
     return [
         row("plaintext fan-out, one at a time, p50", alone.percentile(0.5), "ms", "lower", None),
         row("plaintext fan-out, queries a second, 8 in flight", eight.rate, "1/s", "higher", None),
@@ -145,7 +145,8 @@ def _price(private: list[Row], plain: list[Row]) -> list[Row]:
     ]
 
 
-async def _measure(ask: Ask, people: Iterable[int], in_flight: int) -> Measured:
+async def measure(ask: Ask, people: Iterable[int], in_flight: int) -> Measured:
+    """Ask about people, so many at a time."""
     waiting, latencies = iter(people), list[float]()
 
     async def worker() -> None:
@@ -159,7 +160,8 @@ async def _measure(ask: Ask, people: Iterable[int], in_flight: int) -> Measured:
     return Measured(sorted(latencies), time.perf_counter() - start)
 
 
-def _question(person: int) -> pb.QueryRequest:
+def question(person: int) -> pb.QueryRequest:
+    """Give a question about a made-up person."""
     consent = pb.Consent(
         families=["exposure", "repayment", "inquiries"],
         issued_at=1_600_000_000,
@@ -173,12 +175,6 @@ def _question(person: int) -> pb.QueryRequest:
     return pb.QueryRequest(
         identifiers=[phone], purpose="origination", attributes=ATTRIBUTES, consent=consent, lifetime_seconds=60
     )
-
-
-def _cpu(pid: int) -> float:
-    """Give the processor seconds that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 Buckets = dict[float, float]

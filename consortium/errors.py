@@ -50,6 +50,29 @@ class Code(StrEnum):
     COUNTER_GAP = "COUNTER_GAP"
     RULEBOOK_INVALID = "RULEBOOK_INVALID"
     RULEBOOK_MISMATCH = "RULEBOOK_MISMATCH"
+    VERSION_UNSUPPORTED = "VERSION_UNSUPPORTED"
+    # membership
+    RULEBOOK_ROLLBACK = "RULEBOOK_ROLLBACK"
+    RULEBOOK_FORK = "RULEBOOK_FORK"
+    RULEBOOK_FROZEN = "RULEBOOK_FROZEN"
+    TRANSITION_ILLEGAL = "TRANSITION_ILLEGAL"
+    CLOCK_OFF = "CLOCK_OFF"
+    FINGERPRINT_MISTYPED = "FINGERPRINT_MISTYPED"
+    FINGERPRINT_MISMATCH = "FINGERPRINT_MISMATCH"
+    MEMBER_ID_CONFUSABLE = "MEMBER_ID_CONFUSABLE"
+    KEY_REUSED = "KEY_REUSED"
+    APPLICATION_INVALID = "APPLICATION_INVALID"
+    APPLICATION_REPLAYED = "APPLICATION_REPLAYED"
+    PROPOSAL_INVALID = "PROPOSAL_INVALID"
+    VOTE_INVALID = "VOTE_INVALID"
+    VOTE_REPEATED = "VOTE_REPEATED"
+    NOTICE_INVALID = "NOTICE_INVALID"
+    SECRETS_MISMATCH = "SECRETS_MISMATCH"
+    # key ceremony
+    CEREMONY_INVALID = "CEREMONY_INVALID"
+    CEREMONY_OTHER = "CEREMONY_OTHER"
+    CEREMONY_FAULT = "CEREMONY_FAULT"
+    CEREMONY_UNFINISHED = "CEREMONY_UNFINISHED"
     # the life of a query
     QUERY_EXPIRED = "QUERY_EXPIRED"
     QUERY_NOT_YET_VALID = "QUERY_NOT_YET_VALID"
@@ -61,6 +84,7 @@ class Code(StrEnum):
     CONFLICT = "CONFLICT"
     REQUEST_ID_REUSED = "REQUEST_ID_REUSED"
     UNREACHABLE = "UNREACHABLE"
+    NOT_ATTACHED = "NOT_ATTACHED"
     DEADLINE = "DEADLINE"
     OVERLOADED = "OVERLOADED"
     DRAINING = "DRAINING"
@@ -194,6 +218,57 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     Code.RULEBOOK_MISMATCH: _entry(
         _STATE, "The message belongs to another rulebook version or epoch. Fetch the newest and ask again."
     ),
+    Code.RULEBOOK_ROLLBACK: _entry(
+        _STATE, "An older rulebook was offered than one already seen. Keep the newer one and ask who offers the old."
+    ),
+    Code.RULEBOOK_FORK: _entry(
+        _LOSS,
+        "Two rulebooks of one version exist. Stop, keep both as evidence and compare fingerprints with the others.",
+    ),
+    Code.RULEBOOK_FROZEN: _entry(
+        _STATE, "A newer rulebook exists or none was heard of for too long. Fetch it from another replica or a member."
+    ),
+    Code.TRANSITION_ILLEGAL: _entry(
+        _STATE, "The new rulebook changes what may not change in this way. Refuse it and build the change anew."
+    ),
+    Code.CLOCK_OFF: _entry(
+        _STATE, "This clock and the signed time differ by too much. Set the clock (NTP) and repeat."
+    ),
+    Code.FINGERPRINT_MISTYPED: _entry(
+        _BAD, "The words are no fingerprint: a word is unknown or the check fails. Compare them with the source again."
+    ),
+    Code.FINGERPRINT_MISMATCH: _entry(
+        _STATE, "The fingerprint is not that of this rulebook. Do not go on: call whoever gave it to you."
+    ),
+    Code.MEMBER_ID_CONFUSABLE: _entry(_BAD, "The member id looks like another one's. Choose an id that does not."),
+    Code.KEY_REUSED: _entry(_BAD, "The key is or was used by a member before. Make a new one."),
+    Code.APPLICATION_INVALID: _entry(_BAD, "The application is not valid. Correct the named field and sign it anew."),
+    Code.APPLICATION_REPLAYED: _entry(
+        _TWICE, "This application was handed in before or has expired. Make a new one with `apply`."
+    ),
+    Code.PROPOSAL_INVALID: _entry(
+        _STATE, "The proposal does not fit the rulebook in force. Build it anew on the newest version."
+    ),
+    Code.VOTE_INVALID: _entry(
+        _DENIED, "The vote does not count: see the cause. Vote on the proposal as it stands now."
+    ),
+    Code.VOTE_REPEATED: _entry(_TWICE, "This approver has voted on the proposal. The first vote stands."),
+    Code.NOTICE_INVALID: _entry(_STATE, "The notice does not hold: see the cause. Nothing was changed."),
+    Code.SECRETS_MISMATCH: _entry(
+        _LOSS, "The lenders' secrets are not those of the rulebook's fingerprint. Do not use them: tell the approvers."
+    ),
+    Code.CEREMONY_INVALID: _entry(_BAD, "The ceremony's plan is not valid. Correct the named part."),
+    Code.CEREMONY_OTHER: _entry(
+        _STATE, "The message belongs to another ceremony, round or party. Fetch the ceremony's plan anew."
+    ),
+    Code.CEREMONY_FAULT: _entry(
+        _LOSS, "The ceremony was aborted for the fault of the named party. Keep the transcript; begin a new attempt."
+    ),
+    Code.CEREMONY_UNFINISHED: _entry(_STATE, "The ceremony is not finished. `ceremony status` says who is waited for."),
+    Code.VERSION_UNSUPPORTED: _entry(
+        _STATE,
+        "The other side speaks no version that this one speaks. Upgrade the older of the two (`docs/running.md`).",
+    ),
     Code.QUERY_EXPIRED: _entry(Status.DEADLINE_EXCEEDED, "The query has expired. Ask again."),
     Code.QUERY_NOT_YET_VALID: _entry(
         _STATE, "The query is dated in the future. Set the requester's clock and ask again."
@@ -220,7 +295,12 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     Code.REQUEST_ID_REUSED: _entry(
         _TWICE, "This request id was used for another query. Choose a new one for a new question."
     ),
-    Code.UNREACHABLE: _entry(_DOWN, "The other side cannot be reached. It is tried again; check address and network."),
+    Code.UNREACHABLE: _entry(
+        _DOWN, "The other side cannot be reached. Check that it runs, its address and the network; then repeat."
+    ),
+    Code.NOT_ATTACHED: _entry(
+        _DOWN, "This node is connected to no gateway. It reconnects by itself: repeat with the same request id."
+    ),
     Code.DEADLINE: _entry(Status.DEADLINE_EXCEEDED, "There was no answer in time. Ask again with the same request id."),
     Code.OVERLOADED: _entry(_SPENT, "Too many requests are open. Try again with back-off."),
     Code.DRAINING: _entry(_DOWN, "This replica is stopping. Ask another one, or this one again in a moment."),
@@ -254,11 +334,11 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
         _BAD, "The source cannot be opened. Check the path or address, the format and the permission."
     ),
     Code.SOURCE_LOST: _entry(
-        _DOWN, "The source broke off half way. The book is unchanged: load again when the source is back."
+        _DOWN, "The source broke off half way: nothing was loaded. Repeat when the source is back."
     ),
     Code.ROWS_REFUSED: _entry(
         _BAD,
-        "Too many rows were refused. The book is unchanged: see the report and the file of refused rows.",
+        "Too many rows were refused: nothing is loaded from such a source. See the report; correct rows or mapping.",
     ),
     Code.RECORD_INVALID: _entry(_BAD, "The record is not valid. Correct the named field."),
     Code.STORAGE_FULL: _entry(_SPENT, "The disk is full. Nothing was recorded: make room and repeat the command."),

@@ -1,14 +1,18 @@
-"""`python -m demo`: the whole system on real input, in one process, every total held against the truth."""
+"""`python -m demo`: the whole system on real input, a process for each party, every total held against the truth."""
 
+import signal
 from pathlib import Path
+from types import FrameType
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from consortium.errors import CreditError
 from consortium.model.query import Suite
-from demo.run import SUITES, Options, run
+from demo.processes import ProcessFailedError
+from demo.run import FIRST_PORT, SUITES, Options, run
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 MINIMUM_WIDTH = 120
@@ -22,6 +26,7 @@ def demo(
     population: Annotated[int | None, typer.Option(min=90, help="fewer people in the books, for short tries")] = None,
     seed: Annotated[int, typer.Option(min=0, help="what everything made up follows from")] = 1,
     out: Annotated[Path, typer.Option(help="where sources, books and summary.json are written")] = Path("build/demo"),
+    port: Annotated[int, typer.Option(min=1024, max=60_000, help="the first port to try")] = FIRST_PORT,
     profile: Annotated[str, typer.Option(help=f"key sizes: {', '.join(SUITES.values())}")] = PROFILE,
 ) -> None:
     """Load five books, ask about people by one lender, and compare every total with the truth."""
@@ -32,16 +37,23 @@ def demo(
         raise typer.BadParameter(f"one of {', '.join(suites)}", param_hint="--profile")
     if profile != PROFILE:
         console.print(f"[bold red]{profile}: KEYS OF THIS SIZE PROTECT NOTHING. For tests only, never for real data.")
-    options = Options(data, people, population, seed, out, suites[profile])
+    options = Options(data, people, population, seed, out, suites[profile], port)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _stop)
     try:
         wrong = run(options, console)
-    except CreditError as error:
-        console.print(f"[bold red]{error}")
+    except (CreditError, ProcessFailedError) as error:
+        console.print(Text(str(error), style="bold red"))
         raise typer.Exit(1) from None
     if wrong:
         console.print(f"[bold red]{wrong} differences from the truth")
         raise typer.Exit(1)
     console.print(f"[bold green]Every total is the truth. {out / 'summary.json'}")
+
+
+def _stop(_number: int, _frame: FrameType | None) -> None:
+    """End as by Ctrl-C, so that every process that was started is ended, too."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -1,233 +1,163 @@
 """
-Loading the five books: sources by their mapping files into SQLite, every identifier through the key holders.
+Loading the five books: `credit-participant book load` in each lender's folder, all at once.
 
-The second stage of the demonstration. Each lender loads in a process of its own, with the same code as
-`credit-participant book load`; what happened after its files were written is recorded live afterwards.
+The second stage of the demonstration. The identifiers go to the key holders (gateway and custodians) by network;
+what happened after the files were written is recorded live afterwards, by the lenders' local services.
 """
 
-import hashlib
-import multiprocessing
-import os
-import secrets
+import datetime as dt
+import json
+import sqlite3
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from itertools import count
-from multiprocessing.connection import Connection, wait
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from consortium.errors import Code, CreditError
-from consortium.hashing import Randomness
-from consortium.model.credit_file import Freeze, PendingGrant
-from consortium.model.identifiers import NormalisedIdentifier, Secret
+from consortium.model.identifiers import RawIdentifier
 from consortium.model.members import MemberId
-from consortium.silent import Silent
-from demo.consortium import Foundation, Terms, found
 from demo.dataset import BookSource, Dataset, LiveEvent
-from demo.holders import MemoryJournal
-from demo.lines import Desk, Line, LocalLine, PipeLine, Tell, serve, tokeniser
-from participants.lender.loading import BookLoad
-from participants.lender.mapping import load_mapping
-from participants.lender.normalise import normalise
-from participants.lender.ports import Subject
-from participants.lender.tokenise import Token, Tokeniser
-from participants.lender.validation import ValidationReport
-from participants.storage.book import SqliteBook
-from participants.storage.book_rows import BookIdentity
+from demo.network import CUSTODIANS, GATEWAY
+from demo.processes import Processes
+from demo.progress import Meter
+from participants.rpc.local_client import LocalClient
+from participants.settings import NodeSettings
 
-MAXIMUM_REFUSED = 0.2  # a tiny population has the same few broken rows
+MAXIMUM_REFUSED = "20"  # per cent; a tiny population has the same few broken rows
+TASK = "load"
+POLL_SECONDS = 0.2
+COUNTRY = "CN"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Origin(Silent):
-    """What a consortium is founded from: every process that has this founds the same one."""
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Rows of a source refused for one reason in one column."""
 
-    lenders: tuple[MemberId, ...]
-    now: int
-    terms: Terms
-    secret: bytes
-
-    def found(self) -> Foundation:
-        """Found the consortium; all later randomness is the process's own."""
-        foundation = found(self.lenders, self.now, _stream(self.secret), self.terms)
-        foundation.rng = secrets.token_bytes
-        return foundation
+    column: str
+    reason: str
+    rows: int
+    first: int
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class LoadJob(Silent):
-    """One lender's load."""
+@dataclass(frozen=True, slots=True)
+class SourceReport:
+    """What became of the rows of one source."""
 
-    lender: MemberId
-    origin: Origin
-    sources: tuple[BookSource, ...]
-    live: tuple[LiveEvent, ...]
-    extracted_at: int
-    book: Path
-    book_secret: Secret
-    refused: Path
-
-    def open_book(self) -> SqliteBook:
-        """Open the lender's book."""
-        return SqliteBook(self.book, BookIdentity(self.lender, self.book_secret))
+    title: str
+    read: int
+    refused: int
+    refusals: tuple[Refusal, ...]
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class LoadedBook(Silent):
-    """What became of a load: people in the book, one report a source, what it cost, and the requests sent so far."""
+@dataclass(frozen=True, slots=True)
+class LoadedBook:
+    """What became of a load: people in the book, a report for each source, live events, and what tokenising cost."""
 
     lender: MemberId
     people: int
-    reports: dict[str, ValidationReport]
+    reports: tuple[SourceReport, ...]
     events: int
     identifiers: int
     client_seconds: float
-    journal: MemoryJournal
 
 
-def jobs(dataset: Dataset, origin: Origin, folder: Path) -> tuple[LoadJob, ...]:
-    """Prepare the load of every lender into a folder that has no books yet."""
-    return tuple(
-        LoadJob(
-            lender=lender,
-            origin=origin,
-            sources=sources,
-            live=dataset.live.get(lender, ()),
-            extracted_at=dataset.extracted_at,
-            book=folder / f"{lender}.book",
-            book_secret=Secret(secrets.token_bytes(32)),
-            refused=folder,
-        )
-        for lender, sources in dataset.sources.items()
+@dataclass(frozen=True, slots=True)
+class Books:
+    """All books, and the processor seconds that the key holders spent on them."""
+
+    loaded: tuple[LoadedBook, ...]
+    holder_seconds: float
+
+
+def load_all(processes: Processes, dataset: Dataset, meter: Meter) -> Books:
+    """Load every lender's book in a process of its own; raises ProcessFailedError where one fails."""
+    before = _holder_seconds(processes)
+    for lender, sources in dataset.sources.items():
+        processes.run_beside(lender, TASK, load_command(sources, dataset.extracted_at), _environment(sources))
+    loading = set(dataset.lenders)
+    while loading:
+        processes.check()
+        loading = {lender for lender in loading if not processes.has_finished(lender, TASK)}
+        meter.update(_evaluated(processes.out / CUSTODIANS[0] / "evaluations.db"))
+        time.sleep(POLL_SECONDS)
+    loaded = [_loaded(processes.out, lender, dataset) for lender in dataset.lenders]
+    return Books(tuple(loaded), _holder_seconds(processes) - before)
+
+
+def load_command(sources: Sequence[BookSource], as_of: int) -> tuple[str, ...]:
+    """Give the command line of a load from a node's folder."""
+    moment = dt.datetime.fromtimestamp(as_of, dt.UTC).strftime("%Y-%m-%dT%H:%M:%S%z")
+    mappings = [word for source in sources for word in ("--mapping", str(source.mapping.resolve()))]
+    options = ("--as-of", moment, "--max-refused", MAXIMUM_REFUSED, "--json")
+    return ("credit-participant", "book", "load", "--node", ".", *mappings, *options)
+
+
+def record_live(out: Path, dataset: Dataset, meter: Meter) -> None:
+    """Record what happened since the files were written, at every lender at once."""
+    recorded = dict.fromkeys(dataset.live, 0)
+
+    def record(lender: MemberId) -> None:
+        with LocalClient(NodeSettings(out / lender)) as client:
+            for place, event in enumerate(dataset.live[lender], start=1):
+                kind, told = _event(event, place)
+                client.record(kind, json.dumps(told))
+                recorded[lender] = place
+
+    with ThreadPoolExecutor(max(1, len(recorded))) as workers:
+        working = [workers.submit(record, lender) for lender in recorded]
+        while not all(work.done() for work in working):
+            meter.update(sum(recorded.values()))
+            time.sleep(POLL_SECONDS)
+    for work in working:
+        work.result()
+
+
+def identifiers_value(identifiers: Sequence[RawIdentifier]) -> dict[str, str]:
+    """Give identifiers as events and questions write them."""
+    return {"country": COUNTRY, **{identifier.kind.name.lower(): identifier.text for identifier in identifiers}}
+
+
+def _event(event: LiveEvent, place: int) -> tuple[str, dict[str, Any]]:
+    told: dict[str, Any] = {"identifiers": identifiers_value((event.identifier,))}
+    if not event.amount:
+        return "freeze", told | {"frozen": True}
+    expires = dt.datetime.fromtimestamp(event.expires, dt.UTC).isoformat()
+    return "pending", told | {"id": f"grant-{place:05d}", "amount": event.amount, "expires": expires}
+
+
+def _environment(sources: Sequence[BookSource]) -> Mapping[str, str]:
+    return dict(source.url for source in sources if source.url is not None)
+
+
+def _evaluated(ledger: Path) -> int:
+    """Count what a custodian has evaluated for all members, from its own ledger."""
+    with closing(sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)) as connection:
+        (count,) = connection.execute("SELECT coalesce(sum(elements), 0) FROM spent").fetchone()
+    return int(count)
+
+
+def _holder_seconds(processes: Processes) -> float:
+    return sum(processes.cpu_seconds(holder) for holder in (GATEWAY, *CUSTODIANS))
+
+
+def _loaded(out: Path, lender: MemberId, dataset: Dataset) -> LoadedBook:
+    value = json.loads((out / f"{lender}.{TASK}.json").read_text("utf-8"))
+    titles = (source.title for source in dataset.sources[lender])
+    return LoadedBook(
+        lender=lender,
+        people=value["book"]["subjects"],
+        reports=tuple(_report(title, report) for title, report in zip(titles, value["reports"], strict=True)),
+        events=len(dataset.live.get(lender, ())),
+        identifiers=value["tokenised"]["identifiers"],
+        client_seconds=value["tokenised"]["cpu_milliseconds"] / 1000,
     )
 
 
-def load_all(todo: Sequence[LoadJob], desk: Desk, tell: Tell, *, processes: bool) -> list[LoadedBook]:
-    """
-    Load all books, each in a process of its own if `processes`, else one after the other here.
-
-    Raises the CreditError of the first load that fails; the others are ended then.
-    """
-    if not processes:
-        return [_load_here(job, desk, tell) for job in todo]
-    spawn = multiprocessing.get_context("spawn")
-    workers = {}
-    try:
-        for job in todo:
-            ours, theirs = spawn.Pipe()
-            worker = spawn.Process(target=_work, args=(job, theirs), name=f"loading-{job.lender}")
-            worker.start()
-            theirs.close()
-            workers[ours] = job.lender, worker
-        loaded = _attend({ours: LocalLine(lender, desk, tell) for ours, (lender, _) in workers.items()})
-    except BaseException:
-        for _, worker in workers.values():
-            worker.terminate()
-        raise
-    finally:
-        for _, worker in workers.values():
-            worker.join()
-    return [loaded[job.lender] for job in todo]
-
-
-def _load_here(job: LoadJob, desk: Desk, tell: Tell) -> LoadedBook:
-    before = desk.cpu_seconds
-    loaded = load_book(job, LocalLine(job.lender, desk, tell))
-    return replace(loaded, client_seconds=loaded.client_seconds - (desk.cpu_seconds - before))
-
-
-def _attend(lines: dict[Connection, LocalLine]) -> dict[MemberId, LoadedBook]:
-    """Serve the loading processes until each has sent its book."""
-    loaded: dict[MemberId, LoadedBook] = {}
-    while waiting := [connection for connection, line in lines.items() if line.lender not in loaded]:
-        ready = wait(waiting)
-        for connection in waiting:
-            if connection in ready:
-                message = _receive(connection)
-                if isinstance(message, LoadedBook):
-                    loaded[message.lender] = message
-                else:
-                    serve(connection, message, lines[connection])
-    return loaded
-
-
-def _receive(connection: Connection) -> object:
-    try:
-        return connection.recv()
-    except EOFError:
-        raise CreditError(Code.INTERNAL, "a loading process ended before its time") from None
-
-
-def _work(job: LoadJob, connection: Connection) -> None:
-    """Load one book in a process of its own."""
-    try:
-        connection.send(load_book(job, PipeLine(connection)))
-    except CreditError as error:
-        connection.send(error)
-
-
-def load_book(job: LoadJob, line: Line) -> LoadedBook:
-    """Load every source of one lender, then record what happened since; raises as `BookLoad.load`."""
-    journal = MemoryJournal()
-    tokens = _Tokens(tokeniser(job.origin.found(), job.lender, journal, line), line)
-    store = job.open_book()
-    try:
-        reports = {source.title: _load_source(job, source, store, tokens, line) for source in job.sources}
-        _record_live(job, store, tokens)
-        people = store.status().book.size
-    finally:
-        store.close()
-    return LoadedBook(job.lender, people, reports, len(job.live), tokens.identifiers, tokens.cpu_seconds, journal)
-
-
-def _load_source(
-    job: LoadJob, source: BookSource, store: SqliteBook, tokens: "_Tokens", line: Line
-) -> ValidationReport:
-    if source.url is not None:
-        os.environ.update([source.url])
-    mapping = load_mapping(source.mapping)
-    aside = job.refused / f"{source.title}.refused.csv"
-    load = BookLoad(mapping.file, mapping.source(source.file), maximum_refused=MAXIMUM_REFUSED, set_aside=aside)
-    load.load(store, tokens, now=job.extracted_at, as_of=job.extracted_at, progress=line.progress)
-    return load.report
-
-
-def _record_live(job: LoadJob, store: SqliteBook, tokens: "_Tokens") -> None:
-    """Record what happened since the files were written, as a node does during the day."""
-    identifiers = [normalise(event.identifier) for event in job.live]
-    for place, (event, identifier, token) in enumerate(
-        zip(job.live, identifiers, tokens.tokenise(identifiers), strict=True)
-    ):
-        subject = Subject(token.tag, token.key, identifier.kind)
-        pending = PendingGrant(f"grant-{place:05d}", event.amount, event.made, event.expires) if event.amount else None
-        store.record(subject, pending or Freeze(frozen=True), job.origin.now)
-
-
-@dataclass
-class _Tokens(Silent):
-    """A lender's tokeniser for all its sources: each identifier once; counts them and the client's CPU seconds."""
-
-    tokeniser: Tokeniser
-    line: Line
-    cpu_seconds: float = 0.0
-    known: dict[NormalisedIdentifier, Token] = field(default_factory=dict)
-
-    @property
-    def identifiers(self) -> int:
-        """How many were tokenised."""
-        return len(self.known)
-
-    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
-        """Give the token of each identifier, in order; asks the key holders only for those not seen before."""
-        start = time.process_time()
-        new = [*dict.fromkeys(identifier for identifier in identifiers if identifier not in self.known)]
-        self.known.update(zip(new, self.tokeniser.tokenise(new), strict=True))
-        self.cpu_seconds += time.process_time() - start
-        self.line.progress("tokenising", self.identifiers)
-        return [self.known[identifier] for identifier in identifiers]
-
-
-def _stream(secret: bytes) -> Randomness:
-    """Give a stream of bytes from a secret, the same in every process."""
-    places = count()
-    return lambda length: hashlib.shake_256(secret + next(places).to_bytes(8, "big")).digest(length)
+def _report(title: str, value: dict[str, Any]) -> SourceReport:
+    refusals = (
+        Refusal(found["column"], found["reason"], found["count"], found["examples"][0]["row"])
+        for found in value["refusals"]
+    )
+    return SourceReport(title, value["rows"]["read"], value["rows"]["refused"], tuple(refusals))

@@ -1,4 +1,4 @@
-"""A whole consortium in one process: keys, a signed rulebook, key holders and lenders, and the hub between them."""
+"""A whole consortium at once: keys, a signed rulebook, key holders and lenders."""
 
 import argparse
 import secrets
@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from consortium.custody import KeyHolder
 from consortium.hashing import Randomness
 from consortium.labels import Label
+from consortium.membership.secrets import EpochSecret, GenerationSecrets, epoch_fingerprint, generation_fingerprint
 from consortium.model.catalogue import DEFAULT_CATALOGUE, Attribute, Family, Purpose, Tier
 from consortium.model.identifiers import Secret
 from consortium.model.keys import SECONDS_PER_DAY, utc_day
@@ -47,6 +48,7 @@ from participants.lender.protect import LendersSecrets
 from participants.lender.tokenise import HolderLink, HolderSession, Tokeniser
 from participants.storage.answers import SqliteAnswers
 
+CONSORTIUM = "demo-consortium"
 LENDERS = ("lender-one", "lender-two", "lender-three", "lender-four", "lender-five")
 HOLDERS = ("gateway", "custodian-one", "custodian-two")
 REGULATOR = "regulator"
@@ -119,19 +121,30 @@ def found(lenders: Sequence[MemberId], now: int, rng: Randomness, terms: Terms) 
     parties = (*lenders, *HOLDERS, REGULATOR)
     keys = {party: Keys.create(rng) for party in parties}
     shares, key = deal_new(THRESHOLD, len(HOLDERS), rng)
-    document = _document(lenders, keys, key, now, terms)
+    shared = LendersSecrets(1, rng(32), rng(32), 1, rng(32))
+    document = _document(lenders, keys, key, _fingerprints(shared), now, terms)
     raw = document.to_bytes()
     signatures = {member: keys[member].signer.sign(Label.RULEBOOK, raw) for member in document.approvers.members}
     rulebook = verify_rulebook(raw, signatures, fingerprint=rulebook_digest(raw))
     members = FixedMembers({lender: keys[lender].signer.public for lender in lenders}, QUOTA)
-    generation, epoch = document.oprf.generation, document.epoch
-    holders = {share.holder: KeyHolder(share, generation, members, MemoryLedger()) for share in shares}
-    shared = LendersSecrets(generation, rng(32), rng(32), epoch, rng(32))
+    holders = {share.holder: KeyHolder(share, shared.generation, members, MemoryLedger()) for share in shares}
     return Foundation(tuple(lenders), keys, tuple(shares), holders, key, shared, rulebook, terms.suite, rng)
 
 
+def _fingerprints(shared: LendersSecrets) -> tuple[bytes, bytes]:
+    """Give what the rulebook pins of the lenders' secrets: of the generation and of the epoch."""
+    generation = GenerationSecrets(shared.generation, shared.pre_hash_secret, shared.tag_key)
+    epoch = EpochSecret(shared.epoch, shared.sealing_key)
+    return generation_fingerprint(CONSORTIUM, generation), epoch_fingerprint(CONSORTIUM, epoch)
+
+
 def _document(
-    lenders: Sequence[MemberId], keys: Mapping[MemberId, Keys], key: ThresholdKey, now: int, terms: Terms
+    lenders: Sequence[MemberId],
+    keys: Mapping[MemberId, Keys],
+    key: ThresholdKey,
+    fingerprints: tuple[bytes, bytes],
+    now: int,
+    terms: Terms,
 ) -> RulebookDocument:
     roles = {
         **dict.fromkeys(lenders, Role.LENDER),
@@ -141,14 +154,16 @@ def _document(
     }
     holders = zip(HOLDERS, key.share_keys, strict=True)
     return RulebookDocument(
-        consortium="demo-consortium",
+        consortium=CONSORTIUM,
         version=1,
         issued_at=now,
         expires_at=now + 365 * SECONDS_PER_DAY,
         epoch=1,
+        epoch_secret=fingerprints[1],
         members=tuple(_member(party, role, keys[party], terms) for party, role in roles.items()),
         oprf=Oprf(
             generation=1,
+            secrets=fingerprints[0],
             threshold=key.threshold,
             holders=tuple(
                 HolderKey(member=member, index=share.holder, share_key=share.public) for member, share in holders

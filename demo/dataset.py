@@ -1,6 +1,6 @@
 """What a demonstration runs on: who lends, where each lender's records lie, who is asked about, what the truth is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -12,10 +12,9 @@ from consortium.silent import Silent
 
 @dataclass(frozen=True, slots=True)
 class BookSource:
-    """One source of a lender: its mapping file, and the file with the rows or the variable with the database's URL."""
+    """One source of a lender: its mapping file, which names the rows, and the variable with the database's URL."""
 
     mapping: Path
-    file: Path | None = None
     url: tuple[str, str] | None = None
 
     @property
@@ -29,11 +28,10 @@ class LiveEvent(Silent):
     """
     What happened at a lender after its records were written: a grant promised, or a file frozen (`amount` 0).
 
-    Times are Unix seconds, the amount is in minor units.
+    The time is in Unix seconds, the amount in minor units.
     """
 
     identifier: RawIdentifier
-    made: int
     amount: int = 0
     expires: int = 0
 
@@ -66,21 +64,20 @@ class Truth(Protocol):
     """Knows every number without the lenders' nodes."""
 
     def expected(
-        self, asked: tuple[Asked, ...], requester: MemberId, attributes: tuple[str, ...]
+        self, asked: Sequence[Asked], moments: Sequence[int], requester: MemberId, attributes: Sequence[str]
     ) -> tuple[Expected, ...]:
-        """Give what each question must give, in order."""
+        """Give what each question must give, in order; `moments` are their as-of times in Unix seconds."""
         ...
 
 
 @dataclass(frozen=True, repr=False)
 class Dataset(Silent):
-    """Everything that a run needs to know about its data; times are Unix seconds."""
+    """Everything that a run needs to know about its data; `extracted_at` is in Unix seconds."""
 
     title: str
     requester: MemberId
     sources: Mapping[MemberId, tuple[BookSource, ...]]
     extracted_at: int
-    asked_at: int
     currency: str
     attributes: tuple[str, ...]
     asked: tuple[Asked, ...]
@@ -91,3 +88,15 @@ class Dataset(Silent):
     def lenders(self) -> tuple[MemberId, ...]:
         """All lenders, in the order of their books."""
         return tuple(self.sources)
+
+
+def place_mapping(mapping: Path, written_for: str, folder: Path) -> Path:
+    """
+    Copy an example mapping into a lender's folder of sources; gives the copy.
+
+    The example looks for its rows in `written_for`, relative to itself; the copy looks beside itself.
+    """
+    text = mapping.read_text("utf-8").replace(f'path = "{written_for}/', 'path = "')
+    copy = folder / mapping.name
+    copy.write_text(text, "utf-8")
+    return copy

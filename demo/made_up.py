@@ -9,14 +9,14 @@ import numpy as np
 
 from consortium.model.identifiers import RawIdentifier
 from demo.asking import choose, identifiers
-from demo.dataset import BookSource, Dataset, LiveEvent
+from demo.dataset import BookSource, Dataset, LiveEvent, place_mapping
 from demo.population import LENDERS, FileKind, Population, make_population
-from demo.portfolios import ASKED, EXTRACTED, Figures
+from demo.portfolios import Figures
 from demo.sources import DATABASE, customer_number, write_sources
 from demo.tables import fill
 from demo.truth import SQL, DuckTruth, open_truth
 
-MAPPINGS = Path(__file__).parent.parent / "examples" / "books"
+EXAMPLES = Path(__file__).parent.parent / "examples" / "books"
 ATTRIBUTES = (
     "lenders_with_open_tradeline",
     "open_tradelines",
@@ -47,49 +47,41 @@ ATTRIBUTES = (
 
 _FREEZES_LIVE = ("ride-credit",)  # this lender's files say nothing of freezes
 
-_SOURCES: Mapping[str, Mapping[str, str | None]] = {
-    "pay-later": {
-        "pay-later-accounts": "accounts.csv",
-        "pay-later-applications": "applications.csv",
-        "pay-later-customers": "customers.csv",
-    },
-    "instalments": {
-        "instalments-contracts": "contracts.parquet",
-        "instalments-applications": "applications.parquet",
-    },
-    "merchant-credit": {"merchant-credit-lines": None, "merchant-credit-applications": None},
-    "ride-credit": {"ride-credit-wallets": "wallets.csv", "ride-credit-requests": "requests.csv"},
-    "bank": {"bank-accounts": "accounts.txt", "bank-enquiries": "enquiries.txt"},
+_MAPPINGS: Mapping[str, tuple[str, ...]] = {
+    "pay-later": ("pay-later-accounts", "pay-later-applications", "pay-later-customers"),
+    "instalments": ("instalments-contracts", "instalments-applications"),
+    "merchant-credit": ("merchant-credit-lines", "merchant-credit-applications"),
+    "ride-credit": ("ride-credit-wallets", "ride-credit-requests"),
+    "bank": ("bank-accounts", "bank-enquiries"),
 }
+_DATABASES = ("merchant-credit",)  # this lender's mappings name a variable with the URL of a database
 
 
-def made_up(seed: int, size: int, people: int, folder: Path) -> Dataset:
-    """Generate everything for a population of `size` into a folder; `people` are asked about."""
+def made_up(seed: int, size: int, people: int, folder: Path, now: int) -> Dataset:
+    """Generate everything for a population of `size` into a folder as of `now`; `people` are asked about."""
     population = make_population(seed, size)
-    figures = write_sources(population, seed, folder)
+    figures = write_sources(population, seed, folder, now)
     return Dataset(
         title=f"{size:,} made-up people in five overlapping books",
         requester=LENDERS[0],
         sources={lender: _sources(lender, folder / lender) for lender in LENDERS},
-        extracted_at=EXTRACTED,
-        asked_at=ASKED,
+        extracted_at=now,
         currency="CNY",
         attributes=ATTRIBUTES,
         asked=choose(population, people, seed),
-        truth=DuckTruth(read_truth(population, figures, folder)),
+        truth=DuckTruth(read_truth(population, figures, folder), "contributions.sql"),
         live={lender: _live(population, lender, figures[lender]) for lender in LENDERS},
     )
 
 
 def read_truth(population: Population, figures: dict[str, Figures], folder: Path) -> duckdb.DuckDBPyConnection:
-    """Compute what every lender would contribute about every customer from the written files."""
-    connection = open_truth(ASKED)
+    """Read what every lender knows about every customer from the written files."""
+    connection = open_truth()
     connection.execute("SET VARIABLE folder = $1", [str(folder)])
     _read_sqlite(connection, "merchant", folder / "merchant-credit" / DATABASE)
     for lender in LENDERS:
         connection.execute((SQL / f"{lender}.sql").read_text())
         _add_known(connection, population, lender, figures[lender])
-    connection.execute((SQL / "contributions.sql").read_text())
     return connection
 
 
@@ -124,24 +116,17 @@ def _column(cells: tuple[object, ...]) -> np.ndarray:
 
 
 def _sources(lender: str, folder: Path) -> tuple[BookSource, ...]:
-    url = ("MERCHANT_CREDIT_URL", f"sqlite:///{(folder / DATABASE).resolve()}")
-    return tuple(
-        BookSource(MAPPINGS / f"{mapping}.toml", folder / file if file else None, None if file else url)
-        for mapping, file in _SOURCES[lender].items()
-    )
+    url = ("MERCHANT_CREDIT_URL", f"sqlite:///{(folder / DATABASE).resolve()}") if lender in _DATABASES else None
+    rows = f"../../build/demo/sources/{lender}"
+    return tuple(BookSource(place_mapping(EXAMPLES / f"{name}.toml", rows, folder), url) for name in _MAPPINGS[lender])
 
 
 def _live(population: Population, lender: str, figures: Figures) -> tuple[LiveEvent, ...]:
     pendings = figures.pendings
-    rows = zip(
-        *(column.tolist() for column in (pendings.customer, pendings.time, pendings.amount, pendings.expires)),
-        strict=True,
-    )
-    events = [
-        LiveEvent(_strongest(population, lender, row), made, amount, expires) for row, made, amount, expires in rows
-    ]
+    rows = zip(*(column.tolist() for column in (pendings.customer, pendings.amount, pendings.expires)), strict=True)
+    events = [LiveEvent(_strongest(population, lender, row), amount, expires) for row, amount, expires in rows]
     if lender in _FREEZES_LIVE:
-        events += [LiveEvent(_strongest(population, lender, row), EXTRACTED) for row in figures.frozen.tolist()]
+        events += [LiveEvent(_strongest(population, lender, row)) for row in figures.frozen.tolist()]
     return tuple(events)
 
 

@@ -1,8 +1,9 @@
 """
 The figures of one made-up book: accounts, inquiries, pending grants and freezes, as columns of integers.
 
-Amounts are in minor units (fen), days and seconds count from 1970-01-01 UTC; `NONE` stands for no day. The clock of
-the demonstration stands still at `EXTRACTED`, when the sources are written, and at `ASKED`, when the questions come.
+Amounts are in minor units (fen), days and seconds count from 1970-01-01 UTC; `NONE` stands for no day. Everything is
+counted back from the moment at which the sources are written: the same seed gives the same figures on any day, with
+other dates.
 """
 
 from collections.abc import Mapping
@@ -15,9 +16,6 @@ from consortium.silent import Silent
 from demo.population import LENDERS, Customers, Floats, Ints
 
 DAY = 86_400
-TODAY = 20_773  # 2026-11-16
-ASKED = TODAY * DAY + 10 * 3_600
-EXTRACTED = ASKED - 600
 NONE = -(10**6)
 MONTHS = 12
 
@@ -42,6 +40,7 @@ _DAYS_TO = np.array([0, 29, 59, 89, 119, 210, 720, 2_600, 0])  # a charge-off ma
 _CLOSED_SHARE = 0.09
 _DISPUTED_SHARE = 0.008
 _FROZEN_SHARE = 0.004
+_PENDING_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,41 +165,41 @@ class Figures(Silent):
     frozen: Ints
 
 
-def make_figures(seed: int, lender: str, customers: Customers, strain: Floats) -> Figures:
-    """Make the figures of one lender; `strain` is that of every person (1 is usual)."""
+def make_figures(seed: int, lender: str, customers: Customers, strain: Floats, now: int) -> Figures:
+    """Make the figures of one lender as of `now` (Unix seconds); `strain` is that of every person (1 is usual)."""
     rng = np.random.default_rng((seed, 2, LENDERS.index(lender)))
     style, own = STYLES[lender], strain[customers.person]
     size = len(own)
     counts = rng.choice(len(style.accounts), size=size, p=style.accounts)
     customer = np.repeat(np.arange(size), counts)
     return Figures(
-        accounts=_accounts(rng, style, customer, own[customer]),
-        inquiries=_inquiries(rng, style, own, counts),
-        pendings=_pendings(rng, style, size),
+        accounts=_accounts(rng, style, customer, own[customer], now // DAY),
+        inquiries=_inquiries(rng, style, own, counts, now),
+        pendings=_pendings(rng, style, size, now),
         frozen=np.flatnonzero((rng.random(size) < _FROZEN_SHARE) & (counts > 0)),
     )
 
 
-def _accounts(rng: np.random.Generator, style: Style, customer: Ints, strain: Floats) -> Accounts:
+def _accounts(rng: np.random.Generator, style: Style, customer: Ints, strain: Floats, today: int) -> Accounts:
     size = len(customer)
     state = _states(rng, style, strain)
     late = rng.integers(_DAYS_FROM[state], _DAYS_TO[state] + 1)
     age = np.maximum(3 + rng.gamma(1.6, style.age * 30 / 1.3, size).astype(np.int64), late + 40 * (late > 0))
-    reported = TODAY - rng.integers(0, style.report_lag + 1, size)
+    reported = today - rng.integers(0, style.report_lag + 1, size)
     is_closed = state == State.CLOSED
     age += 40 * is_closed  # an account is open for a while before it is closed
-    closed = np.where(is_closed, TODAY - rng.integers(1, 30 + (age - 40).clip(1)), NONE)
+    closed = np.where(is_closed, today - rng.integers(1, 30 + (age - 40).clip(1)), NONE)
     delinquent = np.where(late > 0, reported - late, NONE)
     limit, balance = _amounts(rng, style, state, size)
     payment = np.where(np.isin(state, [*range(State.COLLECTION)]), balance // style.terms // 2, 0)
-    due = np.where((payment > 0) & (rng.random(size) < 0.9), TODAY + rng.integers(-3, 40, size), NONE)
+    due = np.where((payment > 0) & (rng.random(size) < 0.9), today + rng.integers(-3, 40, size), NONE)
     return Accounts(
         customer=customer,
         portfolio=rng.integers(0, len(style.portfolios), size),
         channel=rng.integers(0, len(style.channels), size),
         scene=rng.integers(0, len(style.scenes), size),
         state=state,
-        opened=TODAY - age,
+        opened=today - age,
         reported=reported,
         closed=closed,
         first_delinquency=delinquent,
@@ -250,21 +249,21 @@ def _history(rng: np.random.Generator, strain: Floats, late: Ints, age: Ints) ->
     return np.where(age[:, None] >= 30 * months, np.maximum(present, past), 0)
 
 
-def _inquiries(rng: np.random.Generator, style: Style, strain: Floats, accounts: Ints) -> Events:
+def _inquiries(rng: np.random.Generator, style: Style, strain: Floats, accounts: Ints, now: int) -> Events:
     """Draw inquiries over 120 days, more of them lately; who has no account is there for having applied."""
     counts = np.maximum(rng.poisson(np.minimum(style.inquiries * strain**0.7, 8.0)), accounts == 0)
     customer = np.repeat(np.arange(len(strain)), counts)
     size = len(customer)
     back = np.exp(rng.uniform(np.log(600), np.log(120 * DAY), size)).astype(np.int64)
     spread = rng.integers(0, 120 * DAY, size)
-    time = EXTRACTED - np.where(rng.random(size) < 0.3, back, spread)
+    time = now - np.where(rng.random(size) < 0.3, back, spread)
     zeros = np.zeros(size, dtype=np.int64)
     return Events(customer, time, (rng.random(size) < 0.85).astype(np.int64), zeros, zeros)
 
 
-def _pendings(rng: np.random.Generator, style: Style, size: int) -> Events:
-    """Draw promises of the last two days; each holds for a day and a half, so that some have lapsed."""
-    customer = np.flatnonzero(rng.random(size) < 0.02)
-    made = EXTRACTED - rng.integers(60, 2 * DAY, len(customer))
+def _pendings(rng: np.random.Generator, style: Style, size: int, now: int) -> Events:
+    """Draw the promises that are made today; each holds for one to two days."""
+    customer = np.flatnonzero(rng.random(size) < _PENDING_SHARE)
     amount = np.round(np.exp(rng.normal(np.log(style.limit[0]), 0.5, len(customer)))).astype(np.int64) * 100
-    return Events(customer, made, np.ones(len(customer), dtype=np.int64), amount, made + DAY + DAY // 2)
+    expires = now + rng.integers(DAY, 2 * DAY, len(customer))
+    return Events(customer, np.full(len(customer), now), np.ones(len(customer), dtype=np.int64), amount, expires)

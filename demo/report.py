@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from rich.console import Console
 from rich.table import Table
 
-from consortium.model.catalogue import Attribute, Unit
+from consortium.model.catalogue import Unit
 from consortium.model.identifiers import IdentifierKind
 from demo.books import LoadedBook
 from demo.questions import Answer
+from demo.questions import Value as Attribute
 from demo.summary import Value
-from participants.lender.ask import AttributeResult
 
 FEW = 3
 EXAMPLES = ("known to all five", "a file without an ID", "known to one", "a card holder", "known to none")
@@ -25,18 +25,18 @@ def print_books(console: Console, books: Sequence[LoadedBook]) -> None:
     for column in ("rows", "refused", "live events", "people in the book"):
         table.add_column(column, justify="right")
     for book in books:
-        for place, (title, report) in enumerate(book.reports.items()):
+        for place, report in enumerate(book.reports):
             first = place == 0
             table.add_row(
                 book.lender if first else "",
-                title,
+                report.title,
                 f"{report.read:,}",
                 f"{report.refused:,}",
                 f"{book.events:,}" if first else "",
                 f"{book.people:,}" if first else "",
             )
     console.print(table)
-    if any(report.refused for book in books for report in book.reports.values()):
+    if any(report.refused for book in books for report in book.reports):
         console.print(_refusals(books))
 
 
@@ -45,9 +45,9 @@ def _refusals(books: Sequence[LoadedBook]) -> Table:
     for column in ("source", "column", "reason", "rows", "first at row"):
         table.add_column(column, justify="right" if column in {"rows", "first at row"} else "left")
     for book in books:
-        for title, report in book.reports.items():
-            for (column, reason), found in report.by_frequency():
-                table.add_row(title, column, reason.value, str(found.count), str(found.examples[0].row))
+        for report in book.reports:
+            for found in report.refusals:
+                table.add_row(report.title, found.column, found.reason, str(found.rows), str(found.first))
     return table
 
 
@@ -59,20 +59,20 @@ def print_people(console: Console, answers: Sequence[Answer]) -> None:
             console.print(_person(*max(group, key=lambda item: len(_telling(item[1])))))
 
 
-def _telling(answer: Answer) -> list[AttributeResult]:
+def _telling(answer: Answer) -> list[Attribute]:
     """Give the attributes that say something: a number, or an error."""
-    return [item for item in answer.result.attributes if item.total or answer.expected.totals[item.attribute.id]]
+    return [item for item in answer.result.values if item.total or answer.expected.totals[item.id]]
 
 
 def _person(place: int, answer: Answer) -> Table:
     result, telling = answer.result, _telling(answer)
     given = ", ".join(_KINDS[identifier.kind] for identifier in answer.asked.identifiers)
     matched = ", ".join(f"{count} by {_KINDS[kind]}" for kind, count in result.matched.items() if count) or "none"
-    shown = telling or result.attributes[:FEW]
+    shown = telling or result.values[:FEW]
     table = Table(
         title=f"Question {place}: {answer.asked.reason}; given: {given}; status: {_statuses(answer)}",
         title_justify="left",
-        caption=f"{len(result.attributes) - len(shown)} other attributes asked for are 0",
+        caption=f"{len(result.values) - len(shown)} other attributes asked for are 0",
         caption_justify="left",
     )
     table.add_column("attribute", no_wrap=True)
@@ -82,22 +82,21 @@ def _person(place: int, answer: Answer) -> Table:
     for column in ("asked", "answered"):
         table.add_column(column, justify="right")
     for item in shown:
-        truth = answer.expected.totals[item.attribute.id]
-        numbers = (_number(item.attribute, number) for number in (item.total, item.own, truth))
+        truth = answer.expected.totals[item.id]
+        numbers = (_number(item.unit, number) for number in (item.total, item.own, truth))
         parties = (str(len(result.asked)), str(len(result.answered)))
         style = None if item.total == truth else "bold red"
-        table.add_row(item.attribute.id, *numbers, matched, *parties, style=style)
+        table.add_row(item.id, *numbers, matched, *parties, style=style)
     return table
 
 
 def _statuses(answer: Answer) -> str:
-    return ", ".join(sorted({item.status for item in answer.result.attributes}))
+    return ", ".join(sorted({item.status for item in answer.result.values}))
 
 
-def _number(attribute: Attribute, number: int) -> str:
-    if attribute.unit is Unit.MINOR:
-        return f"{number / 100:,.2f} {attribute.currency}"
-    return f"{number:,}"
+def _number(unit: str, number: int) -> str:
+    name, _, currency = unit.partition(" ")
+    return f"{number / 100:,.2f} {currency}" if name == Unit.MINOR else f"{number:,}"
 
 
 def print_summary(console: Console, summary: Mapping[str, Value]) -> None:

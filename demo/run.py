@@ -1,41 +1,50 @@
-"""The demonstration from beginning to end: data, consortium, books, questions, comparison, figures."""
+"""The demonstration from beginning to end: data, eight processes, books, questions, comparison, figures."""
 
+import re
 import secrets
 import shutil
 import time
+import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from consortium.errors import Code, CreditError
 from consortium.model.catalogue import DEFAULT_CATALOGUE
 from consortium.model.query import Suite
 from consortium.rules.profiles import PROFILES
-from consortium.sums.secret import SecretKey
-from demo.books import LoadedBook, LoadJob, Origin, jobs, load_all
-from demo.consortium import Foundation, Terms
+from demo.books import Books, load_all, record_live
+from demo.consortium import Terms, found
 from demo.dataset import Dataset
-from demo.lines import Desk
 from demo.made_up import made_up
+from demo.network import Ports, Writer
 from demo.population import PEOPLE
-from demo.questions import Answer, ask_all, join
+from demo.processes import Processes, ProcessFailedError, free_ports
+from demo.progress import Meter, Stages
+from demo.questions import Answer, ask_all
 from demo.report import print_books, print_people, print_summary
-from demo.summary import Run, tokenising_seconds, write_summary
+from demo.summary import Run, write_summary
 from demo.taiwan import taiwan
-from participants.keys.obfuscators import ObfuscatorPool
-from participants.lender.encryptor import PooledEncryptor
+from participants.rpc.local_client import LocalClient
+from participants.settings import NodeSettings
 
 MARK = ".made-by-demo"
 SUITES = {suite: PROFILES[suite].name for suite in Suite}
+FIRST_PORT = 7_400
+_EVALUATE = "/credit.v1.KeyHolderService/Evaluate"
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a run may vary; `data` is a UCI_Credit_Card.csv, `population` how many people there are, None for all."""
+    """
+    What a run may vary.
+
+    `data` is a UCI_Credit_Card.csv, `population` how many people there are, None for all; the processes listen on
+    the first free run of ports from `port` on.
+    """
 
     data: Path | None
     people: int
@@ -43,58 +52,50 @@ class Options:
     seed: int
     out: Path
     suite: Suite
-    processes: bool = True
-
-
-class Stages:
-    """Times the stages of a run."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time one stage."""
-        self._console.rule(f"[bold]{name}", align="left")
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - start
+    port: int = FIRST_PORT
 
 
 def run(options: Options, console: Console) -> int:
     """
     Run the demonstration; gives the number of totals that are not the truth, own parts and matches included.
 
-    Everything is written below `options.out`, whose earlier sources and books are removed. Raises CreditError.
+    Everything is written below `options.out`, whose earlier sources and folders are removed. Raises CreditError, or
+    ProcessFailedError where a process ends before its time; no process is left running.
     """
     stages = Stages(console)
     options.out.mkdir(parents=True, exist_ok=True)
-    with stages.stage("data"):
+    with stages.stage("data", "source files and the truth"):
         dataset = _dataset(options)
         console.print(dataset.title)
-    with stages.stage("consortium"):
-        origin = Origin(dataset.lenders, dataset.asked_at, _terms(dataset, options), secrets.token_bytes(32))
-        foundation, key = origin.found(), SecretKey.generate(PROFILES[options.suite])
-    desk = Desk(foundation.holders, foundation.rng)
-    with stages.stage("books"):
-        todo = jobs(dataset, origin, _fresh(options.out / "books"))
-        books = _load(todo, desk, console, processes=options.processes)
-        print_books(console, books)
-    spent = tokenising_seconds(books, desk)
-    with stages.stage("questions"):
-        answers = _ask(dataset, foundation, todo, books, desk, key, console, options.out / "books")
-        print_people(console, answers)
-    done = Run(dataset.title, SUITES[options.suite], books, answers, stages.seconds, spent)
+    folder, ports = _fresh(options.out / "consortium"), Ports(free_ports(options.port))
+    with Processes(folder) as processes, _explained(processes):
+        with stages.stage("consortium", f"a folder for each party in {folder}, and a process for each"):
+            _found(dataset, options, folder, ports)
+            processes.start_all()
+            _print_processes(console, processes)
+        with stages.stage("books", "five loads, every identifier through gateway and custodians"):
+            books = _load(dataset, processes, console)
+            print_books(console, books.loaded)
+        with stages.stage("questions", f"{dataset.requester} asks about {len(dataset.asked):,} people"):
+            before = _carried(ports)
+            answers = _ask(dataset, folder, console)
+            carried = _carried(ports) - before
+            print_people(console, answers)
+        count = len(processes.running)
+    done = Run(dataset.title, SUITES[options.suite], count, books, answers, carried, stages.seconds)
     print_summary(console, write_summary(done, options.out / "summary.json"))
     return sum(answer.unequal + (not answer.beside_equal) for answer in answers)
 
 
 def _dataset(options: Options) -> Dataset:
-    folder = _fresh(options.out / "sources")
+    if options.data is not None and not options.data.is_file():  # before anything of an earlier run is removed
+        raise CreditError(
+            Code.SOURCE_UNREADABLE, f"no file {options.data}; docs/demo.md says where to get the data set"
+        )
+    folder, now = _fresh(options.out / "sources"), int(time.time())
     if options.data is not None:
-        return taiwan(options.data, options.seed, options.people, folder, options.population)
-    return made_up(options.seed, options.population or PEOPLE, options.people, folder)
+        return taiwan(options.data, options.seed, options.people, folder, now, options.population)
+    return made_up(options.seed, options.population or PEOPLE, options.people, folder, now)
 
 
 def _fresh(folder: Path) -> Path:
@@ -107,54 +108,63 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-def _terms(dataset: Dataset, options: Options) -> Terms:
+def _found(dataset: Dataset, options: Options, folder: Path, ports: Ports) -> None:
     catalogue = tuple(
         replace(attribute, currency=dataset.currency) if attribute.currency else attribute
         for attribute in DEFAULT_CATALOGUE
     )
-    return Terms(suite=options.suite, attributes=catalogue)
+    terms = Terms(suite=options.suite, attributes=catalogue)
+    foundation = found(dataset.lenders, int(time.time()), secrets.token_bytes, terms)
+    Writer(foundation, folder, ports).write_all()
 
 
-def _progress(console: Console) -> Progress:
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:,}"))
-    return Progress(*columns, TextColumn("{task.fields[stage]}"), TimeElapsedColumn(), console=console)
+@contextmanager
+def _explained(processes: Processes) -> Iterator[None]:
+    """Where something fails because a party's process has ended, say that instead."""
+    try:
+        yield
+    except ProcessFailedError:
+        processes.check()
+        raise
+    except CreditError as error:
+        processes.check()
+        raise ProcessFailedError(
+            f"{error} The processes are still running; their logs: {processes.out}/*.log"
+        ) from None
 
 
-def _load(todo: tuple[LoadJob, ...], desk: Desk, console: Console, *, processes: bool) -> list[LoadedBook]:
-    with _progress(console) as progress:
-        bars = {job.lender: progress.add_task(job.lender, total=None, stage="starting") for job in todo}
+def _print_processes(console: Console, processes: Processes) -> None:
+    running = ", ".join(f"{name} {process.pid}" for name, process in processes.running.items())
+    console.print(
+        f"{len(processes.running)} processes: {running}; logs in {processes.out}", highlight=False, soft_wrap=True
+    )
 
-        def tell(lender: str, stage: str, done: int) -> None:
-            progress.update(bars[lender], completed=done, stage=stage)
 
-        books = load_all(todo, desk, tell, processes=processes)
-        for book in books:
-            progress.update(bars[book.lender], completed=book.people, total=book.people, stage="people in the book")
+def _load(dataset: Dataset, processes: Processes, console: Console) -> Books:
+    with Meter.shown(console, "identifiers evaluated") as meter:
+        books = load_all(processes, dataset, meter)
+    events = sum(map(len, dataset.live.values()))
+    with Meter.shown(console, "live events recorded", events) as meter:
+        record_live(processes.out, dataset, meter)
     return books
 
 
-def _ask(
-    dataset: Dataset,
-    foundation: Foundation,
-    todo: tuple[LoadJob, ...],
-    books: list[LoadedBook],
-    desk: Desk,
-    key: SecretKey,
-    console: Console,
-    folder: Path,
-) -> list[Answer]:
-    with ExitStack() as stack, _progress(console) as progress:
-        pool = stack.enter_context(ObfuscatorPool())
-        pool.prepare(key.public_key)
-        stores = {job.lender: job.open_book() for job in todo}
-        for store in stores.values():
-            stack.callback(store.close)
-        journals = {book.lender: book.journal for book in books}
-        circle = join(foundation, stores, journals, desk, PooledEncryptor(pool), key, folder, dataset.asked_at)
-        stack.callback(circle.close)
-        bar = progress.add_task("asking", total=len(dataset.asked), stage="people asked about")
-        answers = []
-        for answer in ask_all(circle, dataset, foundation):
-            answers.append(answer)
-            progress.advance(bar)
-    return answers
+def _ask(dataset: Dataset, folder: Path, console: Console) -> list[Answer]:
+    with (
+        Meter.shown(console, "people asked about", len(dataset.asked)) as meter,
+        LocalClient(NodeSettings(folder / dataset.requester)) as client,
+    ):
+        return ask_all(client, dataset, meter)
+
+
+def _carried(ports: Ports) -> int:
+    """
+    Give the bytes of all messages between the parties so far, from the gateway's metrics.
+
+    The gateway is one of the two key holders that evaluate; the other one gets and gives as many bytes.
+    """
+    with urllib.request.urlopen(f"http://127.0.0.1:{ports.metrics}/metrics", timeout=5) as page:
+        found = re.findall(
+            r'^credit_message_bytes_total\{.*method="([^"]+)".*\} (\S+)$', page.read().decode(), re.MULTILINE
+        )
+    return round(sum(float(count) * (2 if method == _EVALUATE else 1) for method, count in found))

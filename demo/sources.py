@@ -45,9 +45,9 @@ _FORMATS = {
 }
 
 
-def write_sources(population: Population, seed: int, folder: Path) -> dict[str, Figures]:
-    """Write the sources of every lender into a folder of its name; gives the figures that they hold."""
-    return {lender: _write_lender(population, seed, lender, folder / lender) for lender in LENDERS}
+def write_sources(population: Population, seed: int, folder: Path, now: int) -> dict[str, Figures]:
+    """Write the sources of every lender into a folder of its name as of `now`; gives the figures that they hold."""
+    return {lender: _write_lender(population, seed, lender, folder / lender, now) for lender in LENDERS}
 
 
 def customer_number(lender: str, row: int) -> str:
@@ -55,9 +55,9 @@ def customer_number(lender: str, row: int) -> str:
     return f"{lender[0].upper()}{row + 1:06d}"
 
 
-def _write_lender(population: Population, seed: int, lender: str, folder: Path) -> Figures:
+def _write_lender(population: Population, seed: int, lender: str, folder: Path, now: int) -> Figures:
     customers = population.customers[lender]
-    figures = make_figures(seed, lender, customers, population.strain)
+    figures = make_figures(seed, lender, customers, population.strain, now)
     folder.mkdir(parents=True, exist_ok=True)
     with open_tables() as connection:
         connection.execute((SQL / "macros.sql").read_text())

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from consortium.silent import Silent
-from demo.books import LoadedBook
-from demo.lines import Desk
+from demo.books import Books
 from demo.questions import Answer
 
 Value: TypeAlias = "int | float | str | list[int] | Mapping[str, float]"
@@ -16,24 +15,15 @@ Value: TypeAlias = "int | float | str | list[int] | Mapping[str, float]"
 
 @dataclass(frozen=True, repr=False)
 class Run(Silent):
-    """Everything that a run gave; `stages` has seconds by stage, `tokenising_seconds` CPU seconds of one core."""
+    """Everything that a run gave; `stages` has seconds by stage, `carried` the bytes of all messages of the queries."""
 
     title: str
     suite: str
-    books: Sequence[LoadedBook]
+    processes: int
+    books: Books
     answers: Sequence[Answer]
+    carried: int
     stages: Mapping[str, float]
-    tokenising_seconds: float
-
-    @property
-    def identifiers(self) -> int:
-        """Identifiers tokenised for the books."""
-        return sum(book.identifiers for book in self.books)
-
-
-def tokenising_seconds(books: Sequence[LoadedBook], desk: Desk) -> float:
-    """Add up what client and key holders took on a core for the books loaded so far."""
-    return desk.cpu_seconds + sum(book.client_seconds for book in books)
 
 
 def summarise(run: Run) -> dict[str, Value]:
@@ -43,25 +33,32 @@ def summarise(run: Run) -> dict[str, Value]:
     `totals_equal` and `totals_unequal` add up to queries times attributes, `asked` and `answered` are the sums of
     |R| and |U|. `identifiers_per_second` is that of one core that does the work of the client and of t holders.
     """
-    queries = len(run.answers)
+    queries, books = len(run.answers), run.books.loaded
+    identifiers = sum(book.identifiers for book in books)
+    spent = run.books.holder_seconds + sum(book.client_seconds for book in books)
+    alone = [answer.seconds for answer in run.answers if answer.in_flight == 1]
+    together = [answer.seconds for answer in run.answers if answer.in_flight > 1]
     return {
         "data": run.title,
         "suite": run.suite,
-        "members": len(run.books),
-        "people_per_book": [book.people for book in run.books],
+        "processes": run.processes,
+        "members": len(books),
+        "people_per_book": [book.people for book in books],
         "queries": queries,
-        "attributes": len(run.answers[0].result.attributes) if queries else 0,
+        "attributes": len(run.answers[0].result.values) if queries else 0,
         "totals_equal": sum(answer.equal for answer in run.answers),
         "totals_unequal": sum(answer.unequal for answer in run.answers),
         "queries_with_other_differences": sum(not answer.beside_equal for answer in run.answers),
         "asked": sum(len(answer.result.asked) for answer in run.answers),
         "answered": sum(len(answer.result.answered) for answer in run.answers),
-        "latency_ms": latency([answer.seconds for answer in run.answers]),
-        "bytes_per_query": round(sum(answer.carried for answer in run.answers) / queries) if queries else 0,
-        "identifiers": run.identifiers,
-        "identifiers_per_second": round(run.identifiers / run.tokenising_seconds) if run.identifiers else 0,
-        "rows_read": sum(report.read for book in run.books for report in book.reports.values()),
-        "rows_refused": sum(report.refused for book in run.books for report in book.reports.values()),
+        "latency_ms": latency(alone),
+        "in_flight": max((answer.in_flight for answer in run.answers), default=0),
+        "latency_in_flight_ms": latency(together),
+        "bytes_per_query": round(run.carried / queries) if queries else 0,
+        "identifiers": identifiers,
+        "identifiers_per_second": round(identifiers / spent) if spent else 0,
+        "rows_read": sum(report.read for book in books for report in book.reports),
+        "rows_refused": sum(report.refused for book in books for report in book.reports),
         "seconds": {stage: round(seconds, 1) for stage, seconds in run.stages.items()},
     }
 

@@ -3,10 +3,12 @@ Real data: 30,000 credit-card holders of Taiwan (Yeh and Lien 2009), their colum
 
 The file is read where it lies. Limit, repayment status, bills and payments go to the lenders by month, as
 `examples/taiwan/*.toml` says; sex, education, marriage and age (X2 to X5) and the outcome are never read. The
-identifiers are made from the column ID by a seed, and so is what each lender has on file: ID and phone, or one.
+identifiers are made from the column ID by a seed, and so is what each lender has on file: ID and phone, or one. The
+six months of 2005 are moved so that the newest one ends today: a lender's node knows no other time than now.
 """
 
 import csv
+import datetime as dt
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,14 +20,14 @@ import numpy as np
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import IdentifierKind, RawIdentifier
 from consortium.silent import Silent
-from demo.dataset import Asked, BookSource, Dataset
+from demo.dataset import Asked, BookSource, Dataset, place_mapping
 from demo.identifiers import IdentifierMint
 from demo.population import FileKind, Ints
 from demo.tables import fill
-from demo.truth import SQL, DuckTruth, open_truth
+from demo.truth import DuckTruth, open_truth
 
-MAPPINGS = Path(__file__).parent.parent / "examples" / "taiwan"
-ASKED = 13_056 * 86_400 + 10 * 3_600  # 2005-09-30, when the newest column ends
+EXAMPLES = Path(__file__).parent.parent / "examples" / "taiwan"
+ROWS = "../../build/demo/sources"
 ATTRIBUTES = (
     "lenders_with_open_tradeline",
     "open_tradelines",
@@ -47,6 +49,15 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     "phone-plan": ("X10", "X11", "X16", "X17", "X22", "X23"),
 }
 """The columns of each lender; together all that is used, none twice."""
+AGES: Mapping[str, int] = {
+    "island-bank": 0,
+    "market-card": 30,
+    "travel-card": 60,
+    "home-credit": 90,
+    "phone-plan": 120,
+}
+"""How many days old each lender's newest month is."""
+OPENED_DAYS_AGO = 150
 KINDS = {
     "island-bank": (0.70, 0.30, 0.0),
     "market-card": (0.60, 0.05, 0.35),
@@ -55,6 +66,9 @@ KINDS = {
     "phone-plan": (0.30, 0.0, 0.70),
 }
 """The shares of files with ID and phone, ID only, phone only."""
+
+MADE_COLUMNS = ("ID", "identity_number", "mobile", "opened", "reported")
+"""What a lender's file has besides its columns: all but the ID is made up."""
 
 UCI_HEADER = ("ID", *(f"X{number}" for number in range(1, 24)), "Y")
 _MONTHS = range(1, 7)
@@ -85,22 +99,21 @@ class Holders(Silent):
         return found
 
 
-def taiwan(file: Path, seed: int, people: int, folder: Path, rows: int | None = None) -> Dataset:
+def taiwan(file: Path, seed: int, people: int, folder: Path, now: int, rows: int | None = None) -> Dataset:
     """
-    Split the file (its first `rows` only, if given) over five lenders' sources in a folder.
+    Split the file (its first `rows` only, if given) over five lenders' sources in a folder, as of `now`.
 
     Raises CreditError(SOURCE_UNREADABLE) for a file that cannot be read or has other columns than UCI's or Kaggle's.
     """
     holders = _read(file, seed, rows)
     mint = IdentifierMint(seed)
     for lender in COLUMNS:
-        _write(holders, lender, mint, folder / f"{lender}.csv")
+        _write(holders, lender, mint, folder / f"{lender}.csv", dt.datetime.fromtimestamp(now, dt.UTC).date())
     return Dataset(
         title=f"{len(holders.ids):,} card holders of Taiwan (UCI), columns split over five lenders",
         requester="island-bank",
-        sources={name: (BookSource(MAPPINGS / f"{name}.toml", folder / f"{name}.csv"),) for name in COLUMNS},
-        extracted_at=ASKED - 600,
-        asked_at=ASKED,
+        sources={name: (BookSource(place_mapping(EXAMPLES / f"{name}.toml", ROWS, folder)),) for name in COLUMNS},
+        extracted_at=now,
         currency="TWD",
         attributes=ATTRIBUTES,
         asked=_choose(holders, mint, people, seed),
@@ -115,7 +128,7 @@ def _read(file: Path, seed: int, rows: int | None) -> Holders:
             places = _places(next(reader, []))
             table = [[int(float(row[place])) for place in places] for row in islice(filter(None, reader), rows)]
     except (OSError, UnicodeError, ValueError, IndexError, csv.Error):
-        raise CreditError(Code.SOURCE_UNREADABLE, "not the data set that docs/demo.md names") from None
+        raise CreditError(Code.SOURCE_UNREADABLE, f"{file} is not the data set that docs/demo.md names") from None
     numbers = np.array(table, dtype=np.int64)
     rng = np.random.default_rng((seed, 4))
     on_file = (FileKind.ID_AND_PHONE, FileKind.ID_ONLY, FileKind.PHONE_ONLY)
@@ -128,18 +141,22 @@ def _places(header: list[str]) -> list[int]:
     for known in (UCI_HEADER, KAGGLE_HEADER):
         if tuple(name.strip() for name in header) == known:
             return [UCI_HEADER.index(name) for name in _USED]
-    raise CreditError(Code.SOURCE_UNREADABLE, "the columns are neither UCI's nor Kaggle's")
+    raise CreditError(
+        Code.SOURCE_UNREADABLE,
+        "its columns are neither those of UCI nor those of Kaggle; docs/demo.md names the data set",
+    )
 
 
-def _write(holders: Holders, lender: str, mint: IdentifierMint, path: Path) -> None:
+def _write(holders: Holders, lender: str, mint: IdentifierMint, path: Path, today: dt.date) -> None:
     columns = [holders.columns[name].tolist() for name in COLUMNS[lender]]
+    opened, reported = (today - dt.timedelta(days) for days in (OPENED_DAYS_AGO, AGES[lender]))
     with path.open("w", encoding="utf-8", newline="") as text:
         writer = csv.writer(text)
-        writer.writerow(("ID", "identity_number", "mobile", *COLUMNS[lender]))
+        writer.writerow((*MADE_COLUMNS, *COLUMNS[lender]))
         for number, kind, *figures in zip(holders.ids, holders.kinds[lender].tolist(), *columns, strict=True):
             national_id = mint.national_id(number) if FileKind(kind).has_id else ""
             phone = _phone(mint, number) if FileKind(kind).has_phone else ""
-            writer.writerow((number, national_id, phone, *figures))
+            writer.writerow((number, national_id, phone, opened, reported, *figures))
 
 
 def _phone(mint: IdentifierMint, number: int) -> str:
@@ -166,15 +183,14 @@ def _given(mint: IdentifierMint, number: int, kinds: tuple[IdentifierKind, ...])
 
 
 def _truth(file: Path, holders: Holders) -> DuckTruth:
-    """Compute the truth from the file itself, its columns taken by place; the lenders' files have no part in it."""
-    connection = open_truth(ASKED)
+    """Take the truth from the file itself, its columns taken by place; the lenders' files have no part in it."""
+    connection = open_truth()
     names = ", ".join(f"'{name}'" for name in UCI_HEADER)
     connection.execute(
         f"CREATE TABLE uci AS SELECT CAST(COLUMNS(*) AS BIGINT) "  # noqa: S608  names of this module
         f"FROM read_csv($1, header = false, skip = 1, names = [{names}]) LIMIT $2",
         [str(file), len(holders.ids)],
     )
-    connection.execute((SQL / "taiwan.sql").read_text())
     for lender, kinds in holders.kinds.items():
         fill(connection, "known", {"person": holders.columns["ID"], "kind": kinds})
         connection.execute(
@@ -182,4 +198,4 @@ def _truth(file: Path, holders: Holders) -> DuckTruth:
             "SELECT $1 AS lender, CAST(person AS VARCHAR) AS customer, person, kind, false AS frozen FROM known",
             [lender],
         )
-    return DuckTruth(connection)
+    return DuckTruth(connection, "taiwan.sql")

@@ -7,15 +7,19 @@ that one silent member costs one time-out and not one a query.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId, MemberSet
+from consortium.wire.versions import PROTOCOL
 
-OUTGOING_MAXIMUM = 512
-"""Calls that may wait for a slow reader before it counts as not well."""
+OUTGOING_CALLS = 512
+OUTGOING_BYTES = 16 << 20
+"""What may wait for a node that reads slowly; its stream ends before more of the gateway's memory is used."""
+STREAMS_OF_A_MEMBER = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,21 +33,24 @@ class Call:
 
 @dataclass(eq=False)
 class Attachment:
-    """One stream of one node."""
+    """One stream of one node; `protocol` is the version that is spoken on it."""
 
     member: MemberId
-    outgoing: asyncio.Queue[Call | None] = field(default_factory=lambda: asyncio.Queue(OUTGOING_MAXIMUM))
+    protocol: int = PROTOCOL
     waiting: dict[int, asyncio.Future[bytes]] = field(default_factory=dict)
     well: bool = True
+    _outgoing: deque[Call] = field(default_factory=deque)
+    _outgoing_bytes: int = 0
+    _wake: asyncio.Event = field(default_factory=asyncio.Event)
+    _ended: bool = False
+    _cause: CreditError | None = None
+    _writing: asyncio.Timeout | None = None
 
     async def call(self, call: Call, seconds: float) -> bytes:
         """Send a call and wait for the answer; raises the node's refusal, or TOO_FEW_CONTRIBUTORS on silence."""
-        if self.outgoing.full():
-            self.well = False
-            raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{self.member} does not read")
+        self._enqueue(call)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.waiting[call.number] = answer
-        self.outgoing.put_nowait(call)
         try:
             return await asyncio.wait_for(answer, seconds)
         except TimeoutError:
@@ -51,6 +58,39 @@ class Attachment:
             raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{self.member} is silent") from None
         finally:
             self.waiting.pop(call.number, None)
+
+    def _enqueue(self, call: Call) -> None:
+        if len(self._outgoing) >= OUTGOING_CALLS or self._outgoing_bytes + len(call.request) > OUTGOING_BYTES:
+            self.close(_not_reading())
+        if self._ended:
+            raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{self.member} does not read")
+        self._outgoing.append(call)
+        self._outgoing_bytes += len(call.request)
+        self._wake.set()
+
+    async def next_call(self) -> Call | None:
+        """Wait for the next call to send; None, or the cause as an exception, once the stream is to end."""
+        while not self._outgoing and not self._ended:
+            self._wake.clear()
+            await self._wake.wait()
+        if self._cause:
+            raise self._cause
+        if self._ended:
+            return None
+        call = self._outgoing.popleft()
+        self._outgoing_bytes -= len(call.request)
+        return call
+
+    async def write(self, message: Awaitable[None], seconds: float) -> None:
+        """Send a message of the stream within a time; raises the cause where it takes longer, or the stream ends."""
+        try:
+            async with asyncio.timeout(seconds) as self._writing:
+                await message
+        except TimeoutError:
+            self.close(_not_reading())
+            raise self._cause or _not_reading() from None
+        finally:
+            self._writing = None
 
     def settle(self, number: int, outcome: bytes | CreditError) -> None:
         """Take a node's answer or refusal; one that nobody waits for any more still shows that the node is well."""
@@ -63,13 +103,22 @@ class Attachment:
         else:
             answer.set_result(outcome)
 
-    def close(self) -> None:
-        """Fail every waiting call and end the stream."""
+    def close(self, cause: CreditError | None = None) -> None:
+        """Fail every waiting call and end the stream, for a cause that the node is told; the first cause stands."""
+        self.well = False
         for answer in self.waiting.values():
             if not answer.done():
                 answer.set_exception(CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{self.member} went away"))
-        if not self.outgoing.full():
-            self.outgoing.put_nowait(None)
+        if not self._ended:
+            self._ended, self._cause = True, cause
+            self._outgoing.clear()
+            self._wake.set()
+        if cause and self._writing and not self._writing.expired():
+            self._writing.reschedule(0)  # it waits for a node that does not read
+
+
+def _not_reading() -> CreditError:
+    return CreditError(Code.OVERLOADED, "the calls of this stream are not read")
 
 
 class Attachments:
@@ -82,8 +131,11 @@ class Attachments:
         self._arrived = asyncio.Event()
 
     def add(self, attachment: Attachment) -> None:
-        """Attach a node."""
-        self._by_member.setdefault(attachment.member, []).append(attachment)
+        """Attach a node; raises CreditError(OVERLOADED) for one stream too many of its member."""
+        nodes = self._by_member.setdefault(attachment.member, [])
+        if len(nodes) >= STREAMS_OF_A_MEMBER:
+            raise CreditError(Code.OVERLOADED, f"{STREAMS_OF_A_MEMBER} streams are attached")
+        nodes.append(attachment)
         self._arrived.set()
 
     def remove(self, attachment: Attachment) -> None:

@@ -27,8 +27,11 @@ from gateway.rulebooks import Rulebooks
 from gateway.settings import Settings
 from gateway.storage.memory import MemoryQueryKeys
 from gateway.storage.sql import SqlStore, wall_clock
+from gateway.usecases.admission import check_still
 from gateway.usecases.asking import Asking, Quotas
 from gateway.usecases.carrier import Carrier, Timeouts
+from gateway.usecases.query import QueryRun
+from gateway.usecases.refusals import Refusals
 from protos.credit.v1 import gateway_pb2, gateway_pb2_grpc
 
 LOG = logging.getLogger("gateway")
@@ -72,7 +75,7 @@ def build(settings: Settings) -> Parts:
     rulebooks = Rulebooks(settings.rulebooks, bytes.fromhex(settings.fingerprint))
     store = SqlStore(settings.storage)
     committer, attachments = GroupCommitter(store), Attachments(settings.timeouts.settle)
-    mask_keys = MaskKeys(committer)
+    mask_keys = MaskKeys(committer, attachments.settled)
     members = RulebookMembers(rulebooks.current, settings.limits.elements_per_day)
     generation = rulebooks.current().document.oprf.generation
     holding = HoldingService(share, generation, members, StoredEvaluations(store, seconds), secrets.token_bytes)
@@ -89,14 +92,19 @@ def _asking(
     mask_keys: MaskKeys,
 ) -> Asking:
     limits, timeouts = settings.limits, settings.timeouts
+
+    def still(run: QueryRun) -> None:
+        check_still(run, rulebooks.current(), seconds())
+
     return Asking(
         rulebook=rulebooks.current,
         roster=mask_keys.roster,
         keys=MemoryQueryKeys(),
         committer=committer,
-        carrier=Carrier(attachments, Timeouts(timeouts.round1, timeouts.round2)),
+        carrier=Carrier(attachments, Timeouts(timeouts.round1, timeouts.round2), still),
         signer=signer,
         quotas=Quotas(limits.queries_per_minute, limits.queries_per_day),
+        refusals=Refusals(limits.refusals_per_minute, committer, seconds),
         clock=seconds,
     )
 
@@ -138,10 +146,17 @@ class GatewayServer:
         self.parts.attachments.close_all()
         await self._server.stop(grace=1.0)
         await cancelled(self._tasks)
+        await self._write_dropped()
         await self.parts.committer.stop()
         self.parts.holding.close()
         self.parts.store.close()
         LOG.info("stopped")
+
+    async def _write_dropped(self) -> None:
+        try:
+            await self.parts.asking.refusals.write(everything=True)
+        except CreditError as error:
+            LOG.error("dropped-uncounted", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
 
     @property
     def _version(self) -> int:
@@ -173,8 +188,12 @@ class GatewayServer:
         while True:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
             self.parts.metrics.attached.set(len(self.parts.attachments.well()))
-            self.parts.metrics.entries.set(await self.parts.committer.commit(lambda store: store.size))
             self.parts.mask_keys.forget_before(utc_day(seconds()) - 1)
+            try:
+                await self.parts.asking.refusals.write()
+                self.parts.metrics.entries.set(await self.parts.committer.commit(lambda store: store.size))
+            except CreditError as error:  # a full disk or a database that is away: tried again in a moment
+                LOG.error("housekeeping", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
 
 
 def _listen(server: grpc.aio.Server, settings: Settings) -> int:

@@ -4,12 +4,12 @@ The mask keys of the days: published ahead by every node, kept durably, so that 
 The certificates are verified when they arrive; contributors verify them again.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
-from consortium.errors import Code, CreditError
 from consortium.model.keys import CertifiedKey, KeyType, check_certified_key, check_mask_key, utc_day
-from consortium.model.members import MemberId
+from consortium.model.members import MemberId, MemberSet
 from consortium.model.rounds import RosterEntry
 from consortium.model.rulebook import Rulebook
 from consortium.wire.gateway import mask_key_from_bytes, mask_key_to_bytes
@@ -17,14 +17,26 @@ from gateway.committer import GroupCommitter
 from gateway.ports import GatewayTransaction
 
 Kept = dict[MemberId, CertifiedKey]
+Settled = Callable[[MemberSet], Awaitable[None]]
+LOOK_AGAIN_SECONDS = 1.0
+
+
+async def _at_once(_: MemberSet) -> None:
+    """Wait for nobody."""
 
 
 class MaskKeys:
-    """Certified mask keys by UTC day; a replica that misses one asks the store, because another may have got it."""
+    """
+    Certified mask keys by UTC day; a replica that misses one asks the store, because another may have got it.
 
-    def __init__(self, committer: GroupCommitter) -> None:
+    It asks at most once in LOOK_AGAIN_SECONDS; `settled` waits for members that may come with a key after a start.
+    """
+
+    def __init__(self, committer: GroupCommitter, settled: Settled = _at_once) -> None:
         self._committer = committer
+        self._settled = settled
         self._days: dict[int, Kept] = {}
+        self._looked: dict[int, float] = {}
 
     async def publish(self, member: MemberId, keys: Iterable[CertifiedKey], rulebook: Rulebook) -> None:
         """Verify and keep a member's keys; raises CERTIFICATE_INVALID or SIGNATURE_INVALID."""
@@ -38,21 +50,31 @@ class MaskKeys:
             self._days.setdefault(day, {})[member] = key
 
     async def roster(self, rulebook: Rulebook, issued_at: int) -> tuple[RosterEntry, ...]:
-        """Give every active lender with its key of the day of issue; raises ROSTER_MISMATCH where one is missing."""
+        """Give every active lender with its key of the day of issue, or without one where it has published none."""
         day = utc_day(issued_at)
-        known = self._days.get(day, {})
-        if not rulebook.roster_set <= known.keys():
-            stored = await self._committer.commit(partial(_stored, day))
-            known = self._days[day] = {member: mask_key_from_bytes(raw) for member, raw in stored.items()}
-        missing = sorted(rulebook.roster_set - known.keys())
-        if missing:
-            raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"no mask key of the day yet from {', '.join(missing)}")
-        return tuple(RosterEntry(member, known[member]) for member in rulebook.roster)
+        if not rulebook.roster_set <= self._known(day).keys():
+            await self._settled(rulebook.roster_set)
+            await self._look(day, rulebook.roster_set)
+        known = self._known(day)
+        return tuple(RosterEntry(member, known.get(member)) for member in rulebook.roster)
+
+    def _known(self, day: int) -> Kept:
+        return self._days.get(day, {})
+
+    async def _look(self, day: int, wanted: MemberSet) -> None:
+        """Read the store's keys of a day, unless that was done a moment ago."""
+        now = time.monotonic()
+        if wanted <= self._known(day).keys() or now - self._looked.get(day, -LOOK_AGAIN_SECONDS) < LOOK_AGAIN_SECONDS:
+            return
+        self._looked[day] = now
+        stored = await self._committer.commit(partial(_stored, day))
+        self._days.setdefault(day, {}).update({member: mask_key_from_bytes(raw) for member, raw in stored.items()})
 
     def forget_before(self, day: int) -> None:
         """Drop the keys of days gone by from memory."""
-        for old in [known for known in self._days if known < day]:
-            del self._days[old]
+        for days in (self._days, self._looked):
+            for old in [known for known in days if known < day]:
+                del days[old]
 
 
 def _keep(member: MemberId, day: int, certified: bytes, transaction: GatewayTransaction) -> None:

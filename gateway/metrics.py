@@ -15,6 +15,9 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.requests = Counter("credit_rpcs", "RPCs that ended.", ["method", "code"], registry=self.registry)
         self.seconds = Histogram("credit_rpc_seconds", "Time of an RPC.", ["method"], registry=self.registry)
+        self.bytes = Counter(
+            "credit_message_bytes", "Bytes of messages, in or out.", ["method", "direction"], registry=self.registry
+        )
         self.streams = Gauge("credit_streams", "Open streams.", ["method"], registry=self.registry)
         self.attached = Gauge("credit_attached_members", "Members attached and well.", registry=self.registry)
         self.entries = Gauge("credit_log_entries", "Entries in the log.", registry=self.registry)

@@ -1,17 +1,16 @@
 """The rulebook in force at the gateway: loaded from its file, verified as a successor, and told to whoever watches."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
-from consortium.model.rulebook import Rulebook, verify_rulebook
+from consortium.membership.files import document_name, signatures_from_text, signatures_name, signatures_to_text
+from consortium.membership.trusted import TrustedSet
+from consortium.model.rulebook import Rulebook
 from consortium.wire.gateway import SignedRulebook
 
-DOCUMENT = "rulebook-{version:06d}.json"
-SIGNATURES = "rulebook-{version:06d}.signatures.json"
 POLL_SECONDS = 0.5
 
 
@@ -33,13 +32,20 @@ class Rulebooks:
 
     def __init__(self, folder: Path, fingerprint: bytes) -> None:
         self._folder = folder
-        self._versions = [_load(folder, 1, fingerprint=fingerprint, trusted=None)]
+        first = _read(folder, 1)
+        self._trusted = TrustedSet.begin(first, fingerprint.hex())
+        self._versions = [Version(self._trusted.current, first)]
         self._changed = asyncio.Event()
         self.load_new()
 
     def current(self) -> Rulebook:
         """Give the rulebook in force."""
-        return self._versions[-1].rulebook
+        return self._trusted.current
+
+    @property
+    def trusted(self) -> TrustedSet:
+        """Give the trusted set: statuses in effect, emergency suspensions, sightings."""
+        return self._trusted
 
     def version(self, number: int) -> Version:
         """Give one version; raises CreditError(RULEBOOK_INVALID) for one that is not here."""
@@ -55,9 +61,11 @@ class Rulebooks:
     def load_new(self) -> int:
         """Take every next version that is in the folder; gives how many. Raises for one that fails verification."""
         before = len(self._versions)
-        while (self._folder / DOCUMENT.format(version=len(self._versions) + 1)).exists():
-            number = len(self._versions) + 1
-            self._versions.append(_load(self._folder, number, fingerprint=None, trusted=self.current()))
+        while (self._folder / document_name(len(self._versions) + 1)).exists():
+            signed = _read(self._folder, len(self._versions) + 1)
+            if not self._trusted.update(signed):
+                raise CreditError(Code.RULEBOOK_INVALID, "a file holds another version than its name says")
+            self._versions.append(Version(self._trusted.current, signed))
         if len(self._versions) > before:
             self._changed.set()
             self._changed = asyncio.Event()
@@ -85,20 +93,17 @@ class Rulebooks:
 
 def write_version(folder: Path, signed: SignedRulebook, version: int) -> None:
     """Write one version: the signatures first, so that a document that is there is complete."""
-    signatures = {member: signature.hex() for member, signature in signed.signatures.items()}
-    (folder / SIGNATURES.format(version=version)).write_text(json.dumps(signatures, indent=2), encoding="ascii")
-    target = folder / DOCUMENT.format(version=version)
+    (folder / signatures_name(version)).write_text(signatures_to_text(signed.signatures), encoding="ascii")
+    target = folder / document_name(version)
     temporary = target.with_suffix(".new")
     temporary.write_bytes(signed.document)
     temporary.replace(target)
 
 
-def _load(folder: Path, number: int, *, fingerprint: bytes | None, trusted: Rulebook | None) -> Version:
+def _read(folder: Path, number: int) -> SignedRulebook:
     try:
-        raw = (folder / DOCUMENT.format(version=number)).read_bytes()
-        text = (folder / SIGNATURES.format(version=number)).read_text("ascii")
-        signatures = {str(member): bytes.fromhex(value) for member, value in json.loads(text).items()}
-    except (OSError, ValueError, AttributeError) as error:
+        raw = (folder / document_name(number)).read_bytes()
+        text = (folder / signatures_name(number)).read_text("ascii")
+    except (OSError, ValueError) as error:
         raise CreditError(Code.RULEBOOK_INVALID, f"version {number} cannot be read") from error
-    rulebook = verify_rulebook(raw, signatures, fingerprint=fingerprint, trusted=trusted)
-    return Version(rulebook, SignedRulebook(raw, signatures))
+    return SignedRulebook(raw, signatures_from_text(text))

@@ -25,10 +25,16 @@ class Tls(_Section):
 
 
 class Limits(_Section):
-    """Per member: queries a minute and a UTC day, elements evaluated a UTC day; for all: requests in flight."""
+    """
+    What members may use: queries, elements evaluated (a UTC day), refusals, requests in flight.
+
+    Refusals with an entry of their own are counted a minute and replica. Requests in flight are those of all, and
+    those of one member until its answers have left.
+    """
 
     queries_per_minute: int = Field(default=6000, ge=1)
     queries_per_day: int = Field(default=200_000, ge=1)
+    refusals_per_minute: int = Field(default=600, ge=1)
     elements_per_day: int = Field(default=2_000_000, ge=1)
     in_flight: int = Field(default=256, ge=1)
 

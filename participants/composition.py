@@ -34,6 +34,7 @@ from participants.rulebooks import TrustedRulebooks
 from participants.settings import NodeSettings
 from participants.storage.answers import SqliteAnswers
 from participants.storage.book import SqliteBook
+from participants.storage.consents import SqliteConsents
 from participants.storage.questions import SqliteQuestions
 
 LOG = logging.getLogger("participants.node")
@@ -130,10 +131,11 @@ def _asker(
 ) -> Asker:
     tokens = RememberingTokeniser(stack.enter_context(open_tokeniser(settings, _holder_failed)), contributor.secrets)
     questions = stack.enter_context(closing(SqliteQuestions(settings.path(settings.file.questions))))
+    consents = stack.enter_context(closing(SqliteConsents(settings.path(settings.file.consents))))
     threads = stack.enter_context(ThreadPoolExecutor(ASK_THREADS, thread_name_prefix="ask"))
     primes = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="decrypt"))
     requester = requester_of_today(contributor, secret_key, primes)
-    return Asker(LenderNode(contributor, requester, tokens), questions, ask, threads, seconds)
+    return Asker(LenderNode(contributor, requester, tokens), questions, consents, ask, threads, seconds)
 
 
 def _holder_failed(holder: int, error: CreditError) -> None:

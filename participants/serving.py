@@ -15,6 +15,7 @@ from consortium.errors import Code, CreditError
 from consortium.model.keys import SECONDS_PER_DAY
 from consortium.wire.gateway import Hello
 from participants.composition import Parts, compose, gateway_addresses, requester_of_today, seconds
+from participants.gateway_client.asking import while_attached
 from participants.gateway_client.attach import AttachClient, Handlers
 from participants.gateway_client.rulebook import watch_rulebooks
 from participants.lender.event_input import EVENT_KINDS, parse_event
@@ -62,6 +63,8 @@ class LenderServer:
         handlers = _handlers(parts, metrics)
         addresses = gateway_addresses(parts.settings)
         self._attached = [AttachClient(address, parts.tls, handlers, parts.answering) for address in addresses]
+        ask = parts.asker.ask_gateway
+        parts.asker.ask_gateway = lambda *question: while_attached(ask(*question), lambda: self._attachments() > 0)
         await self._open_local(parts)
         works = [client.run() for client in self._attached]
         works += [

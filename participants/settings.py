@@ -97,6 +97,7 @@ class NodeFile(Table):
     lenders_secrets: Path = Path("lenders-secrets.json")
     own_keys: Path = Path("own-keys.json")
     questions: Path = Path("questions.db")
+    consents: Path = Path("consents.db")
     query_key: Path = Path("query-key.bin")
     rulebooks: Path = Path("rulebooks")
     log_level: str = "INFO"

@@ -19,10 +19,14 @@ BodyT = TypeVar("BodyT")
 
 @dataclass(frozen=True, slots=True)
 class RosterEntry:
-    """A member that is asked, with its mask key of the day of issue."""
+    """
+    A member of the roster, with its mask key of the day of issue; None where it has published none.
+
+    Without a key nobody shares a mask with it, so it is outside L, like a member that is not attached.
+    """
 
     member: MemberId
-    mask_key: CertifiedKey
+    mask_key: CertifiedKey | None
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def exchange_ctx(
     query: SignedQuery, roster: Sequence[RosterEntry], attempt: int, intended: MemberSet, block: int
 ) -> bytes:
     """Hash all that an exchange depends on; two exchanges that differ in anything share no mask."""
-    members = [field for entry in roster for field in (entry.member.encode(), entry.mask_key.digest)]
+    members = [field for entry in roster for field in (entry.member.encode(), _key_digest(entry))]
     return transcript_hash(
         Label.CTX,
         query.digest,
@@ -55,6 +59,15 @@ def exchange_ctx(
         query.header.rulebook_digest,
         uint(block),
     )
+
+
+def _key_digest(entry: RosterEntry) -> bytes:
+    return entry.mask_key.digest if entry.mask_key else b""
+
+
+def members_with_keys(roster: Sequence[RosterEntry]) -> tuple[MemberId, ...]:
+    """Give the members that have a mask key of the day, in the roster's order: only they share masks and digests."""
+    return tuple(entry.member for entry in roster if entry.mask_key)
 
 
 class BoundState(IntEnum):
@@ -95,7 +108,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Round1Body:
-    """c_i, every d_ij in the roster's order, commit_i, and the digest of the opening."""
+    """c_i, d_ij for every member with a mask key in the roster's order, commit_i, and the digest of the opening."""
 
     contributor: MemberId
     ctx: bytes
@@ -150,6 +163,6 @@ class Transcript:
 
 
 def digests_by_peer(body: Round1Body, roster: Sequence[MemberId]) -> dict[MemberId, bytes]:
-    """Name each pair digest by the other member; the caller has checked that there is one for each."""
+    """Name each pair digest by the other member with a key; the caller has checked that there is one for each."""
     others = [member for member in roster if member != body.contributor]
     return dict(zip(others, body.pair_digests, strict=True))

@@ -2,13 +2,13 @@
 
 from typing import Protocol
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from consortium.errors import Code, CreditError
 from consortium.hashing import encode_fields
 from consortium.labels import Label
 from consortium.model.identifiers import Silent
+from consortium.oprf.group import is_ed25519_signature, is_edwards_point
 
 PUBLIC_KEY_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -38,7 +38,11 @@ class Ed25519Signer(Silent):
 
 def verify_signature(public: bytes, signature: bytes, label: Label, *fields: bytes) -> None:
     """Raise CreditError(SIGNATURE_INVALID) unless the signature is that key's over these labelled fields."""
-    try:
-        Ed25519PublicKey.from_public_bytes(public).verify(signature, encode_fields(label, *fields))
-    except (InvalidSignature, ValueError) as error:
-        raise CreditError(Code.SIGNATURE_INVALID, f"signature over {label.value.decode()}") from error
+    if not is_ed25519_signature(public, signature, encode_fields(label, *fields)):
+        raise CreditError(Code.SIGNATURE_INVALID, f"signature over {label.value.decode()}")
+
+
+def check_identity_key(public: bytes) -> None:
+    """Raise CreditError(PUBLIC_KEY_WEAK) unless an Ed25519 key is a canonical point of prime order."""
+    if not is_edwards_point(public):
+        raise CreditError(Code.PUBLIC_KEY_WEAK, "identity key")

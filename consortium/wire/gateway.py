@@ -1,7 +1,7 @@
 """The messages of the gateway's services to and from protobuf; queries, rounds and transcripts stay opaque bytes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from consortium.errors import Code, CreditError
 from consortium.model.keys import CertifiedKey
@@ -20,6 +20,7 @@ from consortium.wire.reading import (
     some,
     unsigned,
 )
+from consortium.wire.versions import Spoken, spoken_from_proto
 from protos.credit.v1 import gateway_pb2, keys_pb2
 
 REQUEST_ID_BYTES = 16
@@ -34,6 +35,7 @@ class Hello:
     rulebook_digest: bytes
     last_counter: int
     version: str
+    spoken: Spoken = field(default_factory=Spoken)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,8 @@ def hello_to_proto(hello: Hello) -> gateway_pb2.Hello:
         rulebook_digest=hello.rulebook_digest,
         last_counter=hello.last_counter,
         version=hello.version,
+        protocol=hello.spoken.newest,
+        oldest_protocol=hello.spoken.oldest,
     )
 
 
@@ -87,6 +91,7 @@ def hello_from_proto(message: gateway_pb2.Hello) -> Hello:
         rulebook_digest=digest(message.rulebook_digest, "rulebook_digest"),
         last_counter=unsigned(message.last_counter, "last_counter"),
         version=message.version[:64],
+        spoken=spoken_from_proto(message.oldest_protocol, message.protocol),
     )
 
 

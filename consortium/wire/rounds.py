@@ -214,14 +214,22 @@ def _bound(message: rounds_pb2.Bound) -> Bound:
 
 def _roster_to_proto(roster: Iterable[RosterEntry]) -> list[rounds_pb2.RosterEntry]:
     return [
-        rounds_pb2.RosterEntry(member=entry.member, mask_key=certified_key_to_proto(entry.mask_key)) for entry in roster
+        rounds_pb2.RosterEntry(
+            member=entry.member, mask_key=certified_key_to_proto(entry.mask_key) if entry.mask_key else None
+        )
+        for entry in roster
     ]
 
 
 def _roster_from_proto(messages: Iterable[rounds_pb2.RosterEntry]) -> tuple[RosterEntry, ...]:
-    roster = tuple(RosterEntry(item.member, certified_key_from_proto(item.mask_key)) for item in messages)
+    roster = tuple(_roster_entry(item) for item in messages)
     _some_members(entry.member for entry in roster)
     return roster
+
+
+def _roster_entry(message: rounds_pb2.RosterEntry) -> RosterEntry:
+    key = certified_key_from_proto(message.mask_key) if message.HasField("mask_key") else None
+    return RosterEntry(message.member, key)
 
 
 def _signed_to_proto(signed: Signed[Round1Body] | Signed[Round2Body]) -> rounds_pb2.SignedBody:

@@ -54,8 +54,13 @@ async function status(services, options) {
     member: node.member,
     rulebook: { version: node.rulebook_version, digest: node.rulebook_digest.toString("hex") },
     attached: node.attached,
-    book: { day: node.book_day, subjects: node.subjects, journal_size: node.journal_size },
+    book: { day: dayText(node.book_day), subjects: node.subjects, journal_size: node.journal_size },
   };
+}
+
+/** Give a day (days since 1970) as a date; null where no book has been loaded. */
+function dayText(day) {
+  return day === 0 ? null : new Date(day * 86_400_000).toISOString().slice(0, 10);
 }
 
 async function query(services, options) {

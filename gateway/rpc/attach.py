@@ -9,6 +9,7 @@ import grpc
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId
 from consortium.wire.gateway import hello_from_proto, mask_keys_from_proto, refusal_from_proto
+from consortium.wire.versions import Spoken, agree
 from gateway.attachments import Attachment, Attachments, Call
 from gateway.committer import GroupCommitter
 from gateway.mask_keys import MaskKeys
@@ -20,6 +21,8 @@ from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
 
 Context = grpc.aio.ServicerContext[Any, Any]
 HELLO_SECONDS = 10.0
+STALL_SECONDS = 10.0
+"""How long a node may leave a call unread before its stream ends."""
 
 
 class AttachServicer(grpc_pb.AttachServiceServicer):
@@ -45,23 +48,23 @@ class AttachServicer(grpc_pb.AttachServiceServicer):
         """Serve one node until its stream ends."""
         identity = peer_identity(rpc_context)
         member = identity.active_lender(self._rulebooks.current()).id
-        await self._read_hello(member, requests)
-        attachment = Attachment(member)
-        yield pb.AttachResponse(welcome=await self._welcome(member))
+        attachment = Attachment(member, await self._read_hello(member, requests))
+        yield pb.AttachResponse(welcome=await self._welcome(attachment))
         self._attachments.add(attachment)
         reader = asyncio.create_task(self._read(identity, attachment, requests))
         try:
-            while (call := await attachment.outgoing.get()) is not None:
+            while (call := await attachment.next_call()) is not None:
                 identity.active_lender(self._rulebooks.current())
-                yield _call_to_proto(call)
+                await attachment.write(rpc_context.write(_call_to_proto(call)), STALL_SECONDS)
             if reader.done() and not reader.cancelled() and (error := reader.exception()):
                 raise error
-            yield pb.AttachResponse(drain=pb.Drain())
+            await attachment.write(rpc_context.write(pb.AttachResponse(drain=pb.Drain())), STALL_SECONDS)
         finally:
             self._attachments.remove(attachment)
             await cancelled([reader])
 
-    async def _read_hello(self, member: MemberId, requests: AsyncIterator[pb.AttachRequest]) -> None:
+    async def _read_hello(self, member: MemberId, requests: AsyncIterator[pb.AttachRequest]) -> int:
+        """Take the first message and give the version of the protocol that both sides speak."""
         try:
             first = await asyncio.wait_for(anext(requests), HELLO_SECONDS)
         except (TimeoutError, StopAsyncIteration):
@@ -69,12 +72,17 @@ class AttachServicer(grpc_pb.AttachServiceServicer):
         if first.WhichOneof("message") != "hello":
             raise CreditError(Code.MALFORMED, "the first message must be a hello")
         hello = hello_from_proto(first.hello)
+        protocol = agree(Spoken(), hello.spoken)
         await self._mask_keys.publish(member, hello.mask_keys, self._rulebooks.current())
+        return protocol
 
-    async def _welcome(self, member: MemberId) -> pb.Welcome:
-        counter = await self._committer.commit(lambda transaction: transaction.counter(member))
+    async def _welcome(self, attachment: Attachment) -> pb.Welcome:
+        counter = await self._committer.commit(lambda transaction: transaction.counter(attachment.member))
         return pb.Welcome(
-            rulebook_digest=self._rulebooks.current().digest, time_ms=self._clock_ms(), last_counter=counter
+            rulebook_digest=self._rulebooks.current().digest,
+            time_ms=self._clock_ms(),
+            last_counter=counter,
+            protocol=attachment.protocol,
         )
 
     async def _read(

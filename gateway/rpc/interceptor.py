@@ -1,5 +1,6 @@
 """The one interceptor: every RPC is measured, logged without sensitive fields, and every exception mapped."""
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,6 +15,8 @@ from gateway.rpc.errors import abort
 
 LOG = logging.getLogger("gateway.rpc")
 Context = grpc.aio.ServicerContext[Any, Any]
+STATUS_SECONDS = 2.0
+"""How long the end of a stream waits for a side that does not read."""
 UNMEASURED = ("/grpc.health.", "/grpc.reflection.")
 
 
@@ -36,7 +39,7 @@ class Watcher(grpc.aio.ServerInterceptor):
         if handler.response_streaming:
             return self._wrapped_stream(handler, method)
         return grpc.unary_unary_rpc_method_handler(
-            self._unary(handler.unary_unary, method), _tolerant(handler), handler.response_serializer
+            self._unary(handler.unary_unary, method), *self._counted(handler, method)
         )
 
     def _wrapped_stream(self, handler: Any, method: str) -> Any:
@@ -44,7 +47,23 @@ class Watcher(grpc.aio.ServerInterceptor):
             make, behaviour = grpc.stream_stream_rpc_method_handler, handler.stream_stream
         else:
             make, behaviour = grpc.unary_stream_rpc_method_handler, handler.unary_stream
-        return make(self._stream(behaviour, method), _tolerant(handler), handler.response_serializer)
+        return make(self._stream(behaviour, method), *self._counted(handler, method))
+
+    def _counted(self, handler: Any, method: str) -> tuple[Callable[[bytes], Any], Callable[[Any], bytes]]:
+        """Give the handler's parser and serialiser so that they count the bytes of every message."""
+        received, sent = (self._metrics.bytes.labels(method, direction).inc for direction in ("in", "out"))
+        parse = _tolerant(handler)
+
+        def deserialise(data: bytes) -> Any:
+            received(len(data))
+            return parse(data)
+
+        def serialise(message: Any) -> bytes:
+            data: bytes = handler.response_serializer(message)
+            sent(len(data))
+            return data
+
+        return deserialise, serialise
 
     def _unary(self, behaviour: Any, method: str) -> Callable[..., Awaitable[Any]]:
         async def call(request: Any, rpc_context: Context) -> Any:
@@ -68,7 +87,7 @@ class Watcher(grpc.aio.ServerInterceptor):
                     yield response
             except Exception as error:  # noqa: BLE001  the border: everything is mapped
                 code = _code(error)
-                await abort(rpc_context, error, method)
+                await _abort_soon(rpc_context, error, method)
             finally:
                 self._metrics.streams.labels(method).dec()
                 self._done(method, code, start)
@@ -80,6 +99,15 @@ class Watcher(grpc.aio.ServerInterceptor):
         self._metrics.requests.labels(method, code).inc()
         self._metrics.seconds.labels(method).observe(seconds)
         LOG.info("rpc", extra={"method": method, "code": code, "milliseconds": round(seconds * 1000, 1)})
+
+
+async def _abort_soon(rpc_context: Context, error: Exception, method: str) -> None:
+    """End a stream with its status; where the other side reads nothing, let go once the status waits to be read."""
+    try:
+        async with asyncio.timeout(STATUS_SECONDS):
+            await abort(rpc_context, error, method)
+    except TimeoutError:
+        raise asyncio.CancelledError from None
 
 
 class _Unreadable:

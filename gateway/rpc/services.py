@@ -1,12 +1,15 @@
 """The gateway's servicers: caller, parse, one use-case, render."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import grpc
 
 from consortium.errors import Code, CreditError
+from consortium.model.members import MemberId
 from consortium.wire.gateway import (
     REQUEST_ID_BYTES,
     signed_rulebook_to_proto,
@@ -31,17 +34,31 @@ class QueryServicer(grpc_pb.QueryServiceServicer):
         self._asking = asking
         self._rulebooks = rulebooks
         self._limit = limit
+        self._open: Counter[MemberId] = Counter()
 
     async def Ask(self, request: pb.AskRequest, rpc_context: Context) -> pb.AskResponse:  # noqa: N802  proto name
         """Answer one query."""
-        member = peer_identity(rpc_context).active_lender(self._rulebooks.current())
-        if self._asking.in_flight >= self._limit:
-            raise CreditError(Code.OVERLOADED)
+        identity = peer_identity(rpc_context)
+        member = identity.active_lender(self._rulebooks.current()).id
+        self._count_open(member, rpc_context)
         request_id = exact(request.request_id, REQUEST_ID_BYTES, "request_id")
-        ask = Ask(member.id, request_id, signed_query_from_bytes(request.query))
+        ask = Ask(member, request_id, signed_query_from_bytes(request.query))
         response = pb.AskResponse.FromString(await self._asking.ask(ask))
+        identity.active_lender(self._rulebooks.current())  # it may have been suspended meanwhile
         failpoint("gateway.before-response")
         return response
+
+    def _count_open(self, member: MemberId, rpc_context: Context) -> None:
+        """Count a request until its answer has left, so that a caller that does not read fills its own share only."""
+        if self._asking.in_flight >= self._limit or self._open[member] >= self._limit:
+            self._asking.refusals.drop(member)
+            raise CreditError(Code.OVERLOADED)
+        self._open[member] += 1
+        left = partial(self._left, member)
+        rpc_context.add_done_callback(left)  # type: ignore[arg-type]  # the stubs name a class where a call is meant
+
+    def _left(self, member: MemberId, _: Context) -> None:
+        self._open[member] -= 1
 
 
 class RulebookServicer(grpc_pb.RulebookServiceServicer):

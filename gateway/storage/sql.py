@@ -83,7 +83,7 @@ def translated(error: SQLAlchemyError) -> CreditError:
     original = error.orig if isinstance(error, DBAPIError) else None
     name = type(original or error).__name__
     full = "disk is full" in str(original) or name == "DiskFull"
-    return CreditError(Code.STORAGE_FULL if full else Code.INTERNAL, name)
+    return CreditError(Code.STORAGE_FULL, "the gateway's disk") if full else CreditError(Code.INTERNAL, name)
 
 
 class storage_errors_of:  # noqa: N801  a context manager reads like a function

@@ -5,7 +5,7 @@ from consortium.model.query import SignedQuery
 from consortium.model.rounds import RosterEntry
 from consortium.model.rulebook import Rulebook
 from consortium.rules.profiles import PROFILES
-from consortium.rules.queries import check_query
+from consortium.rules.queries import check_query, check_times
 from gateway.ports import ConsentUses, QueryKeys
 from gateway.usecases.query import QueryRun
 
@@ -16,13 +16,25 @@ def open_run(
     """
     Check a query and open its run; `now` is Unix seconds.
 
-    Raises what `check_query` raises, PUBLIC_KEY_WEAK, or ROSTER_MISMATCH where a lender's mask key of the day is not
-    here.
+    Raises what `check_query` raises, PUBLIC_KEY_WEAK, or ROSTER_MISMATCH for a roster that is not the rulebook's.
     """
     check_query(query, rulebook, now)
     if tuple(entry.member for entry in roster) != rulebook.roster:
-        raise CreditError(Code.ROSTER_MISMATCH, "a mask key of the day is missing")
+        raise CreditError(Code.ROSTER_MISMATCH, "the roster is not the rulebook's")
     return QueryRun(query, rulebook, roster, keys.public_key(query.query_key.key, PROFILES[query.header.suite]))
+
+
+def check_still(run: QueryRun, rulebook: Rulebook, now: int) -> None:
+    """
+    Raise unless an admitted query may go on under the rulebook now in force; `now` is Unix seconds.
+
+    Any new version ends it, because roster, epoch or somebody's status may have changed: RULEBOOK_MISMATCH. Raises
+    RULEBOOK_INVALID for a rulebook that has expired meanwhile, and QUERY_EXPIRED.
+    """
+    if rulebook.digest != run.rulebook.digest:
+        raise CreditError(Code.RULEBOOK_MISMATCH, "the rulebook changed while the query was being answered")
+    rulebook.check_current(now)
+    check_times(run.query.header, rulebook, now)
 
 
 def count_consent(query: SignedQuery, uses: ConsentUses) -> None:

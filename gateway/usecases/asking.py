@@ -18,6 +18,7 @@ from consortium.model.receipts import Subject, sign_receipt
 from consortium.model.rounds import RosterEntry, Transcript
 from consortium.model.rulebook import Rulebook
 from consortium.model.signing import Signer
+from consortium.rules.queries import check_times
 from consortium.wire.gateway import Answered, answered_to_bytes
 from consortium.wire.rounds import transcript_to_bytes
 from gateway.committer import GroupCommitter
@@ -27,6 +28,7 @@ from gateway.usecases import entries
 from gateway.usecases.admission import count_consent, open_run
 from gateway.usecases.carrier import Carrier
 from gateway.usecases.query import QueryRun
+from gateway.usecases.refusals import Refusals
 
 SECONDS_PER_DAY = 86_400
 SECONDS_PER_MINUTE = 60
@@ -68,6 +70,7 @@ class Asking:
     carrier: Carrier
     signer: Signer
     quotas: Quotas
+    refusals: Refusals
     clock: Callable[[], int]
 
     def __post_init__(self) -> None:
@@ -81,7 +84,9 @@ class Asking:
         Raises MEMBER_NOT_ACTIVE for a query in another's name, ALREADY_EXISTS codes for an id used for another query,
         and everything that `check_query`, the quotas and `QueryRun` raise.
         """
+        self.refusals.check(ask.member)
         if ask.query.header.requester != ask.member:
+            self.refusals.drop(ask.member)
             raise CreditError(Code.MEMBER_NOT_ACTIVE, "a query in another member's name")
         if self._draining:
             raise CreditError(Code.DRAINING)
@@ -112,8 +117,10 @@ class Asking:
 
     async def _answer(self, ask: Ask) -> bytes:
         run: QueryRun | None = None
+        admission: Admission | None = None
         try:
             rulebook, now = self.rulebook(), self.clock()
+            check_times(ask.query.header, rulebook, now)  # keys are looked up for days near this one only
             roster = await self.roster(rulebook, ask.query.header.issued_at)
             run = open_run(ask.query, rulebook, roster, self.keys, now)
             failpoint("gateway.before-admit")
@@ -126,6 +133,8 @@ class Asking:
             earlier = await self.committer.commit(partial(_response, ask)) if run is None else None
             if earlier is not None:
                 return earlier  # a repeat may come after its query has expired
+            if admission is None:
+                self.refusals.take(ask.member)  # what was admitted has used its quota
             entry = entries.refused(ask.member, ask.request_id, ask.query, error, run)
             await self.committer.commit(lambda transaction: transaction.append(entry))
             raise

@@ -20,15 +20,26 @@ class Timeouts:
     round2: float
 
 
+OWN_TROUBLES = frozenset(
+    {Code.STORAGE_FULL, Code.STORAGE_BUSY, Code.STORAGE_BROKEN, Code.SOURCE_UNREADABLE, Code.INTERNAL}
+)
+"""What a member refuses with because of its own machine; a requester would look for it on its own."""
+
+
 class Carrier:
     """Sends calls, feeds answers into the run, and closes rounds when all have come or time is up."""
 
-    def __init__(self, attachments: Attachments, timeouts: Timeouts) -> None:
+    def __init__(self, attachments: Attachments, timeouts: Timeouts, check_still: Callable[[QueryRun], None]) -> None:
         self._attachments = attachments
         self._timeouts = timeouts
+        self._check_still = check_still
 
     async def carry(self, run: QueryRun) -> Transcript:
-        """Run up to three attempts; raises CreditError where the query cannot be completed."""
+        """
+        Run up to three attempts; raises CreditError where the query cannot be completed.
+
+        Before every round it is asked again whether the query may go on, by the rulebook and the time of then.
+        """
         await self._attachments.settled(run.rulebook.roster_set)
         while (second := await self._first_round(run)) is None:
             pass
@@ -36,6 +47,7 @@ class Carrier:
         return run.transcript()
 
     async def _first_round(self, run: QueryRun) -> bytes | None:
+        self._check_still(run)
         request = run.call(self._attachments.well())
         call = Call(self._attachments.next_number(), 1, request)
         await self._ask_all(run.intended, call, self._timeouts.round1, run.receive_round1, run.receive_refusal)
@@ -45,12 +57,13 @@ class Carrier:
     async def _second_round(self, run: QueryRun, request: bytes) -> None:
         refusals: dict[MemberId, CreditError] = {}
         failpoint("gateway.before-round2")
+        self._check_still(run)
         call = Call(self._attachments.next_number(), 2, request)
         await self._ask_all(run.answering, call, self._timeouts.round2, run.receive_round2, refusals.__setitem__)
         failpoint("gateway.after-round2")
-        causes = [error for error in refusals.values() if error.code is not Code.TOO_FEW_CONTRIBUTORS]
+        causes = [_as_the_querys(member, error) for member, error in sorted(refusals.items())]
         if run.missing_round2 and causes:
-            raise causes[0]
+            raise min(causes, key=lambda error: error.code is Code.TOO_FEW_CONTRIBUTORS)
 
     async def _ask_all(
         self,
@@ -67,3 +80,9 @@ class Carrier:
                 refuse(member, error)
 
         await asyncio.gather(*map(ask, sorted(members)))
+
+
+def _as_the_querys(member: MemberId, error: CreditError) -> CreditError:
+    if error.code not in OWN_TROUBLES:
+        return error
+    return CreditError(Code.TOO_FEW_CONTRIBUTORS, f"no correction from {member}: {error.code}")

@@ -71,6 +71,11 @@ def refused(
     }
 
 
+def dropped(member: MemberId, count: int, since: int) -> Entry:
+    """Give the entry of requests that were refused without entries of their own, since a time (Unix seconds)."""
+    return {"kind": "requests-dropped", "requester": member, "count": count, "since": since}
+
+
 def _contributions(run: QueryRun) -> list[CanonicalValue]:
     first, second = run.round1_digests, run.round2_digests
     return [

@@ -3,7 +3,6 @@
 import datetime as dt
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,7 +11,7 @@ from rich.text import Text
 from consortium.errors import CreditError
 from participants.bootstrap import open_book, open_tokeniser
 from participants.cli.book_check import show_reports
-from participants.cli.book_status import status_value, status_view
+from participants.cli.book_status import status_fields, status_value
 from participants.cli.output import JsonOption, LateProgress, NodeOption, Output, output
 from participants.cli.source_options import (
     DEFAULT_PERCENTAGE,
@@ -24,6 +23,7 @@ from participants.cli.source_options import (
 )
 from participants.lender.loading import load_sources
 from participants.lender.ports import LoadReport
+from participants.lender.tokens import CountingTokeniser
 from participants.settings import NodeSettings
 
 AsOfOption = Annotated[
@@ -49,18 +49,19 @@ def load(
     """Validate sources, tokenise their people and replace the book; whatever goes wrong leaves the book as it was."""
     with output(as_json=as_json) as shown:
         settings = NodeSettings(node)
-        loads = prepare(mapping, source, max_refused, set_aside or _new_file(node))
+        loads = prepare(mapping, source, max_refused, set_aside, node=node)
         moment = int(as_of.timestamp()) if as_of is not None else None
         try:
             with (
-                open_tokeniser(settings, warn_of_holder(shown)) as tokens,
+                open_tokeniser(settings, warn_of_holder(shown)) as opened,
                 open_book(settings) as book,
                 LateProgress([load.source for load in loads], hidden=as_json) as progress,
             ):
+                tokens = CountingTokeniser(opened)
                 done = load_sources(loads, book, tokens, now=int(time.time()), as_of=moment, progress=progress)
         finally:
             show_reports(shown, loads)
-        _show(shown, settings.file.member, done)
+        _show(shown, settings.file.member, done, tokens)
 
 
 def warn_of_holder(shown: Output) -> Callable[[int, CreditError], None]:
@@ -68,11 +69,17 @@ def warn_of_holder(shown: Output) -> Callable[[int, CreditError], None]:
     return lambda holder, error: shown.warn(f"key holder {holder}: {error.code}")
 
 
-def _show(shown: Output, member: str, done: LoadReport) -> None:
-    value = {**status_value(member, done.status), "pieces": done.rows, "carried": done.carried}
-    carried = Text(f"{done.rows:,} pieces loaded, {done.carried:,} carried over from the book before")
-    shown.show(value, carried, status_view(member, done.status))
-
-
-def _new_file(node: Path) -> Path:
-    return node / f"refused-{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%S%fZ}.csv"
+def _show(shown: Output, member: str, done: LoadReport, tokens: CountingTokeniser) -> None:
+    tokenised = {"identifiers": tokens.identifiers, "cpu_milliseconds": round(tokens.cpu_seconds * 1000)}
+    value = {
+        **status_value(member, done.status),
+        "pieces": done.rows,
+        "carried": done.carried,
+        "tokenised": tokenised,
+    }
+    lines = [
+        f"{done.rows:,} pieces loaded, {done.carried:,} carried over from the book before",
+        f"{tokens.identifiers:,} identifiers evaluated by the key holders",
+    ]
+    shown.show(value, *map(Text, lines))
+    shown.show_fields(value, status_fields(member, done.status))

@@ -1,15 +1,9 @@
 """`credit-participant book status`: the book in force and where its journal stands."""
 
-import datetime as dt
-
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
-
 from consortium.canonical import CanonicalValue
 from participants.bootstrap import open_book
 from participants.cli.output import JsonOption, NodeOption, output
-from participants.lender.ports import BookStatus
+from participants.lender.ports import BookStatus, day_text
 from participants.settings import NodeSettings
 
 
@@ -19,15 +13,15 @@ def status(node: NodeOption, *, as_json: JsonOption = False) -> None:
         settings = NodeSettings(node)
         with open_book(settings) as book:
             found = book.status()
-        shown.show(status_value(settings.file.member, found), status_view(settings.file.member, found))
+        shown.show_fields(status_value(settings.file.member, found), status_fields(settings.file.member, found))
 
 
 def status_value(member: str, found: BookStatus) -> dict[str, CanonicalValue]:
-    """Give a status as a JSON value."""
+    """Give a status as a JSON value; the day is null where no book has been loaded."""
     return {
         "member": member,
         "book": {
-            "day": _date(found.book.day),
+            "day": day_text(found.book.day),
             "subjects": found.book.size,
             "root": found.book.root.hex(),
             "salt_digest": found.book.salt_digest.hex(),
@@ -36,21 +30,13 @@ def status_value(member: str, found: BookStatus) -> dict[str, CanonicalValue]:
     }
 
 
-def status_view(member: str, found: BookStatus) -> RenderableType:
-    """Render a status."""
-    table = Table.grid(padding=(0, 2))
-    rows = {
+def status_fields(member: str, found: BookStatus) -> dict[str, str]:
+    """Give a status for people."""
+    return {
         "member": member,
-        "day of the book": _date(found.book.day) if found.book.day else "none loaded yet",
+        "day of the book": day_text(found.book.day) or "none loaded yet",
         "subjects": f"{found.book.size:,}",
-        "root": found.book.root.hex(),
         "journal entries since": f"{found.journal.size:,}",
+        "root": found.book.root.hex(),
         "journal head": found.journal.head.hex(),
     }
-    for name, text in rows.items():
-        table.add_row(Text(name, style="bold"), Text(text, overflow="fold"))
-    return table
-
-
-def _date(day: int) -> str:
-    return (dt.date(1970, 1, 1) + dt.timedelta(days=day)).isoformat()

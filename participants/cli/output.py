@@ -4,7 +4,7 @@ import json
 import secrets
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,8 @@ from participants.lender.connectors import Source
 
 PROGRESS_AFTER_SECONDS = 2.0
 FAILED = 1
+MAXIMUM_BESIDE = 48
+"""A value of at most so many characters stands beside its name on a screen of 80 columns; a hash does not."""
 
 NodeOption = Annotated[Path, typer.Option("--node", envvar="CREDIT_NODE", help="The node's folder, with node.toml.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
@@ -32,6 +34,7 @@ class Output:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self._value: dict[str, CanonicalValue] = {}
+        self._note = ""
         self._console = Console()
         self._errors = Console(stderr=True)
 
@@ -42,6 +45,15 @@ class Output:
         else:
             for renderable in renderables:
                 self._console.print(renderable, highlight=False, soft_wrap=isinstance(renderable, Text))
+
+    def note(self, value: dict[str, CanonicalValue], what: str) -> None:
+        """Keep what whoever asks needs if the command fails: it is shown with the error, and in the JSON object."""
+        self._value |= value
+        self._note = f"{what} {', '.join(map(str, value.values()))}"
+
+    def show_fields(self, value: dict[str, CanonicalValue], fields: Mapping[str, str]) -> None:
+        """Show a result as names with their values; a long value has a line to itself, so that none is broken."""
+        self.show(value, *field_lines(fields))
 
     def warn(self, text: str) -> None:
         """Say something on standard error."""
@@ -54,11 +66,25 @@ class Output:
             self._value["error"] = {"code": error.code.value, "message": message, "cause": error.cause}
         else:
             self._errors.print(Text(str(error), style="red"), soft_wrap=True)
+            if self._note:
+                self._errors.print(Text(self._note), soft_wrap=True)
 
     def finish(self) -> None:
         """Print the JSON object."""
         if self.as_json:
             typer.echo(json.dumps(self._value, indent=2, ensure_ascii=False))
+
+
+def field_lines(fields: Mapping[str, str]) -> list[Text]:
+    """Render names with their values, aligned; a value that is too long for this gets a line of its own."""
+    width = max(map(len, fields))
+    lines = []
+    for name, text in fields.items():
+        if len(text) <= MAXIMUM_BESIDE:
+            lines.append(Text.assemble((name.ljust(width), "bold"), "  ", text))
+        else:
+            lines += [Text(name, style="bold"), Text(f"  {text}")]
+    return lines
 
 
 @contextmanager

@@ -1,17 +1,17 @@
 """`credit-participant query` and `status`: ask a serving node; identifiers come from standard input or a file."""
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, cast
 
 import typer
-from rich.table import Table
 from rich.text import Text
 
 from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
-from participants.cli.output import JsonOption, NodeOption, output
-from participants.lender.question_input import MAX_QUESTION_BYTES, parse_question
+from participants.cli.output import JsonOption, NodeOption, field_lines, output
+from participants.lender.question_input import MAX_QUESTION_BYTES, parse_question, with_request_id
 from participants.rpc.local_client import LocalClient
 from participants.settings import NodeSettings
 
@@ -21,8 +21,9 @@ FileArgument = Annotated[Path | None, typer.Argument(help="A file with the quest
 def query(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption = False) -> None:
     """Ask about one person: {"identifiers": {...}, "purpose": "origination", "attributes": [...], "consent": {...}}."""
     with output(as_json=as_json) as shown:
-        question = parse_question(_read(file))
+        question = with_request_id(parse_question(_read(file)))
         with LocalClient(NodeSettings(node)) as client:
+            shown.note({"request_id": question.request_id}, "repeat with request_id")
             answer = client.ask(question)
         shown.show(answer, *_screen(answer))
 
@@ -32,8 +33,16 @@ def status(node: NodeOption, *, as_json: JsonOption = False) -> None:
     with output(as_json=as_json) as shown:
         with LocalClient(NodeSettings(node)) as client:
             value = client.status()
-        lines = [Text(f"{name}: {_plain(item)}") for name, item in value.items()]
-        shown.show(value, *lines)
+        shown.show_fields(value, dict(_fields(value)))
+
+
+def _fields(value: dict[str, CanonicalValue], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Give every value by the way to it: "book day", "rulebook digest"."""
+    for name, item in value.items():
+        if isinstance(item, dict):
+            yield from _fields(item, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name.replace('_', ' ')}", _plain(item)
 
 
 def _read(file: Path | None) -> bytes:
@@ -46,20 +55,38 @@ def _read(file: Path | None) -> bytes:
         raise CreditError(Code.SOURCE_UNREADABLE, "the file with the question") from None
 
 
-def _screen(answer: dict[str, CanonicalValue]) -> list[Table | Text]:
-    table = Table("attribute", "consortium", "own", "unit", "status")
-    for item in cast("list[dict[str, CanonicalValue]]", answer["attributes"]):
-        table.add_row(str(item["id"]), f"{item['value']:,}", f"{item['own']:,}", str(item["unit"]), str(item["status"]))
+def _screen(answer: dict[str, CanonicalValue]) -> list[Text]:
     receipt = cast("dict[str, CanonicalValue]", answer["receipt"])
-    lines = [
-        f"{answer['status']}; matched by {_plain(answer['match'])}; missing: {_plain(answer['missing']) or 'nobody'}",
-        f"request_id: {answer['request_id']}",
-        f"receipt: entry {receipt['index']}, leaf {receipt['leaf_hash']}",
+    fields = {
+        "status": str(answer["status"]),
+        "matched": _plain(answer["match"]),
+        "missing": _plain(answer["missing"]),
+        "request_id": str(answer["request_id"]),
+        "entry": str(receipt["index"]),
+        "leaf hash": str(receipt["leaf_hash"]),
+    }
+    return [*_columns(cast("list[dict[str, CanonicalValue]]", answer["attributes"])), Text(), *field_lines(fields)]
+
+
+def _columns(attributes: list[dict[str, CanonicalValue]]) -> list[Text]:
+    """Align the attributes without cutting anything, however narrow the screen is."""
+    rows = [("attribute", "consortium", "own", "unit", "status")]
+    rows += [
+        (str(item["id"]), f"{item['value']:,}", f"{item['own']:,}", str(item["unit"]), str(item["status"]))
+        for item in attributes
     ]
-    return [table, *map(Text, lines)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = []
+    for place, (name, total, own, unit, status) in enumerate(rows):
+        numbers = f"{total.rjust(widths[1])}  {own.rjust(widths[2])}"
+        text = f"{name.ljust(widths[0])}  {numbers}  {unit.ljust(widths[3])}  {status}"
+        lines.append(Text(text, style="" if place else "bold"))
+    return lines
 
 
 def _plain(value: CanonicalValue) -> str:
+    if value is None or value == []:
+        return "none"
     if isinstance(value, dict):
         return ", ".join(f"{name} {_plain(item)}" for name, item in value.items())
     return ", ".join(map(_plain, value)) if isinstance(value, list) else str(value)

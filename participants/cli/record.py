@@ -88,8 +88,9 @@ def _read(file: Path | None) -> bytes:
 def _show(shown: Output, recorded: Recorded) -> None:
     journal = recorded.journal
     value: dict[str, CanonicalValue] = {"journal": {"size": journal.size, "head": journal.head.hex()}}
-    lines = [f"recorded; {journal.size:,} journal entries, head {journal.head.hex()}"]
+    fields = {"journal entries": f"{journal.size:,}", "journal head": journal.head.hex()}
     if recorded.pending_id is not None:
         value["pending_id"] = recorded.pending_id
-        lines.append(f"pending grant {recorded.pending_id}")
-    shown.show(value, *map(Text, lines))
+        fields = {"pending grant": recorded.pending_id, **fields}
+    shown.show(value, Text("recorded"))
+    shown.show_fields(value, fields)

@@ -85,13 +85,15 @@ class CustodianServer:
         self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
         with ExitStack() as stack:
             rulebooks = TrustedRulebooks(_first_rulebook(self._settings), self._folder("rulebooks"))
-            following = asyncio.create_task(_follow(self._settings, _tls(self._settings), rulebooks))
+            tls, addresses = _tls(self._settings), self._settings.file.gateway.addresses
+            following = [asyncio.create_task(_follow(address, tls, rulebooks)) for address in addresses]
             await self._start(stack, rulebooks)
             if started:
                 started.set()
             await stopping.wait()
-            following.cancel()
-            await asyncio.gather(following, return_exceptions=True)
+            for task in following:
+                task.cancel()
+            await asyncio.gather(*following, return_exceptions=True)
             await self._server.stop(grace=2.0)
         LOG.info("stopped")
 
@@ -145,8 +147,8 @@ def _credentials(tls: Tls) -> grpc.ServerCredentials:
     return grpc.ssl_server_credentials([(tls.key, tls.certificate)], tls.ca, require_client_auth=True)
 
 
-async def _follow(settings: CustodianSettings, tls: Tls, rulebooks: TrustedRulebooks) -> None:
-    async for signed in watch_rulebooks(settings.file.gateway, tls, lambda: rulebooks.version):
+async def _follow(address: str, tls: Tls, rulebooks: TrustedRulebooks) -> None:
+    async for signed in watch_rulebooks(address, tls, lambda: rulebooks.version):
         try:
             if rulebooks.take(signed):
                 LOG.info("rulebook", extra={"version": rulebooks.version})

@@ -1,7 +1,8 @@
 """Asking a question at whichever gateway replica answers; a repeat under the same id gives the same answer."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import grpc
 
@@ -11,6 +12,9 @@ from participants.gateway_client.channel import Tls, from_rpc_error, open_channe
 from protos.credit.v1 import gateway_pb2 as pb
 from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
 
+PATIENCE_SECONDS = 2.0
+STEP_SECONDS = 0.1
+ResultT = TypeVar("ResultT")
 AGAIN = frozenset({Code.UNREACHABLE, Code.DRAINING})
 PAUSE_SECONDS = 0.1
 
@@ -58,3 +62,23 @@ class AskClient:
         """Close every channel."""
         for channel in self._channels:
             await channel.close()
+
+
+async def while_attached(
+    asking: Coroutine[Any, Any, ResultT], attached: Callable[[], bool], patience: float = PATIENCE_SECONDS
+) -> ResultT:
+    """
+    Wait for an answer as long as the node is attached to some gateway, or has not been for `patience` seconds.
+
+    Raises CreditError(NOT_ATTACHED) after that: whoever asks should hear at once that nobody listens.
+    """
+    task = asyncio.create_task(asking)
+    left = patience
+    try:
+        while not (await asyncio.wait({task}, timeout=STEP_SECONDS))[0]:
+            left = patience if attached() else left - STEP_SECONDS
+            if left <= 0:
+                raise CreditError(Code.NOT_ATTACHED)
+        return task.result()
+    finally:
+        task.cancel()

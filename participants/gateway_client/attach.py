@@ -18,6 +18,7 @@ import grpc
 
 from consortium.errors import Code, CreditError
 from consortium.wire.gateway import Hello, hello_to_proto, refusal_to_proto
+from consortium.wire.versions import Spoken, agree, spoken_from_proto
 from participants.gateway_client.channel import Tls, from_rpc_error, open_channel
 from protos.credit.v1 import gateway_pb2 as pb
 from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
@@ -97,6 +98,8 @@ class AttachClient:
     def _take(self, response: pb.AttachResponse, answering: set[asyncio.Task[None]]) -> None:
         match response.WhichOneof("message"):
             case "welcome":
+                agreed = response.welcome.protocol
+                agree(Spoken(), spoken_from_proto(agreed, agreed))
                 self.handlers.welcome(response.welcome.last_counter)
                 self.attached = True
                 LOG.info("attached", extra={"address": self.address})

@@ -45,13 +45,19 @@ def open_blocking_channel(address: str, tls: Tls) -> grpc.Channel:
 
 
 def from_rpc_error(error: grpc.RpcError, address: str) -> CreditError:
-    """Give what the other side raised, or UNREACHABLE / DEADLINE with the status where it said nothing of ours."""
+    """
+    Give what the other side raised, or, where it said nothing of ours, a code for its status.
+
+    That is DEADLINE, VERSION_UNSUPPORTED for a call that an older side does not know yet, else UNREACHABLE.
+    """
     call = cast("grpc.Call", error)  # both kinds of client raise an error that is the call as well
     status = rpc_status.from_call(call)
     known = error_from_status(status) if status else None
     if known is not None:
         return known
     code = call.code()
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return CreditError(Code.VERSION_UNSUPPORTED, f"{address} does not know this call")
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return CreditError(Code.DEADLINE, f"{address} did not answer in time")
     return CreditError(Code.UNREACHABLE, f"{address}: {code.name if code else 'no status'}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId, check_answering_set
 from consortium.model.query import SignedQuery
-from consortium.model.rounds import RosterEntry, Round1Request
+from consortium.model.rounds import RosterEntry, Round1Request, members_with_keys
 from consortium.model.rulebook import Rulebook
 from consortium.rules.queries import check_query
 from consortium.sealing.payload import Payload, check_envelope, consent_subject, open_payload
@@ -38,8 +38,11 @@ def check_roster(request: Round1Request, own: MemberId, rulebook: Rulebook) -> N
     members = tuple(entry.member for entry in request.roster)
     if members != rulebook.roster:
         raise CreditError(Code.ROSTER_MISMATCH, f"{len(members)} members, the rulebook has {len(rulebook.roster)}")
-    if len({entry.mask_key.key for entry in request.roster}) != len(members):
+    keyed = members_with_keys(request.roster)
+    if len({entry.mask_key.key for entry in request.roster if entry.mask_key}) != len(keyed):
         raise CreditError(Code.ROSTER_MISMATCH, "two members show one mask key")
+    if not request.intended <= frozenset(keyed):
+        raise CreditError(Code.ROSTER_MISMATCH, "a member without a mask key of the day is intended")
     if request.block:
         raise CreditError(Code.MALFORMED, "a query about one person has no blocks")
     if own not in request.intended:
@@ -51,9 +54,13 @@ def check_roster(request: Round1Request, own: MemberId, rulebook: Rulebook) -> N
 def day_keys(
     roster: Sequence[RosterEntry], own: MemberId, rulebook: Rulebook, pairs: PairKeys, issued_at: int
 ) -> dict[MemberId, bytes]:
-    """Give K_ij towards every other member; raises ROSTER_MISMATCH where the own key shown is another one."""
-    shown = {entry.member: entry.mask_key for entry in roster}
-    if shown[own].key != pairs.own(issued_at).certified.key:
+    """
+    Give K_ij towards every other member that has a mask key.
+
+    Raises ROSTER_MISMATCH where the own key shown is another one or none.
+    """
+    shown = {entry.member: entry.mask_key for entry in roster if entry.mask_key}
+    if own not in shown or shown[own].key != pairs.own(issued_at).certified.key:
         raise CreditError(Code.ROSTER_MISMATCH, "another mask key is shown for this member")
     return {
         member: pairs.day_key(member, certified, rulebook.members[member].identity_key, issued_at)

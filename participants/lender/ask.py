@@ -30,7 +30,15 @@ from consortium.model.query import (
     Suite,
     header_digest,
 )
-from consortium.model.rounds import Round1Body, Round2Body, Signed, Transcript, digests_by_peer, exchange_ctx
+from consortium.model.rounds import (
+    Round1Body,
+    Round2Body,
+    Signed,
+    Transcript,
+    digests_by_peer,
+    exchange_ctx,
+    members_with_keys,
+)
 from consortium.model.rulebook import Rulebook
 from consortium.model.signing import verify_signature
 from consortium.rules.contributions import CAPPED, FROZEN, MATCHED, query_layout
@@ -226,6 +234,9 @@ def check_transcript(query: SignedQuery, transcript: Transcript, rulebook: Ruleb
     roster = tuple(entry.member for entry in transcript.roster)
     if roster != rulebook.roster:
         raise CreditError(Code.ROSTER_MISMATCH, "the transcript's roster is not the rulebook's")
+    keyed = members_with_keys(transcript.roster)
+    if not transcript.intended <= frozenset(keyed):
+        raise CreditError(Code.TRANSCRIPT_INVALID, "a member without a mask key of the day was intended")
     if not transcript.members <= transcript.intended:
         raise CreditError(Code.TRANSCRIPT_INVALID, "an answer from outside the intended set")
     if transcript.block:
@@ -234,7 +245,7 @@ def check_transcript(query: SignedQuery, transcript: Transcript, rulebook: Ruleb
     _check_parts(transcript.round1, Label.ROUND1, ctx, transcript.members, rulebook)
     _check_parts(transcript.round2, Label.ROUND2, ctx, transcript.members, rulebook)
     _check_answering(query.header.requester, transcript, rulebook)
-    _check_pairs(transcript, roster)
+    _check_pairs(transcript, keyed)
     return _check_product(transcript, key)
 
 

@@ -32,8 +32,8 @@ class BookLoad:
     """
     One reading of one source, to check it or to load it; `report` says what became of the rows, also after an error.
 
-    `maximum_refused` is the share of refused rows (0 to 1) beyond which the whole source is refused. `set_aside` is
-    where refused rows go.
+    `maximum_refused` is the share of refused rows (0 to 1) beyond which the whole source is refused. Refused rows go
+    to `set_aside`; see `SetAside` for `newest_only`.
     """
 
     def __init__(
@@ -43,12 +43,13 @@ class BookLoad:
         *,
         maximum_refused: float = DEFAULT_MAXIMUM_REFUSED,
         set_aside: Path | None = None,
+        newest_only: bool = False,
     ) -> None:
         if not 0 <= maximum_refused <= 1:
             raise CreditError(Code.SETTINGS_INVALID, "the tolerated share of refused rows lies between 0 and 1")
         self.source = source
         self.report = ValidationReport(source.name)
-        self.aside = SetAside(set_aside)
+        self.aside = SetAside(set_aside, newest_only=newest_only)
         self._mapping = mapping
         self._maximum_refused = maximum_refused
 

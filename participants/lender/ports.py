@@ -1,5 +1,6 @@
 """What a lender's use-cases need of its book; every guarantee is part of the interface."""
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
@@ -126,3 +127,8 @@ class BookStore(Protocol):
     def verify_journal(self) -> None:
         """Raise CreditError(JOURNAL_BROKEN) unless the chain holds and replaying it gives every live file."""
         ...
+
+
+def day_text(day: int) -> str | None:
+    """Give the day of a book (days since 1970-01-01) as an ISO date; None for 0, where none has been loaded."""
+    return (dt.date(1970, 1, 1) + dt.timedelta(days=day)).isoformat() if day else None

@@ -1,5 +1,6 @@
 """A question as an application writes it: one JSON object on standard input or in a file."""
 
+import secrets
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr, ValidationError
@@ -47,6 +48,11 @@ class QuestionInput(InputTable):
         given = self.identifiers
         texts = zip(IdentifierKind, (given.national_id, given.phone, given.email), strict=True)
         return tuple(RawIdentifier(kind, text, given.country) for kind, text in texts if text is not None)
+
+
+def with_request_id(question: QuestionInput) -> QuestionInput:
+    """Give the question an id where it has none, so that whoever asks knows it before there is an answer."""
+    return question if question.request_id else question.model_copy(update={"request_id": secrets.token_hex(16)})
 
 
 def parse_question(data: bytes) -> QuestionInput:

@@ -1,12 +1,12 @@
 """A question of the lender's own applications, from identifiers to an answer that can be shown."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 from hmac import compare_digest
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from consortium.errors import Code, CreditError
 from consortium.hashing import derive, keyed_hash, transcript_hash
@@ -19,6 +19,7 @@ from consortium.silent import Silent
 from consortium.wire.queries import signed_query_from_bytes, signed_query_to_bytes
 from participants.failpoints import failpoint
 from participants.lender.ask import ConsentTerms, QueryResult, Question
+from participants.lender.consents import Consents, captured_consent
 from participants.lender.node import LenderNode
 
 WAIT_AFTER_EXPIRY = 2.0
@@ -58,7 +59,7 @@ class Questions(Protocol):
         ...
 
 
-AskGateway = Callable[[bytes, bytes, float], Awaitable[tuple[Transcript, Receipt]]]
+AskGateway = Callable[[bytes, bytes, float], Coroutine[Any, Any, tuple[Transcript, Receipt]]]
 """Sends (request id, query, seconds) and gives transcript and receipt."""
 
 
@@ -68,6 +69,7 @@ class Asker:
 
     node: LenderNode
     questions: Questions
+    consents: Consents
     ask_gateway: AskGateway
     workers: Executor
     clock: Callable[[], int]
@@ -101,11 +103,12 @@ class Asker:
         return signed
 
     def _new_query(self, query: LocalQuery, secret: bytes) -> SignedQuery:
-        subject = self.node.subject(query.identifiers)
-        consent = self.node.consent(subject, query.consent) if query.consent else None
+        subject, consent, now = self.node.subject(query.identifiers), None, self.clock()
+        if query.consent:
+            subject, consent = captured_consent(self.consents, self.node, subject, query.consent, now)
         opening = derive(secret, Label.STAFF, query.request_id)
         staff = transcript_hash(Label.STAFF, opening, query.staff_id.encode())
-        return self.node.ask(subject, replace(query.question, staff_commitment=staff), consent, self.clock())
+        return self.node.ask(subject, replace(query.question, staff_commitment=staff), consent, now)
 
     async def _off_loop(self, work: Callable[[], ResultT]) -> ResultT:
         return await asyncio.get_running_loop().run_in_executor(self.workers, work)

@@ -1,5 +1,6 @@
 """A memory for tokens, so that a person asked about again needs no key holder."""
 
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Protocol
@@ -18,6 +19,23 @@ class Tokenises(Protocol):
     def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
         """Give the token of each identifier, in order."""
         ...
+
+
+class CountingTokeniser(Silent):
+    """Counts the identifiers that it has tokenised, and the processor seconds that this process took for it."""
+
+    def __init__(self, inner: Tokenises) -> None:
+        self._inner = inner
+        self.identifiers = 0
+        self.cpu_seconds = 0.0
+
+    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
+        """Give the token of each identifier, in order."""
+        start = time.process_time()
+        tokens = self._inner.tokenise(identifiers)
+        self.cpu_seconds += time.process_time() - start
+        self.identifiers += len(tokens)
+        return tokens
 
 
 class RememberingTokeniser(Silent):

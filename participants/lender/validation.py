@@ -111,12 +111,15 @@ class SetAside:
     """
     The file of refused rows: row, column, reason, then the row's own columns; made with the first refused row.
 
-    Use as a context. Raises CreditError(STORAGE_FULL) where the disk is full, and (SETTINGS_INVALID) where the file
-    exists already or cannot be made. Without a path nothing is kept.
+    Use as a context. With `newest_only` the file takes the place of an earlier one when the source has been read, and
+    an earlier one goes when no row of the source was refused; without it an existing file is never touched. Raises
+    CreditError(STORAGE_FULL) where the disk is full, and (SETTINGS_INVALID) where the file exists already or cannot
+    be made. Without a path nothing is kept.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, newest_only: bool = False) -> None:
         self.path = path
+        self._newest_only = newest_only
         self._columns: Sequence[str] = ()
         self._file: TextIO | None = None
 
@@ -127,6 +130,8 @@ class SetAside:
         if self._file is not None:
             with _disk_errors():
                 self._file.close()
+                if self._newest_only and self.path is not None:
+                    self._new(self.path).replace(self.path)
 
     @property
     def written(self) -> Path | None:
@@ -143,15 +148,22 @@ class SetAside:
             return
         with _disk_errors():
             if self._file is None:
-                self._file = _create(self.path)
+                self._file = _create(self._new(self.path) if self._newest_only else self.path)
                 csv.writer(self._file).writerow(("row", "column", "reason", *self._columns))
             csv.writer(self._file).writerow((row.number, refused.column, refused.reason.value, *row.cells))
 
     def finish(self) -> None:
-        """Write out all rows; to be called before the book is changed."""
-        if self._file is not None:
-            with _disk_errors():
+        """Write out all rows; to be called when the source has been read, before the book is changed."""
+        with _disk_errors():
+            if self._file is not None:
                 self._file.flush()
+            elif self._newest_only and self.path is not None:
+                self.path.unlink(missing_ok=True)
+
+    @staticmethod
+    def _new(path: Path) -> Path:
+        """Give the name of the file until it takes its place; two loads at once do not share it."""
+        return path.with_name(f".{path.name}.{os.getpid()}")
 
 
 def _create(path: Path) -> TextIO:

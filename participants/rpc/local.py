@@ -126,6 +126,8 @@ def answer_to_proto(answer: LocalAnswer) -> pb.QueryResponse:
         asked=result.asked,
         answered=result.answered,
         missing=result.missing,
+        frozen=result.frozen,
+        capped=result.capped,
         as_of=result.as_of,
         attributes=[_attribute(item) for item in result.attributes],
         receipt=pb.QueryReceipt(index=receipt.index, leaf_hash=receipt.leaf_hash, time_ms=receipt.time_ms),

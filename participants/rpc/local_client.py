@@ -8,6 +8,7 @@ import grpc
 from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
 from participants.gateway_client.channel import from_rpc_error
+from participants.lender.ports import day_text
 from participants.lender.question_input import ConsentInput, QuestionInput
 from participants.settings import NodeSettings
 from protos.credit.v1 import lender_pb2 as pb
@@ -44,21 +45,40 @@ class LocalClient:
         try:
             response = self._stub.Query(question_to_proto(question), metadata=self._metadata, timeout=SECONDS)
         except grpc.RpcError as error:
-            raise from_rpc_error(error, self._address) from None
+            raise self._problem(error) from None
         return answer_to_value(response)
+
+    def record(self, kind: str, event_json: str) -> None:
+        """Record an event as `credit-participant record KIND` takes it; durable on return."""
+        request = pb.RecordRequest(kind=kind, event_json=event_json)
+        try:
+            self._stub.Record(request, metadata=self._metadata, timeout=SECONDS)
+        except grpc.RpcError as error:
+            raise self._problem(error) from None
 
     def status(self) -> dict[str, CanonicalValue]:
         """Ask how the node is."""
         try:
             status = self._stub.GetStatus(pb.GetStatusRequest(), metadata=self._metadata, timeout=SECONDS)
         except grpc.RpcError as error:
-            raise from_rpc_error(error, self._address) from None
+            raise self._problem(error) from None
         return {
             "member": status.member,
             "rulebook": {"version": status.rulebook_version, "digest": status.rulebook_digest.hex()},
             "attached": [*status.attached],
-            "book": {"day": status.book_day, "subjects": status.subjects, "journal_size": status.journal_size},
+            "book": {
+                "day": day_text(status.book_day),
+                "subjects": status.subjects,
+                "journal_size": status.journal_size,
+            },
         }
+
+    def _problem(self, error: grpc.RpcError) -> CreditError:
+        """Give what the node raised; where nobody listens, say what to start."""
+        problem = from_rpc_error(error, self._address)
+        if problem.code is Code.UNREACHABLE:
+            return CreditError(problem.code, f"{problem.cause}; is `credit-participant serve` running")
+        return problem
 
 
 def question_to_proto(question: QuestionInput) -> pb.QueryRequest:
@@ -88,6 +108,8 @@ def answer_to_value(response: pb.QueryResponse) -> dict[str, CanonicalValue]:
         "asked": [*response.asked],
         "answered": [*response.answered],
         "missing": [*response.missing],
+        "frozen": response.frozen,
+        "capped": response.capped,
         "as_of": response.as_of,
         "attributes": [_attribute(item) for item in response.attributes],
         "receipt": {"index": receipt.index, "leaf_hash": receipt.leaf_hash.hex(), "time": receipt.time_ms},

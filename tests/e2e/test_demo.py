@@ -2,7 +2,14 @@
 
 import io
 import json
+import os
+import re
+import signal
 import sqlite3
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,26 +18,31 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 import demo.__main__ as command
-import demo.run as demo_run
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import IdentifierKind
 from consortium.model.query import Suite
-from demo.books import LoadJob, Origin, jobs, load_all
-from demo.consortium import Terms
+from demo.books import Books, load_command
+from demo.consortium import LENDERS as PARTIES
 from demo.dataset import Asked, Dataset, Expected
-from demo.lines import Desk
 from demo.made_up import ATTRIBUTES, made_up
 from demo.population import LENDERS, make_population
+from demo.processes import Processes, ProcessFailedError
+from demo.progress import Meter, Stages
+from demo.questions import Answer, Result, Timed, Value, compare
 from demo.run import Options, run
-from demo.summary import latency
-from demo.taiwan import COLUMNS, KAGGLE_HEADER, UCI_HEADER, taiwan
+from demo.summary import Run, latency, summarise
+from demo.taiwan import COLUMNS, KAGGLE_HEADER, MADE_COLUMNS, UCI_HEADER, taiwan
+from participants.lender.ask import ValueStatus
+from tests.support.processes import consortium, own_ports
 
 POPULATION, PEOPLE, SEED = 210, 60, 5
+NOW = 20_773 * 86_400 + 10 * 3_600
 INTEGERS = ("members", "queries", "totals_equal", "totals_unequal", "asked", "answered", "bytes_per_query")
+SMALL = ("--population", "90", "--people", "200", "--profile", "INSECURE_TEST_1024")
 
 
 def options(out: Path, **changes: object) -> Options:
-    plain = Options(None, PEOPLE, POPULATION, SEED, out, Suite.INSECURE_TEST_1024_MASKED, processes=False)
+    plain = Options(None, PEOPLE, POPULATION, SEED, out, Suite.INSECURE_TEST_1024_MASKED, own_ports())
     return replace(plain, **changes)  # type: ignore[arg-type]  # tests vary single fields by name
 
 
@@ -68,32 +80,49 @@ def test_every_total_is_the_truth(finished: Finished) -> None:
 def test_the_summary_adds_up(finished: Finished) -> None:
     summary = finished.summary
     assert all(type(summary[name]) is int for name in INTEGERS)
+    assert summary["processes"] == 8
     assert summary["members"] == len(LENDERS)
     assert summary["queries"] == PEOPLE
     assert summary["asked"] == summary["answered"] == PEOPLE * len(LENDERS)
     assert summary["people_per_book"] == [POPULATION // 3] * 5
     assert summary["identifiers"] == POPULATION // 3 * 5
     assert summary["rows_refused"] == 20
-    percentiles = summary["latency_ms"]
-    assert isinstance(percentiles, dict)
-    assert list(percentiles) == ["p50", "p95", "p99"]
-    assert 0 < percentiles["p50"] <= percentiles["p95"] <= percentiles["p99"]
+    assert summary["in_flight"] == 4
+    for name in ("latency_ms", "latency_in_flight_ms"):
+        percentiles = summary[name]
+        assert isinstance(percentiles, dict)
+        assert list(percentiles) == ["p50", "p95", "p99"]
+        assert 0 < percentiles["p50"] <= percentiles["p95"] <= percentiles["p99"]
+    assert isinstance(summary["bytes_per_query"], int)
+    assert 10_000 < summary["bytes_per_query"] < 60_000, "all messages of two rounds with five lenders"
     assert isinstance(summary["identifiers_per_second"], int)
     assert summary["identifiers_per_second"] > 0
 
 
+def test_every_stage_is_a_plain_line_where_there_is_no_terminal(finished: Finished) -> None:
+    stages = [line.split()[1].rstrip(":") for line in finished.printed.splitlines() if line.startswith("== ")]
+    assert stages == ["data", "consortium", "books", "questions"] == list(finished.summary["seconds"])  # type: ignore[call-overload]
+
+
 def test_nothing_printed_or_summed_up_names_anybody(finished: Finished) -> None:
     text = finished.printed + (finished.out / "summary.json").read_text()
+    text += "".join(path.read_text() for path in (finished.out / "consortium").glob("*.log"))
     people = make_population(SEED, POPULATION)
     for known in (*people.national_ids, *people.phones, *people.emails):
         assert known not in text
-    tags = [
-        row[0]
-        for lender in LENDERS
-        for row in sqlite3.connect(finished.out / "books" / f"{lender}.book").execute("SELECT tag FROM subjects")
-    ]
+    tags = []
+    for lender in LENDERS:
+        with closing(sqlite3.connect(finished.out / "consortium" / lender / "book.db")) as book:
+            tags += [row[0] for row in book.execute("SELECT tag FROM subjects")]
     assert len(tags) == POPULATION // 3 * 5
     assert not any(tag.hex() in text.lower() or repr(tag) in text for tag in tags)
+
+
+def test_refused_rows_are_set_aside_by_source(finished: Finished) -> None:
+    folder = finished.out / "consortium"
+    found = {path.name for path in folder.glob("*/refused-*.csv")}
+    assert {"refused-pay-later-accounts.csv", "refused-bank-accounts.csv"} <= found
+    assert "refused-bank-enquiries.csv" not in found
 
 
 def test_the_tables_show_what_they_should(finished: Finished) -> None:
@@ -103,38 +132,73 @@ def test_the_tables_show_what_they_should(finished: Finished) -> None:
         assert reason in finished.printed
 
 
-def test_the_questions_are_telling(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return made_up(SEED, 3_000, 1_000, tmp_path_factory.mktemp("data"), NOW)
+
+
+def expected_at(data: Dataset, moment: int, asked: Sequence[Asked] = ()) -> tuple[Expected, ...]:
+    people = asked or data.asked
+    return data.truth.expected(people, [moment] * len(people), data.requester, data.attributes)
+
+
+def test_the_questions_are_telling(data: Dataset) -> None:
     """Most attributes are above zero for somebody, each kind of identifier matches, the own part is not everything."""
-    data = made_up(SEED, 3_000, 1_000, tmp_path)
-    expected = data.truth.expected(data.asked, data.requester, data.attributes)
+    expected = expected_at(data, NOW + 100)
     telling = {name for item in expected for name, total in item.totals.items() if total}
     assert telling == set(ATTRIBUTES)
     assert {kind for item in expected for kind, count in item.matched.items() if count} == set(IdentifierKind)
     assert any(0 < item.own["balance"] < item.totals["balance"] for item in expected)
+    assert any(item.frozen for item in expected)
 
 
-@dataclass(frozen=True)
-class Lying:
-    """A truth that is off by one for the first person."""
+def test_the_truth_is_that_of_the_second_of_each_question(data: Dataset) -> None:
+    def total(moment: int, name: str) -> int:
+        return sum(item.totals[name] for item in expected_at(data, moment))
 
-    data: Dataset
+    assert total(NOW + 100, "pending_grants") > 0
+    assert total(NOW + 2 * 86_400, "pending_grants") == 0, "grants lapse"
+    hours = [total(NOW + moment, "hard_inquiries_0_1h") for moment in (0, 1_800, 3_600)]
+    assert hours[0] > hours[1] > hours[2] == 0
+    mixed = data.truth.expected(data.asked[:2] * 2, [NOW, NOW, NOW, NOW + 3_600], data.requester, data.attributes)
+    assert mixed[:3] == expected_at(data, NOW, data.asked[:2] + data.asked[:1])
+    assert mixed[3:] == expected_at(data, NOW + 3_600, data.asked[1:2])
 
-    def expected(self, asked: tuple[Asked, ...], requester: str, attributes: tuple[str, ...]) -> tuple[Expected, ...]:
-        first, *others = self.data.truth.expected(asked, requester, attributes)
-        wrong = {name: total + 1 for name, total in first.totals.items()}
-        return replace(first, totals=wrong), *others
+
+def answered(truth: Expected) -> Timed:
+    """An answer that is the truth."""
+    values = tuple(Value(name, total, truth.own[name], "count", ValueStatus.OK) for name, total in truth.totals.items())
+    lenders = tuple(sorted(LENDERS))
+    result = Result(ValueStatus.OK, values, dict(truth.matched), truth.frozen, 0, lenders, lenders, NOW)
+    return Timed(result, 0.05, 1)
 
 
-def test_a_wrong_total_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def lying(*arguments: object) -> Dataset:
-        data = made_up(*arguments)  # type: ignore[arg-type]  # passed through
-        return replace(data, truth=Lying(data))
+def summed_up(answers: Sequence[Answer]) -> dict[str, object]:
+    done = Run("title", "suite", 8, Books((), 0.0), answers, 3_000, {"data": 1.0})
+    return dict(summarise(done))
 
-    monkeypatch.setattr(demo_run, "made_up", lying)
-    found = finish(options(tmp_path, population=90, people=3))
-    assert found.wrong == len(ATTRIBUTES)
-    assert found.summary["totals_unequal"] == len(ATTRIBUTES)
-    assert found.summary["totals_equal"] == 2 * len(ATTRIBUTES)
+
+def test_a_wrong_total_is_found(data: Dataset) -> None:
+    few = replace(data, asked=data.asked[:3])
+    right = [answered(truth) for truth in expected_at(few, NOW)]
+    assert summed_up(compare(few, right))["totals_equal"] == 3 * len(ATTRIBUTES)
+
+    def with_first(**changes: object) -> dict[str, object]:
+        result = replace(right[0].result, **changes)  # type: ignore[arg-type]  # tests vary single fields by name
+        return summed_up(compare(few, [replace(right[0], result=result), *right[1:]]))
+
+    first = right[0].result.values
+    off = with_first(values=(replace(first[0], total=first[0].total + 1), *first[1:]))
+    assert (off["totals_unequal"], off["totals_equal"]) == (1, 3 * len(ATTRIBUTES) - 1)
+    matched = {kind: count + 1 for kind, count in right[0].result.matched.items()}
+    for changes in (
+        {"values": (replace(first[0], own=first[0].own + 1), *first[1:])},
+        {"matched": matched},
+        {"frozen": right[0].result.frozen + 1},
+        {"capped": 1},
+    ):
+        beside = with_first(**changes)
+        assert (beside["queries_with_other_differences"], beside["totals_unequal"]) == (1, 0), changes
 
 
 @pytest.mark.parametrize(("wrong", "exit_code"), [(0, 0), (3, 1)])
@@ -147,10 +211,14 @@ def test_the_command_fails_on_differences(
     assert "PROTECT NOTHING" in result.output
 
 
-def test_the_command_reports_an_error_by_its_code(tmp_path: Path) -> None:
-    result = CliRunner().invoke(command.app, ["--out", str(tmp_path), "--data", str(tmp_path / "nothing.csv")])
+def test_a_file_that_is_not_there_is_called_that(tmp_path: Path) -> None:
+    missing = tmp_path / "nothing.csv"
+    result = CliRunner().invoke(command.app, ["--out", str(tmp_path), "--data", str(missing)])
     assert result.exit_code == 1
     assert Code.SOURCE_UNREADABLE in result.output
+    flowing = "".join(result.output.split())
+    assert f"nofile{missing}" in flowing
+    assert "docs/demo.md" in flowing
     assert CliRunner().invoke(command.app, ["--profile", "SMALL"]).exit_code == 2
 
 
@@ -163,40 +231,79 @@ def test_a_folder_of_somebody_else_is_not_emptied(tmp_path: Path) -> None:
     assert (tmp_path / "sources" / "thesis.txt").exists()
 
 
-def todo(data: Dataset, folder: Path) -> tuple[tuple[LoadJob, ...], Desk]:
-    terms = Terms(suite=Suite.INSECURE_TEST_1024_MASKED)
-    origin = Origin(data.lenders, data.asked_at, terms, b"s" * 32)
-    foundation = origin.found()
+@pytest.mark.parametrize("how", ["a lender is killed", "the demonstration is told to stop"])
+def test_whatever_ends_it_half_way_leaves_no_process(how: str, tmp_path: Path) -> None:
+    arguments = [*SMALL, "--port", str(own_ports()), "--out", str(tmp_path)]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    running = subprocess.Popen(
+        [sys.executable, "-m", "demo", *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment
+    )
+    assert running.stdout is not None
+    lines = iter(running.stdout.readline, b"")
+    started = next(line.decode() for line in lines if b"processes: " in line)
+    pids = {name: int(pid) for name, pid in re.findall(r"([a-z-]+) ([0-9]+)[,;]", started)}
+    assert len(pids) == 8, started
+    if how == "a lender is killed":
+        os.kill(pids["ride-credit"], signal.SIGKILL)
+    else:
+        running.send_signal(signal.SIGTERM)
+    said = b"".join(lines).decode()
+    assert running.wait(30) not in {0, -signal.SIGTERM}
+    running.stdout.close()
+    if how == "a lender is killed":
+        assert "ride-credit ended with status -9" in said
+        assert str(tmp_path / "consortium" / "ride-credit.log") in "".join(said.split())
+    assert not [name for name, pid in pids.items() if is_alive(pid)]
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "zombie" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_a_load_that_fails_is_named_with_its_log(data: Dataset, tmp_path: Path) -> None:
+    source = data.sources["bank"][0]
+    broken = tmp_path / "bank.toml"
+    broken.write_text(source.mapping.read_text().replace("accounts.txt", "absent.txt"))
+    with consortium(tmp_path / "out") as parties:
+        call = load_command([replace(source, mapping=broken)], NOW)
+        parties.run_beside(PARTIES[0], "load", call, {})
+        with pytest.raises(ProcessFailedError, match=Code.SOURCE_UNREADABLE) as caught:
+            parties.wait_for(lambda: parties.has_finished(PARTIES[0], "load"), "the load")
+    assert f"{PARTIES[0]}.load failed with status 1" in str(caught.value)
+    assert str(tmp_path / "out" / f"{PARTIES[0]}.load.log") in str(caught.value)
+
+
+def test_a_party_that_cannot_start_is_named_with_its_log(tmp_path: Path) -> None:
+    folder = tmp_path / "broken"
     folder.mkdir()
-    return jobs(data, origin, folder), Desk(foundation.holders, foundation.rng)
+    (folder / "node.toml").write_text("nothing = 1\n")
+    with (
+        Processes(tmp_path) as processes,
+        pytest.raises(ProcessFailedError, match="broken ended with status 1") as caught,
+    ):
+        processes.start_all()
+    assert str(tmp_path / "broken.log") in str(caught.value)
+    assert Code.SETTINGS_INVALID in str(caught.value)
 
 
-def quiet(_lender: str, _stage: str, _done: int) -> None:
-    pass
-
-
-def test_books_loaded_by_processes_are_those_loaded_here(tmp_path: Path) -> None:
-    data = made_up(SEED, 90, 5, tmp_path / "sources")
-    here, there = todo(data, tmp_path / "here"), todo(data, tmp_path / "there")
-    loaded_here = load_all(*here, quiet, processes=False)
-    loaded_there = load_all(*there, quiet, processes=True)
-    for one, other in zip(loaded_here, loaded_there, strict=True):
-        assert (one.lender, one.people, one.events, one.identifiers) == (
-            other.lender,
-            other.people,
-            other.events,
-            other.identifiers,
-        )
-        assert one.people == one.identifiers == 30
-        assert one.journal.requests.keys() == other.journal.requests.keys()
-
-
-def test_a_load_that_fails_in_its_process_is_raised_here(tmp_path: Path) -> None:
-    data = made_up(SEED, 90, 5, tmp_path / "sources")
-    (tmp_path / "sources" / "bank" / "enquiries.txt").unlink()
-    with pytest.raises(CreditError) as caught:
-        load_all(*todo(data, tmp_path / "books"), quiet, processes=True)
-    assert caught.value.code is Code.SOURCE_UNREADABLE
+@pytest.mark.parametrize("terminal", [True, False])
+def test_progress_is_a_bar_on_a_terminal_and_a_line_every_ten_seconds_elsewhere(
+    *, terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr("demo.progress.time.monotonic", lambda: now[0])
+    console = Console(file=io.StringIO(), width=100, force_terminal=terminal)
+    with Stages(console).stage("books", "five"), Meter.shown(console, "rows", 9_000) as meter:
+        for now[0] in (5.0, 10.0, 11.0, 21.0):
+            meter.update(int(now[0]) * 100)
+    assert isinstance(console.file, io.StringIO)
+    plain = console.file.getvalue()
+    lines = ["== books: five", "   rows: 1,000 of 9,000 after 10 s", "   rows: 2,100 of 9,000 after 21 s"]
+    assert (plain.splitlines() == lines) is not terminal
 
 
 def test_latency_is_the_nearest_rank() -> None:
@@ -222,25 +329,29 @@ def uci(folder: Path, header: tuple[str, ...], decimal: str = "") -> Path:
 
 
 @pytest.mark.parametrize(("header", "decimal"), [(UCI_HEADER, ""), (KAGGLE_HEADER, ".0")])
-def test_the_columns_of_a_card_file_come_back_as_totals(header: tuple[str, ...], decimal: str, tmp_path: Path) -> None:
-    found = finish(options(tmp_path / "out", data=uci(tmp_path, header, decimal), people=20, population=100))
-    assert found.wrong == 0
-    assert found.summary["totals_equal"] == 20 * 17
-    assert found.summary["people_per_book"] == [100] * 5
+def test_both_headers_of_the_card_file_are_read_alike(header: tuple[str, ...], decimal: str, tmp_path: Path) -> None:
+    found = taiwan(uci(tmp_path, header, decimal), 1, 10, tmp_path, NOW, 50)
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    assert (tmp_path / "island-bank.csv").read_text().count("\n") == 51
+    other = taiwan(uci(plain, UCI_HEADER), 1, 10, plain, NOW, 50)
+    assert expected_at(found, NOW) == expected_at(other, NOW)
+    for lender in COLUMNS:
+        assert (tmp_path / f"{lender}.csv").read_text() == (plain / f"{lender}.csv").read_text()
 
 
 def test_lenders_get_their_own_columns_only_and_nobody_a_protected_one(tmp_path: Path) -> None:
     used = [name for names in COLUMNS.values() for name in names]
     assert sorted(used) == sorted(f"X{number}" for number in (1, *range(6, 24)))
-    taiwan(uci(tmp_path, UCI_HEADER), 1, 10, tmp_path)
+    taiwan(uci(tmp_path, UCI_HEADER), 1, 10, tmp_path, NOW)
     for lender, names in COLUMNS.items():
         header = (tmp_path / f"{lender}.csv").read_text().splitlines()[0]
-        assert header == ",".join(("ID", "identity_number", "mobile", *names))
+        assert header == ",".join((*MADE_COLUMNS, *names))
 
 
 def test_a_file_with_other_columns_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CreditError) as caught:
-        taiwan(uci(tmp_path, tuple(reversed(UCI_HEADER))), 1, 10, tmp_path)
+        taiwan(uci(tmp_path, tuple(reversed(UCI_HEADER))), 1, 10, tmp_path, NOW)
     assert caught.value.code is Code.SOURCE_UNREADABLE
 
 

@@ -1,7 +1,9 @@
 """A consortium of real processes, driven by the commands that a lender's engineer types."""
 
+import datetime as dt
 import json
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +11,10 @@ import pytest
 
 from tests.support.processes import LENDERS, Processes, consortium
 
+EXAMPLE = Path(__file__).parents[2] / "examples" / "csv" / "mapping.toml"
 ALICE = {"phone": "13912345678"}
+COMMAND_SECONDS = 3
+"""What starting a command may take on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -61,6 +66,38 @@ def test_a_repeat_gets_the_same_answer(parties: Processes) -> None:
     assert other["error"]["code"] == "REQUEST_ID_REUSED"
 
 
+def test_uses_of_a_consent_are_counted_however_often_its_terms_are_given(parties: Processes) -> None:
+    person = {"phone": "13912340021"}
+    consent = {**consent_terms(parties), "maximum_uses": 2}
+    first = parties.query("lender-one", person, changes={"consent": consent, "request_id": "0c" * 16})
+    parties.query("lender-one", person, changes={"consent": consent})
+    parties.kill("lender-one")
+    parties.start("lender-one")
+    parties.wait_attached("lender-one")
+    refused = parties.query("lender-one", person, changes={"consent": consent}, fails=True)
+    assert refused["error"]["code"] == "CONSENT_USED_UP"
+    again = parties.query("lender-one", person, changes={"consent": consent, "request_id": "0c" * 16})
+    assert again == first, "a repeat is no further use"
+    new_terms = consent | {"evidence_digest": "cc" * 32}
+    assert parties.query("lender-one", person, changes={"consent": new_terms})["missing"] == []
+    parties.query("lender-one", {"phone": "13912340022"}, changes={"consent": consent})
+
+
+def consent_terms(parties: Processes) -> dict[str, object]:
+    terms = parties.question({})["consent"]
+    assert isinstance(terms, dict)
+    return terms
+
+
+def test_status_shows_days_as_dates(parties: Processes) -> None:
+    shown = parties.command("lender-two", "status")
+    assert shown["book"]["day"] is None, "no book was loaded"
+    parties.command("lender-two", "book", "load", "--mapping", str(EXAMPLE), "--as-of", "2026-01-01T00:00:00+0000")
+    today = {(dt.datetime.now(dt.UTC) - dt.timedelta(minutes=minutes)).date().isoformat() for minutes in (0, 5)}
+    assert parties.command("lender-two", "status")["book"]["day"] in today
+    assert parties.command("lender-two", "book", "status")["book"]["day"] in today
+
+
 def test_refusals_come_with_code_and_what_to_do(parties: Processes) -> None:
     cases: list[tuple[dict[str, object], str]] = [
         ({"attributes": ["shoe_size"]}, "ATTRIBUTE_UNKNOWN"),
@@ -99,6 +136,29 @@ def test_whoever_is_killed_comes_back_and_nothing_is_lost(parties: Processes, vi
         parties.wait_for(lambda: all(parties.events(name).count("attached") >= 2 for name in LENDERS), "all again")
     answer = parties.query("lender-one", ALICE)
     assert balance(answer) == 101010101
+
+
+def test_a_question_fails_at_once_while_there_is_no_gateway(parties: Processes) -> None:
+    person = {"phone": "13912340031"}
+    parties.query("lender-one", person)
+    parties.kill("gateway")
+    start = time.monotonic()
+    refused = parties.query("lender-one", person, fails=True)
+    assert refused["error"]["code"] == "NOT_ATTACHED"
+    assert time.monotonic() - start < 2 + COMMAND_SECONDS
+    parties.start("gateway")
+    parties.wait_for(lambda: parties.command("lender-one", "status")["attached"] != [], "lender-one to attach")
+    repeated = parties.query("lender-one", person, changes={"request_id": refused["request_id"]})
+    assert repeated["request_id"] == refused["request_id"]
+
+
+def test_a_node_that_is_not_there_is_called_that(parties: Processes) -> None:
+    parties.kill("lender-four")
+    refused = parties.query("lender-four", ALICE, fails=True)
+    assert refused["error"]["code"] == "UNREACHABLE"
+    assert "credit-participant serve" in refused["error"]["cause"]
+    parties.start("lender-four")
+    parties.wait_attached("lender-four")
 
 
 def test_who_saw_what(parties: Processes) -> None:

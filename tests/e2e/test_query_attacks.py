@@ -192,7 +192,9 @@ def test_a_copied_mask_key(world: World) -> None:
     """A member that certifies another's mask key as its own: refused by everybody, and worth nothing anyhow."""
     copier = world.nodes["lender-e"].contributor
     call = world.call(world.query(world.subject(ALICE)))
-    stolen = call.roster[2].mask_key.key
+    copied = call.roster[2].mask_key
+    assert copied is not None
+    stolen = copied.key
     day = (
         world.now // SECONDS_PER_DAY * SECONDS_PER_DAY,
         world.now // SECONDS_PER_DAY * SECONDS_PER_DAY + SECONDS_PER_DAY,

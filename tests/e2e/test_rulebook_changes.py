@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from consortium.labels import Label
+from consortium.membership.files import document_name
 from consortium.model.rulebook import MemberStatus, parse_rulebook, rulebook_digest
 from consortium.model.signing import Ed25519Signer
 from consortium.wire.gateway import SignedRulebook
-from gateway.rulebooks import DOCUMENT, write_version
+from gateway.rulebooks import write_version
 from tests.support.processes import LENDERS, Processes, consortium
 
 SUSPENDED = "lender-five"
-LIFE = 4
+LIFE = 12
 """Seconds until the third version expires."""
 
 
@@ -23,25 +24,26 @@ LIFE = 4
 def parties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """All eight processes."""
     with consortium(tmp_path_factory.mktemp("consortium") / "out") as processes:
-        know_a_dead_replica(processes, "lender-two")
+        know_a_dead_replica(processes, "lender-two", "node.toml")
+        know_a_dead_replica(processes, "custodian-one", "custodian.toml")
         processes.start("gateway", "custodian-one", "custodian-two")
         processes.start(*LENDERS)
         processes.wait_attached(*LENDERS)
         yield processes
 
 
-def know_a_dead_replica(parties: Processes, lender: str) -> None:
-    """Put an address where nobody listens before the gateway's: a node follows the rulebook of every replica."""
-    path, address = parties.out / lender / "node.toml", f'addresses = ["127.0.0.1:{parties.port}"]'
-    text = path.read_text()
-    assert address in text
-    path.write_text(text.replace(address, f'addresses = ["127.0.0.1:1", "127.0.0.1:{parties.port}"]'))
+def know_a_dead_replica(parties: Processes, party: str, settings: str) -> None:
+    """Put an address where nobody listens before the gateway's: everybody follows the rulebook of every replica."""
+    path, alive = parties.out / party / settings, f"127.0.0.1:{parties.port}"
+    known = {"[gateway]", f'addresses = ["{alive}"]', f'gateway = "{alive}"'}
+    others = [line for line in path.read_text().splitlines() if line not in known]
+    path.write_text("\n".join([*others, "[gateway]", f'addresses = ["127.0.0.1:1", "{alive}"]', ""]))
 
 
 def publish(parties: Processes, version: int, *, suspended: str = "", expires_at: int = 0) -> None:
     """Sign the next version by the approvers' keys and put it into the gateway's folder."""
     folder = parties.out / "gateway" / "rulebooks"
-    before = (folder / DOCUMENT.format(version=version - 1)).read_bytes()
+    before = (folder / document_name(version - 1)).read_bytes()
     document = parse_rulebook(before)
     members = tuple(
         one.model_copy(update={"status": MemberStatus.SUSPENDED}) if one.id == suspended else one

@@ -113,20 +113,72 @@ def test_too_many_refused_rows_leave_book_and_file(tmp_path: Path, node: Path, m
     value = fail(Code.ROWS_REFUSED, *arguments)
     assert value["reports"][0]["rows"]["refused"] == 1
     aside = Path(value["reports"][0]["set_aside"])
-    assert aside.parent == node
+    assert aside == node / "refused-mapping.csv"
     assert aside.stat().st_mode & 0o777 == 0o600
     assert PHONE in aside.read_text()
     assert PHONE not in json.dumps(value)
     assert status(node) == before
     assert succeed(*arguments, "--max-refused", "10")["book"]["subjects"] == 9
-    written = set(node.glob("refused-*.csv")) - {aside}
     shown = run(*arguments)
     assert shown.exit_code == 1
     assert "31.12.2025" not in shown.output + shown.stderr
     assert "ROWS_REFUSED" in shown.stderr
     assert "row 10 (line 11)" in shown.stdout
-    (newest,) = set(node.glob("refused-*.csv")) - {aside} - written
-    assert str(newest) in shown.stdout
+    assert list(node.glob("*refused-*")) == [aside]
+    assert f"  {aside}\n" in shown.stdout
+
+
+def test_only_the_newest_refused_rows_of_a_source_are_kept(tmp_path: Path, node: Path, mapping: Path) -> None:
+    load = ("book", "load", "--node", node, "--mapping", mapping)
+    aside = node / "refused-mapping.csv"
+    for number in range(3):
+        write_csv(tmp_path / "rows.csv", [*good_rows(9), f"{PHONE},try-{number},31.12.2025,1"])
+        fail(Code.ROWS_REFUSED, *load)
+        assert f"try-{number}" in aside.read_text()
+        assert aside.read_text().count("\n") == 2
+        assert aside.stat().st_mode & 0o777 == 0o600
+        assert list(node.glob("*refused-*")) == [aside]
+    (tmp_path / "rows.csv").unlink()
+    fail(Code.SOURCE_UNREADABLE, *load)
+    assert "try-2" in aside.read_text(), "a source that cannot be read says nothing new"
+    write_csv(tmp_path / "rows.csv", good_rows(9))
+    succeed(*load)
+    assert not list(node.glob("*refused-*")), "nothing is refused any more"
+
+
+def test_check_says_nothing_of_a_book(tmp_path: Path, mapping: Path) -> None:
+    write_csv(tmp_path / "rows.csv", [*good_rows(3), f"{PHONE},a,31.12.2025,1"])
+    shown = run("book", "check", "--mapping", mapping)
+    assert "[ROWS_REFUSED]" in shown.stderr
+    assert "unchanged" not in shown.output + shown.stderr
+    assert "book" not in (shown.output + shown.stderr).lower()
+
+
+def test_no_code_is_cut_and_no_hash_broken_on_a_narrow_screen(
+    tmp_path: Path, node: Path, mapping: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    write_csv(tmp_path / "rows.csv", [*good_rows(60), f"{PHONE},a,31.12.2025,1", "110105194912310021,b,2025-01-01,1"])
+    shown = run("book", "check", "--mapping", mapping)
+    assert "opened: NOT_A_DATE in 1 row\n" in shown.stdout
+    assert "IDENTIFIER_MALFORMED" in shown.stdout
+    assert "row 61 (line 62)" in shown.stdout
+    loaded = run("book", "load", "--node", node, "--mapping", mapping)
+    recorded = run("record", "freeze", "--node", node, told={"identifiers": WHO, "frozen": True})
+    now = status(node)
+    known = run("book", "status", "--node", node)
+    assert now["book"]["root"] in loaded.stdout.split()
+    assert now["journal"]["head"] in recorded.stdout.split()
+    assert {now["book"]["root"], now["journal"]["head"], now["book"]["day"]} <= set(known.stdout.split())
+    lines = (shown.stdout + loaded.stdout + recorded.stdout + known.stdout).splitlines()
+    assert max(len(line) for line in lines if str(tmp_path) not in line) <= 80
+
+
+def test_a_load_says_how_many_identifiers_it_had_evaluated(tmp_path: Path, node: Path, mapping: Path) -> None:
+    write_csv(tmp_path / "rows.csv", [*good_rows(7), *good_rows(7)[:2]])
+    done = succeed("book", "load", "--node", node, "--mapping", mapping, "--max-refused", "50")
+    assert done["tokenised"]["identifiers"] == 7
+    assert done["tokenised"]["cpu_milliseconds"] > 0
 
 
 def test_parquet_and_sql_load_the_same_book_as_csv(tmp_path: Path, node: Path, mapping: Path) -> None:

@@ -55,6 +55,7 @@ def suspend(running: GrpcWorld, member: str) -> None:
         for one in document.members
     )
     changes = {"version": 2, "previous": running.world.rulebook.digest, "members": members}
+    changes |= {"epoch": document.epoch + 1, "epoch_secret": b"e" * 32}
     raw = document.model_copy(update=changes).to_bytes()
     signatures = {
         approver: foundation.keys[approver].signer.sign(Label.RULEBOOK, raw) for approver in document.approvers.members

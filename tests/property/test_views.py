@@ -24,6 +24,8 @@ class Setting:
     size: int
     colluders: int
     minimum: int
+    keyless: bool = False
+    """Whether members outside L have no mask key, so that nobody has a mask towards them."""
 
     @property
     def everybody(self) -> tuple[str, ...]:
@@ -74,9 +76,10 @@ def view(setting: Setting, released: dict[str, list[MemberSet]]) -> list[Row]:
         roster, intended = ctx
         for member in setting.honest:
             if member in intended:
-                rows.append({("X", member): 1, ("b", ctx, member): 1} | masks(ctx, member, roster, setting))
+                masked = intended if setting.keyless else roster
+                rows.append({("X", member): 1, ("b", ctx, member): 1} | masks(ctx, member, masked, setting))
                 rows += [
-                    {("b", ctx, member): 1} | masks(ctx, member, roster - answering, setting)
+                    {("b", ctx, member): 1} | masks(ctx, member, masked - answering, setting)
                     for answering in released[member]
                     if answering <= intended and allowed(answering, roster, setting)
                 ]
@@ -96,7 +99,8 @@ def numbers(setting: Setting) -> list[object]:
     return [("X", member) for member in setting.honest]
 
 
-SMALL = [Setting(3, 0, 2), Setting(4, 0, 2), Setting(4, 0, 3), Setting(4, 1, 3)]
+KEYLESS = Setting(5, 1, 3, keyless=True)
+SMALL = [Setting(3, 0, 2), Setting(4, 0, 2), Setting(4, 0, 3), Setting(4, 1, 3), Setting(4, 0, 2, keyless=True)]
 
 
 @pytest.mark.parametrize("setting", SMALL, ids=str)
@@ -111,7 +115,9 @@ def test_no_combination_of_views_reveals_fewer_than_the_minimum(setting: Setting
     assert all(count == 0 or count >= setting.minimum - setting.colluders for count in revealed)
 
 
-@pytest.mark.parametrize("setting", [Setting(5, 0, 2), Setting(5, 0, 3), Setting(5, 1, 3), Setting(5, 2, 4)], ids=str)
+@pytest.mark.parametrize(
+    "setting", [Setting(5, 0, 2), Setting(5, 0, 3), Setting(5, 1, 3), Setting(5, 2, 4), KEYLESS], ids=str
+)
 def test_sampled_combinations_for_five_members(setting: Setting) -> None:
     rng = random.Random(5)
     options = [releasable(member, setting) for member in setting.honest]

@@ -29,7 +29,7 @@ from participants.lender.question_input import parse_question
 from participants.lender.reveal import open_record
 from participants.rpc.local_client import LocalClient
 from participants.settings import NodeSettings
-from protos.credit.v1 import gateway_pb2, lender_pb2
+from protos.credit.v1 import gateway_pb2
 from tests.support.processes import LENDERS, Processes
 
 ASKER = "lender-one"
@@ -53,7 +53,16 @@ POINTS: tuple[tuple[str, str], ...] = (
     *((ASKER, point) for point in ASKER_POINTS),
     *((victim, point) for victim in (CONTRIBUTOR, ASKER) for point in ROUND1_POINTS + ROUND2_POINTS),
 )
-TEMPORARY = frozenset({Code.UNREACHABLE, Code.TOO_FEW_CONTRIBUTORS, Code.DIFFERENCING, Code.DEADLINE, Code.DRAINING})
+TEMPORARY = frozenset(
+    {
+        Code.NOT_ATTACHED,
+        Code.UNREACHABLE,
+        Code.TOO_FEW_CONTRIBUTORS,
+        Code.DIFFERENCING,
+        Code.DEADLINE,
+        Code.DRAINING,
+    }
+)
 """What a repeat may meet while the victim is coming back."""
 RECOVERY_SECONDS = 45.0
 
@@ -126,8 +135,7 @@ class Campaign:
             },
         }
         with LocalClient(NodeSettings(self.parties.out / lender)) as client:
-            request = lender_pb2.RecordRequest(kind="tradeline", event_json=json.dumps(event))
-            client._stub.Record(request, metadata=client._metadata, timeout=30)
+            client.record("tradeline", json.dumps(event))
 
     def _wait_until_all_are_back(self) -> None:
         def attached() -> bool:

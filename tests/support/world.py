@@ -18,11 +18,11 @@ from consortium.model.rulebook import Rulebook
 from consortium.sealing.payload import SubjectTags
 from consortium.sums.secret import SecretKey
 from demo.consortium import Foundation, Terms, found, lender_node
-from demo.hub import Hub
 from participants.lender.ask import ConsentTerms, QueryResult, Question
 from participants.lender.encryptor import PooledEncryptor
 from participants.lender.node import LenderNode
 from participants.lender.ports import BookView, HeldFile
+from tests.support.hub import Hub
 
 LENDERS = ("lender-a", "lender-b", "lender-c", "lender-d", "lender-e")
 NOW = 20_500 * SECONDS_PER_DAY + 40_000

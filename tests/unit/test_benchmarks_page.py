@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import benchmarks.__main__ as runner
-from benchmarks.rows import Row
+from benchmarks.rows import Row, left_out
 
 ROWS: list[Row] = [
     {"metric": "speed", "value": 1234.5, "unit": "1/s", "better": "higher", "target": 1000.0},
@@ -24,6 +24,10 @@ TABLE = """\
 
 def test_the_table_says_what_was_reached() -> None:
     assert runner.markdown(ROWS) == TABLE
+
+
+def test_what_was_not_measured_says_why() -> None:
+    assert runner.markdown([left_out("loss", "no netem")]).endswith("| loss | not measured: no netem |  |  |  |")
 
 
 def test_only_what_stands_between_the_markers_changes() -> None:

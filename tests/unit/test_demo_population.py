@@ -18,6 +18,7 @@ from participants.lender.normalise import normalise
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 SIZE = 3_000
+NOW = 20_773 * 86_400
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def population() -> Population:
 
 
 def digests(folder: Path, seed: int) -> dict[str, str]:
-    write_sources(make_population(seed, 120), seed, folder)
+    write_sources(make_population(seed, 120), seed, folder, NOW)
     return {
         str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in sorted(folder.rglob("*"))
@@ -88,7 +89,7 @@ def test_every_kind_of_file_occurs_and_the_bank_knows_no_phone_only(population: 
 
 def test_figures_are_possible(population: Population) -> None:
     for lender, customers in population.customers.items():
-        figures = make_figures(1, lender, customers, population.strain)
+        figures = make_figures(1, lender, customers, population.strain, NOW)
         accounts = figures.accounts
         assert set(accounts.state.tolist()) == set(State)
         assert ((accounts.closed == NONE) | (accounts.closed >= accounts.opened)).all()

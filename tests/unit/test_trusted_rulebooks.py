@@ -26,8 +26,8 @@ def test_versions_from_two_replicas_in_any_order(world: World, tmp_path: Path) -
     assert trusted.take(third)
     assert not trusted.take(second), "a slower replica still gives the version before"
     assert not trusted.take(third)
-    other = successor(world, trusted.current().digest, 3, epoch=2)
-    with refused(Code.RULEBOOK_INVALID):
+    other = successor(world, trusted.current().digest, 3, lifted=(b"x" * 32,))
+    with refused(Code.RULEBOOK_FORK):
         trusted.take(other)
     assert (trusted.version, trusted.current().raw) == (3, third.document)
     assert TrustedRulebooks(world.rulebook, tmp_path).current().raw == third.document, "a restart needs nobody"

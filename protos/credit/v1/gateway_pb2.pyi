@@ -48,16 +48,20 @@ class AttachRequest(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., answer: _Optional[_Union[CallAnswer, _Mapping]] = ..., mask_keys: _Optional[_Union[MaskKeys, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("mask_keys", "rulebook_digest", "last_counter", "version")
+    __slots__ = ("mask_keys", "rulebook_digest", "last_counter", "version", "protocol", "oldest_protocol")
     MASK_KEYS_FIELD_NUMBER: _ClassVar[int]
     RULEBOOK_DIGEST_FIELD_NUMBER: _ClassVar[int]
     LAST_COUNTER_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     mask_keys: _containers.RepeatedCompositeFieldContainer[_keys_pb2.CertifiedKey]
     rulebook_digest: bytes
     last_counter: int
     version: str
-    def __init__(self, mask_keys: _Optional[_Iterable[_Union[_keys_pb2.CertifiedKey, _Mapping]]] = ..., rulebook_digest: _Optional[bytes] = ..., last_counter: _Optional[int] = ..., version: _Optional[str] = ...) -> None: ...
+    protocol: int
+    oldest_protocol: int
+    def __init__(self, mask_keys: _Optional[_Iterable[_Union[_keys_pb2.CertifiedKey, _Mapping]]] = ..., rulebook_digest: _Optional[bytes] = ..., last_counter: _Optional[int] = ..., version: _Optional[str] = ..., protocol: _Optional[int] = ..., oldest_protocol: _Optional[int] = ...) -> None: ...
 
 class MaskKeys(_message.Message):
     __slots__ = ("mask_keys",)
@@ -96,14 +100,16 @@ class AttachResponse(_message.Message):
     def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., round1: _Optional[_Union[Round1Call, _Mapping]] = ..., round2: _Optional[_Union[Round2Call, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ...) -> None: ...
 
 class Welcome(_message.Message):
-    __slots__ = ("rulebook_digest", "time_ms", "last_counter")
+    __slots__ = ("rulebook_digest", "time_ms", "last_counter", "protocol")
     RULEBOOK_DIGEST_FIELD_NUMBER: _ClassVar[int]
     TIME_MS_FIELD_NUMBER: _ClassVar[int]
     LAST_COUNTER_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     rulebook_digest: bytes
     time_ms: int
     last_counter: int
-    def __init__(self, rulebook_digest: _Optional[bytes] = ..., time_ms: _Optional[int] = ..., last_counter: _Optional[int] = ...) -> None: ...
+    protocol: int
+    def __init__(self, rulebook_digest: _Optional[bytes] = ..., time_ms: _Optional[int] = ..., last_counter: _Optional[int] = ..., protocol: _Optional[int] = ...) -> None: ...
 
 class Round1Call(_message.Message):
     __slots__ = ("call", "request")

@@ -101,7 +101,7 @@ class QueryReceipt(_message.Message):
     def __init__(self, index: _Optional[int] = ..., leaf_hash: _Optional[bytes] = ..., time_ms: _Optional[int] = ...) -> None: ...
 
 class QueryResponse(_message.Message):
-    __slots__ = ("request_id", "status", "match", "asked", "answered", "missing", "as_of", "attributes", "receipt")
+    __slots__ = ("request_id", "status", "match", "asked", "answered", "missing", "as_of", "attributes", "receipt", "frozen", "capped")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     MATCH_FIELD_NUMBER: _ClassVar[int]
@@ -111,6 +111,8 @@ class QueryResponse(_message.Message):
     AS_OF_FIELD_NUMBER: _ClassVar[int]
     ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    FROZEN_FIELD_NUMBER: _ClassVar[int]
+    CAPPED_FIELD_NUMBER: _ClassVar[int]
     request_id: bytes
     status: str
     match: Match
@@ -120,7 +122,9 @@ class QueryResponse(_message.Message):
     as_of: int
     attributes: _containers.RepeatedCompositeFieldContainer[AttributeValue]
     receipt: QueryReceipt
-    def __init__(self, request_id: _Optional[bytes] = ..., status: _Optional[str] = ..., match: _Optional[_Union[Match, _Mapping]] = ..., asked: _Optional[_Iterable[str]] = ..., answered: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., as_of: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[AttributeValue, _Mapping]]] = ..., receipt: _Optional[_Union[QueryReceipt, _Mapping]] = ...) -> None: ...
+    frozen: int
+    capped: int
+    def __init__(self, request_id: _Optional[bytes] = ..., status: _Optional[str] = ..., match: _Optional[_Union[Match, _Mapping]] = ..., asked: _Optional[_Iterable[str]] = ..., answered: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., as_of: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[AttributeValue, _Mapping]]] = ..., receipt: _Optional[_Union[QueryReceipt, _Mapping]] = ..., frozen: _Optional[int] = ..., capped: _Optional[int] = ...) -> None: ...
 
 class RecordRequest(_message.Message):
     __slots__ = ("kind", "event_json")

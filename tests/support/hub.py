@@ -18,25 +18,24 @@ from participants.lender.node import LenderNode
 
 @dataclass
 class Hub:
-    """The gateway and its wires; `offline` members are not attached, `carried` counts all serialised bytes."""
+    """The gateway and its wires; `offline` members are not attached."""
 
     rulebook: Rulebook
     nodes: Mapping[MemberId, LenderNode]
     offline: MemberSet = frozenset()
-    carried: int = 0
     uses: MemoryConsentUses = field(default_factory=MemoryConsentUses)
     keys: MemoryQueryKeys = field(default_factory=MemoryQueryKeys)
 
     def ask(self, query: SignedQuery, now: int) -> Transcript:
         """Carry one query through both rounds; raises CreditError where the gateway refuses or cannot complete it."""
-        received = signed_query_from_bytes(self._carry(signed_query_to_bytes(query)))
+        received = signed_query_from_bytes(signed_query_to_bytes(query))
         roster = self.roster(query.header.issued_at)
         run = open_run(received, self.rulebook, roster, self.keys, now)
         count_consent(received, self.uses)
         while not self.first_round(run, now):
             pass
         self.second_round(run, now)
-        return transcript_from_bytes(self._carry(transcript_to_bytes(run.transcript())))
+        return transcript_from_bytes(transcript_to_bytes(run.transcript()))
 
     def roster(self, issued_at: int) -> tuple[RosterEntry, ...]:
         """Give every active lender with its mask key of the day of issue."""
@@ -50,22 +49,18 @@ class Hub:
         call = run.call(frozenset(self.nodes) - self.offline)
         for member in sorted(run.intended):
             try:
-                answer = self.nodes[member].contributor.round1(self._carry(call), now)
+                answer = self.nodes[member].contributor.round1(call, now)
             except CreditError as error:
                 run.receive_refusal(member, error)
             else:
-                run.receive_round1(member, self._carry(answer))
+                run.receive_round1(member, answer)
         self._second_call = run.answering_call()
         return self._second_call is not None
 
     def second_round(self, run: QueryRun, now: int) -> None:
         """Collect the corrections of the answering set; a member's refusal is raised as it is."""
         for member in sorted(run.answering):
-            answer = self.nodes[member].contributor.round2(self._carry(self._second_call or b""), now)
-            run.receive_round2(member, self._carry(answer))
-
-    def _carry(self, message: bytes) -> bytes:
-        self.carried += len(message)
-        return message
+            answer = self.nodes[member].contributor.round2(self._second_call or b"", now)
+            run.receive_round2(member, answer)
 
     _second_call: bytes | None = None

@@ -1,0 +1,170 @@
+"""The form of the rulebook document: pydantic models for reading it; what is signed is its canonical JSON."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+
+from consortium.canonical import canonical_json
+from consortium.model.catalogue import Attribute, Family, Purpose, Tier, attribute_from_value, attribute_to_value
+from consortium.model.members import check_member_id
+from consortium.model.query import Suite
+
+
+def _from_hex(value: object) -> object:
+    return bytes.fromhex(value) if isinstance(value, str) else value
+
+
+def _attribute(value: object) -> object:
+    return attribute_from_value(value) if isinstance(value, dict) else value
+
+
+Key32 = Annotated[bytes, BeforeValidator(_from_hex), PlainSerializer(bytes.hex), Field(min_length=32, max_length=32)]
+Bytes = Annotated[bytes, BeforeValidator(_from_hex), PlainSerializer(bytes.hex)]
+Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[ -~]+$")]
+"""One line of printable ASCII, as canonical JSON and every terminal can show it."""
+Id = Annotated[str, BeforeValidator(lambda value: check_member_id(str(value)))]
+CatalogueAttribute = Annotated[
+    Attribute, BeforeValidator(_attribute), PlainSerializer(attribute_to_value, return_type=dict)
+]
+
+
+class Role(StrEnum):
+    """What a member does."""
+
+    LENDER = "lender"
+    GATEWAY = "gateway"
+    CUSTODIAN = "custodian"
+    REGULATOR = "regulator"
+    WITNESS = "witness"
+
+
+class MemberStatus(StrEnum):
+    """Whether a member takes part; ADMITTED is pinned with its keys but not on the roster yet, LEFT is for ever."""
+
+    ADMITTED = "admitted"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    LEFT = "left"
+
+
+class Document(BaseModel):
+    """What every signed document of the consortium is: frozen, without unknown fields, silent about bad input."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
+
+    def to_bytes(self) -> bytes:
+        """Serialise canonically, for signing."""
+        return canonical_json(self.model_dump(mode="json"))
+
+
+class Member(Document):
+    """
+    One party with the keys that everybody pins; `tiers` are those it contributes.
+
+    `tls_key` is the SHA-256 of the SubjectPublicKeyInfo of its TLS key (None: not pinned, for development only).
+    `application` is the digest of the application that it was admitted by, `conformance` that of the report that it
+    was activated on; founders have neither.
+    """
+
+    id: Id
+    legal_name: str
+    group: Id
+    role: Role
+    status: MemberStatus
+    identity_key: Key32
+    hpke_key: Key32
+    tls_key: Key32 | None = None
+    tiers: tuple[Tier, ...] = ()
+    application: Key32 | None = None
+    conformance: Key32 | None = None
+
+
+class HolderKey(Document):
+    """The share key of one holder of the OPRF key; `index` is its point on the polynomial."""
+
+    member: Id
+    index: int = Field(ge=1, le=255)
+    share_key: Key32
+
+
+class Oprf(Document):
+    """
+    One generation: threshold and share keys.
+
+    `revision` counts the sharings of one key (a refresh makes the next one); `transcript` is the digest of the ceremony
+    that made the share keys; `secrets` is the fingerprint of the generation's pre-hash secret and tag key.
+    """
+
+    generation: int = Field(ge=1)
+    revision: int = Field(default=1, ge=1)
+    transcript: Key32 | None = None
+    secrets: Key32
+    threshold: int = Field(ge=1, le=255)
+    holders: tuple[HolderKey, ...]
+
+
+class Approvers(Document):
+    """Who signs a new version: `threshold` of them, from distinct controlling groups."""
+
+    members: tuple[Id, ...]
+    threshold: int = Field(ge=2)
+
+
+class PurposeRule(Document):
+    """What a purpose needs and sees, and which roles may ask under it."""
+
+    id: Purpose
+    roles: tuple[Role, ...]
+    consent_required: bool
+    live: bool
+
+
+class Policy(Document):
+    """Limits; times in seconds, retention in days."""
+
+    colluders: int = Field(ge=1, description="c")
+    minimum_groups: int = Field(ge=3, description="k_min")
+    roster_maximum: int = Field(ge=4, le=1024)
+    ledger_window: int = Field(ge=1)
+    query_lifetime: int = Field(ge=1, le=3600)
+    clock_skew: int = Field(ge=0, le=600)
+    retention_days: int = Field(ge=1)
+    families: tuple[Family, ...]
+    suites: tuple[Suite, ...]
+    rulebook_freshness: int = Field(
+        default=86_400, ge=60, description="how long a party trusts its version without another's sighting of it"
+    )
+
+    @model_validator(mode="after")
+    def _enough_groups(self) -> "Policy":
+        if self.minimum_groups < self.colluders + 2:
+            raise ValueError("minimum_groups must be at least colluders + 2")
+        return self
+
+
+class RulebookDocument(Document):
+    """
+    The whole document, version 1 of its form; times are Unix seconds.
+
+    `epoch_secret` is the fingerprint of the epoch's sealing key. `upcoming` is a generation that lenders re-tokenise
+    for before it comes into force, `retired` are those before, kept for access reports. `lifted` are the digests of the
+    emergency suspensions that the approvers ended early.
+    """
+
+    consortium: Id
+    version: int = Field(ge=1)
+    previous: Bytes = b""
+    issued_at: int = Field(ge=0)
+    expires_at: int = Field(ge=0)
+    epoch: int = Field(ge=1)
+    epoch_secret: Key32
+    members: tuple[Member, ...]
+    oprf: Oprf
+    upcoming: Oprf | None = None
+    retired: tuple[Oprf, ...] = ()
+    lifted: tuple[Key32, ...] = ()
+    approvers: Approvers
+    attributes: tuple[CatalogueAttribute, ...]
+    purposes: tuple[PurposeRule, ...]
+    policy: Policy

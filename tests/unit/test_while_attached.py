@@ -1,0 +1,58 @@
+"""A question is given up soon after the last gateway is lost, and goes on where one comes back in time."""
+
+import asyncio
+
+import pytest
+
+from consortium.errors import Code, CreditError
+from participants.gateway_client.asking import while_attached
+
+STEP = "participants.gateway_client.asking.STEP_SECONDS"
+
+
+async def answer(seconds: float) -> str:
+    await asyncio.sleep(seconds)
+    return "answer"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(STEP, 0.01)
+
+
+def test_an_answer_comes_through_whether_attached_or_not() -> None:
+    for attached in (lambda: True, lambda: False):
+        assert asyncio.run(while_attached(answer(0.02), attached, patience=0.5)) == "answer"
+
+
+def test_without_a_gateway_it_is_given_up_and_the_call_is_cancelled() -> None:
+    cancelled = []
+
+    async def hangs() -> None:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.append(True)
+            raise
+
+    async def ask() -> None:
+        await while_attached(hangs(), lambda: False, patience=0.05)
+
+    with pytest.raises(CreditError) as caught:
+        asyncio.run(ask())
+    assert caught.value.code is Code.NOT_ATTACHED
+    assert cancelled == [True]
+
+
+def test_a_gateway_that_comes_back_in_time_is_waited_for() -> None:
+    looks = iter([False, False, True] * 100)
+    assert asyncio.run(while_attached(answer(0.3), lambda: next(looks), patience=0.05)) == "answer"
+
+
+def test_what_the_question_raises_is_raised() -> None:
+    async def refused() -> None:
+        raise CreditError(Code.DIFFERENCING)
+
+    with pytest.raises(CreditError) as caught:
+        asyncio.run(while_attached(refused(), lambda: True))
+    assert caught.value.code is Code.DIFFERENCING
