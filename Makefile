@@ -5,13 +5,14 @@ BIN    := .venv/bin
 READY  := .venv/.ready
 DATA   ?=
 PEOPLE ?=
+BUF    := 1.75.0
 PROTOC := $(BIN)/python -m grpc_tools.protoc -I.
-SERVICES := protos/credit/v1/gateway.proto protos/credit/v1/lender.proto
+SERVICES := protos/credit/v1/gateway.proto protos/credit/v1/lender.proto protos/credit/v1/transparency.proto
 export CREDIT_SHARED ?= ../shared
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all check lint format protos protos-check imports docs wheel-check bench lock clean
+.PHONY: help setup demo test test-all check lint format protos protos-check imports docs wheel-check bench buf lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -57,6 +58,10 @@ protos-check: $(READY) ## the committed generated code is what the .proto files 
 	$(PROTOC) --python_out=build/protos --pyi_out=build/protos protos/credit/v1/*.proto
 	$(PROTOC) --grpc_python_out=build/protos $(SERVICES)
 	diff -r -x '*.proto' -x '__init__.py' -x '__pycache__' build/protos/protos protos
+
+buf: ## lint the .proto files by buf's STANDARD rules (needs npm, and the network the first time)
+	@command -v npm >/dev/null || { echo "npm is needed for buf; make check does without"; exit 1; }
+	npm exec --yes --package=@bufbuild/buf@$(BUF) -- buf lint
 
 docs: $(READY) ## rewrite the pages that are made from code
 	$(BIN)/python -m demo.error_page

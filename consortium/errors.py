@@ -111,6 +111,18 @@ class Code(StrEnum):
     STORAGE_BROKEN = "STORAGE_BROKEN"
     JOURNAL_BROKEN = "JOURNAL_BROKEN"
     TREE_PROOF_INVALID = "TREE_PROOF_INVALID"
+    # the log
+    CHECKPOINT_INVALID = "CHECKPOINT_INVALID"
+    POLICY_INVALID = "POLICY_INVALID"
+    QUORUM_MISSING = "QUORUM_MISSING"
+    ROLE_NOT_ALLOWED = "ROLE_NOT_ALLOWED"
+    ENTRY_INVALID = "ENTRY_INVALID"
+    LOG_BEHIND = "LOG_BEHIND"
+    LOG_FORKED = "LOG_FORKED"
+    LOG_GUARD_LOST = "LOG_GUARD_LOST"
+    LOG_DAMAGED = "LOG_DAMAGED"
+    EXPORT_INVALID = "EXPORT_INVALID"
+    EXPORT_UNDECIDED = "EXPORT_UNDECIDED"
     # ourselves
     SETTINGS_INVALID = "SETTINGS_INVALID"
     INTERNAL = "INTERNAL"
@@ -352,6 +364,29 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     Code.TREE_PROOF_INVALID: _entry(
         _LOSS, "The proof does not lead to the root. Do not rely on it; keep it as evidence."
     ),
+    Code.CHECKPOINT_INVALID: _entry(
+        _LOSS, "The checkpoint cannot be read or is not signed by whom it should. Do not rely on it; keep it."
+    ),
+    Code.POLICY_INVALID: _entry(_BAD, "The policy of logs and witnesses is not valid. Correct the named line."),
+    Code.QUORUM_MISSING: _entry(
+        _STATE, "Too few witnesses have cosigned the checkpoint. Wait for them, or ask them why they do not."
+    ),
+    Code.ROLE_NOT_ALLOWED: _entry(_DENIED, "The caller's role may not do this. Ask whoever has the role."),
+    Code.ENTRY_INVALID: _entry(_BAD, "The entry is of no published kind or has not its form. Nothing was appended."),
+    Code.LOG_BEHIND: _entry(
+        _STATE,
+        "The log is shorter than it was before, or than was claimed: restored from a backup? Do not serve from it; "
+        "see `docs/audit.md`.",
+    ),
+    Code.LOG_FORKED: _entry(
+        _LOSS, "The log has another history than one that was signed before. Stop, and keep both as evidence."
+    ),
+    Code.LOG_GUARD_LOST: _entry(
+        _STATE, "The guard of the newest checkpoint is missing. Check that it is mounted; see `docs/audit.md`."
+    ),
+    Code.LOG_DAMAGED: _entry(_LOSS, "The log's stored bytes do not fit their hashes. Stop, and keep its files."),
+    Code.EXPORT_INVALID: _entry(_LOSS, "The export fails its checks. Do not rely on it; keep it as evidence."),
+    Code.EXPORT_UNDECIDED: _entry(_STATE, "The export can neither be confirmed nor refuted: see what is missing."),
     Code.JOURNAL_BROKEN: _entry(_LOSS, "The journal's hash chain is broken. Stop the node and keep its files."),
     Code.SETTINGS_INVALID: _entry(_BAD, "A setting is unknown or out of bounds. Correct the named setting."),
     Code.INTERNAL: _entry(Status.INTERNAL, "Something unexpected happened. Report the id to the operator."),

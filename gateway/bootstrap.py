@@ -23,16 +23,21 @@ from gateway.metrics import Metrics
 from gateway.rpc.attach import AttachServicer
 from gateway.rpc.interceptor import Watcher
 from gateway.rpc.services import KeyHolderServicer, QueryServicer, RulebookServicer, cancelled
+from gateway.rpc.transparency import TransparencyServicer
 from gateway.rulebooks import Rulebooks
 from gateway.settings import Settings
 from gateway.storage.memory import MemoryQueryKeys
 from gateway.storage.sql import SqlStore, wall_clock
+from gateway.tlog.abandoned import OpenQueries
+from gateway.tlog.log import Log
+from gateway.tlog.publishing import Publisher
+from gateway.tlog.wiring import LogParts, log_parts
 from gateway.usecases.admission import check_still
 from gateway.usecases.asking import Asking, Quotas
 from gateway.usecases.carrier import Carrier, Timeouts
 from gateway.usecases.query import QueryRun
 from gateway.usecases.refusals import Refusals
-from protos.credit.v1 import gateway_pb2, gateway_pb2_grpc
+from protos.credit.v1 import gateway_pb2, gateway_pb2_grpc, transparency_pb2, transparency_pb2_grpc
 
 LOG = logging.getLogger("gateway")
 MESSAGE_BYTES = 1 << 20
@@ -67,6 +72,7 @@ class Parts:
     asking: Asking
     holding: HoldingService
     metrics: Metrics
+    log: LogParts | None = None
 
 
 def build(settings: Settings) -> Parts:
@@ -80,7 +86,9 @@ def build(settings: Settings) -> Parts:
     generation = rulebooks.current().document.oprf.generation
     holding = HoldingService(share, generation, members, StoredEvaluations(store, seconds), secrets.token_bytes)
     asking = _asking(settings, signer, rulebooks, committer, attachments, mask_keys)
-    return Parts(settings, store, committer, rulebooks, attachments, mask_keys, asking, holding, Metrics())
+    consortium = rulebooks.current().document.consortium
+    log = log_parts(settings.log, settings.storage, consortium) if settings.log else None
+    return Parts(settings, store, committer, rulebooks, attachments, mask_keys, asking, holding, Metrics(), log)
 
 
 def _asking(
@@ -118,10 +126,13 @@ class GatewayServer:
         self._health = health.aio.HealthServicer()
         self._server = grpc.aio.server(interceptors=[Watcher(parts.metrics)], options=OPTIONS)
         self._tasks: list[asyncio.Task[Any]] = []
+        self.publisher = _publisher(parts)
 
     async def start(self) -> None:
         """Listen; raises CreditError or RuntimeError where the address is taken."""
         parts = self.parts
+        if self.publisher:
+            self.publisher.start()
         parts.committer.start()
         self._add_services()
         self.port = _listen(self._server, parts.settings)
@@ -136,6 +147,8 @@ class GatewayServer:
                 self._keep_house(),
             )
         ]
+        if self.publisher:
+            self._tasks.append(asyncio.create_task(self.publisher.run()))
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
         LOG.info("serving", extra={"address": parts.settings.listen, "version": self._version})
 
@@ -148,6 +161,9 @@ class GatewayServer:
         await cancelled(self._tasks)
         await self._write_dropped()
         await self.parts.committer.stop()
+        if self.publisher and self.parts.log:
+            await self.publisher.stop()
+            self.parts.log.store.close()
         self.parts.holding.close()
         self.parts.store.close()
         LOG.info("stopped")
@@ -172,7 +188,12 @@ class GatewayServer:
         holder = KeyHolderServicer(parts.holding, parts.rulebooks)
         gateway_pb2_grpc.add_KeyHolderServiceServicer_to_server(holder, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
-        names = [service.full_name for service in gateway_pb2.DESCRIPTOR.services_by_name.values()]
+        services = [*gateway_pb2.DESCRIPTOR.services_by_name.values()]
+        if self.publisher and parts.log:
+            transparency = TransparencyServicer(self.publisher.log, parts.rulebooks, parts.log.witnesses)
+            transparency_pb2_grpc.add_TransparencyServiceServicer_to_server(transparency, server)
+            services += transparency_pb2.DESCRIPTOR.services_by_name.values()
+        names = [service.full_name for service in services]
         reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
 
     def _rulebook_changed(self) -> None:
@@ -194,6 +215,15 @@ class GatewayServer:
                 self.parts.metrics.entries.set(await self.parts.committer.commit(lambda store: store.size))
             except CreditError as error:  # a full disk or a database that is away: tried again in a moment
                 LOG.error("housekeeping", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+
+
+def _publisher(parts: Parts) -> Publisher | None:
+    log, settings = parts.log, parts.settings.log
+    if log is None or settings is None:
+        return None
+    opened = OpenQueries()
+    sequencer = Log(log.store, log.guard, log.signer, opened.take)
+    return Publisher(sequencer, parts.committer, opened, settings.seconds, settings.entries, seconds)
 
 
 def _listen(server: grpc.aio.Server, settings: Settings) -> int:

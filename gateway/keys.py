@@ -7,13 +7,23 @@ from consortium.errors import Code, CreditError
 from consortium.model.signing import Ed25519Signer
 from consortium.oprf.sharing import KeyShare
 
+SEED_BYTES = 32
+
 
 def read_signer(path: Path) -> Ed25519Signer:
     """Read an Ed25519 identity key: 64 hex digits."""
+    return Ed25519Signer(read_seed(path))
+
+
+def read_seed(path: Path) -> bytes:
+    """Read the 32 bytes of an Ed25519 key: 64 hex digits."""
     try:
-        return Ed25519Signer(bytes.fromhex(_read_private(path).strip()))
+        seed = bytes.fromhex(_read_private(path).strip())
     except ValueError:
-        raise CreditError(Code.SETTINGS_INVALID, f"{path.name} holds no identity key") from None
+        seed = b""
+    if len(seed) != SEED_BYTES:
+        raise CreditError(Code.SETTINGS_INVALID, f"{path.name} holds no Ed25519 key")
+    return seed
 
 
 def read_key_share(path: Path) -> KeyShare:

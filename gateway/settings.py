@@ -48,6 +48,23 @@ class TimeoutSettings(_Section):
     settle: Annotated[float, Field(ge=0, le=60)] = 5.0
 
 
+class LogSettings(_Section):
+    """
+    The transparency log: its key (64 hex digits, 0600), where the guard of the newest checkpoint is, and how often.
+
+    `guard` is a file on another volume than the data, or the URL of another database. A checkpoint is published once
+    `entries` are new, or `seconds` after the first new one. `witnesses` is a C2SP tlog-policy file whose witnesses'
+    cosignatures are taken; without it none are. `origin` is the log's name, by default `<consortium>/log`.
+    """
+
+    key: Path
+    guard: str
+    origin: str | None = None
+    seconds: Seconds = 1.0
+    entries: int = Field(default=1000, ge=1)
+    witnesses: Path | None = None
+
+
 class Settings(_Section):
     """Everything `credit-gateway serve` is told."""
 
@@ -63,6 +80,7 @@ class Settings(_Section):
     tls: Tls
     limits: Limits = Limits()
     timeouts: TimeoutSettings = TimeoutSettings()
+    log: LogSettings | None = None
 
 
 def load_settings(path: Path) -> Settings:
@@ -83,7 +101,15 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     tls = settings.tls
     anchored = {name: folder / getattr(settings, name) for name in ("identity_key", "key_share", "rulebooks")}
     files = Tls(certificate=folder / tls.certificate, key=folder / tls.key, ca=folder / tls.ca)
-    return settings.model_copy(update={**anchored, "tls": files, "storage": _anchored_url(settings.storage, folder)})
+    log = _anchored_log(settings.log, folder) if settings.log else None
+    urls = {"storage": _anchored_url(settings.storage, folder), "log": log}
+    return settings.model_copy(update={**anchored, "tls": files, **urls})
+
+
+def _anchored_log(log: LogSettings, folder: Path) -> LogSettings:
+    guard = _anchored_url(log.guard, folder) if "://" in log.guard else str(folder / log.guard)
+    witnesses = folder / log.witnesses if log.witnesses else None
+    return log.model_copy(update={"key": folder / log.key, "guard": guard, "witnesses": witnesses})
 
 
 def _anchored_url(url: str, folder: Path) -> str:

@@ -7,6 +7,7 @@ Every command opens what it needs and no more: the status of a book needs no rul
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
@@ -88,7 +89,8 @@ def open_tokeniser(settings: NodeSettings, alarm: Alarm, clock: Callable[[], flo
             session = HolderSession(settings.file.member, signer, journal, indexes[name], lenders_secrets.generation)
             links[indexes[name]] = HolderLink(session, channel)
         key = threshold_key(rulebook.document.oprf)
-        tokeniser = Tokeniser(lenders_secrets, key, links, secrets.token_bytes, alarm=alarm)
+        threads = stack.enter_context(ThreadPoolExecutor(max(1, len(links)), thread_name_prefix="holder"))
+        tokeniser = Tokeniser(lenders_secrets, key, links, secrets.token_bytes, alarm=alarm, executor=threads)
         yield SharedTokeniser(tokeniser, settings.path(Path(LOCK_NAME)))
 
 

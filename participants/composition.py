@@ -29,7 +29,7 @@ from participants.lender.encryptor import PooledEncryptor
 from participants.lender.identity import DerivedMaskKeys, LenderIdentity, PairKeys
 from participants.lender.node import LenderNode
 from participants.lender.questions import Asker, AskGateway
-from participants.lender.tokens import RememberingTokeniser
+from participants.lender.tokens import GatheringTokeniser, RememberingTokeniser
 from participants.rulebooks import TrustedRulebooks
 from participants.settings import NodeSettings
 from participants.storage.answers import SqliteAnswers
@@ -129,13 +129,18 @@ def _asking(client: AskClient, rulebooks: TrustedRulebooks) -> AskGateway:
 def _asker(
     settings: NodeSettings, contributor: Contributor, secret_key: SecretKey, ask: AskGateway, stack: ExitStack
 ) -> Asker:
-    tokens = RememberingTokeniser(stack.enter_context(open_tokeniser(settings, _holder_failed)), contributor.secrets)
+    tokens = _tokens(settings, contributor, stack)
     questions = stack.enter_context(closing(SqliteQuestions(settings.path(settings.file.questions))))
     consents = stack.enter_context(closing(SqliteConsents(settings.path(settings.file.consents))))
     threads = stack.enter_context(ThreadPoolExecutor(ASK_THREADS, thread_name_prefix="ask"))
     primes = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="decrypt"))
     requester = requester_of_today(contributor, secret_key, primes)
     return Asker(LenderNode(contributor, requester, tokens), questions, consents, ask, threads, seconds)
+
+
+def _tokens(settings: NodeSettings, contributor: Contributor, stack: ExitStack) -> RememberingTokeniser:
+    tokeniser = stack.enter_context(open_tokeniser(settings, _holder_failed))
+    return RememberingTokeniser(GatheringTokeniser(tokeniser), contributor.secrets)
 
 
 def _holder_failed(holder: int, error: CreditError) -> None:

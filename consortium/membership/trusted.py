@@ -116,12 +116,20 @@ class TrustedSet:
             return self._known(document, digest, signed)
         check_signers(document, signed.signatures, self._current.document)
         rulebook = verify_rulebook(signed.document, signed.signatures, trusted=self._current)
-        check_transition(self._current.document, document)
-        self._keys.check(document)
+        self.check_candidate(document)
         self._keys.take(document)
         self._versions[document.version] = rulebook
         self._current = rulebook
         return True
+
+    def check_candidate(self, document: RulebookDocument) -> None:
+        """
+        Refuse what `update` would refuse of a next version whoever signed it; an approver checks before it votes.
+
+        Raises CreditError(TRANSITION_ILLEGAL), (RULEBOOK_ROLLBACK) or (KEY_REUSED).
+        """
+        check_transition(self._current.document, document)
+        self._keys.check(document)
 
     def check_last_seen(self, last: LastSeen) -> None:
         """Raise CreditError(RULEBOOK_ROLLBACK) or (RULEBOOK_FORK) where a newer or other version was trusted before."""

@@ -64,6 +64,17 @@ class TreeHasher:
         frontier.append(node)
         self._size += 1
 
+    def append_subtree(self, level: int, node: bytes) -> None:
+        """Add 2^level leaves at once, by the root of their tree; raises where they do not begin at a multiple of it."""
+        size = self._size >> level
+        if size << level != self._size:
+            raise CreditError(Code.TREE_PROOF_INVALID, "a subtree that does not begin at a multiple of its size")
+        while size & 1:
+            node = node_hash(self._frontier.pop(), node)
+            size >>= 1
+        self._frontier.append(node)
+        self._size += 1 << level
+
     def root(self) -> bytes:
         """Give the root of the leaves so far, 32 bytes."""
         if not self._frontier:
@@ -82,40 +93,66 @@ def tree_root(leaves: Iterable[bytes]) -> bytes:
     return hasher.root()
 
 
-def inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> list[bytes]:
-    """Prove that the tree holds leaf `index` (RFC 6962, section 2.1.1); the path from the leaf upwards."""
-    if not 0 <= index < len(leaf_hashes):
+def subtrees(start: int, end: int) -> list[tuple[int, int]]:
+    """
+    Give the perfect subtrees that cover the leaves from `start` up to `end`, from left to right.
+
+    Each is (level, index): the 2^level leaves from index * 2^level on. From 0 they are the frontier of `end` leaves.
+    """
+    found = []
+    while start < end:
+        level = (end - start).bit_length() - 1
+        if start:
+            level = min(level, (start & -start).bit_length() - 1)
+        found.append((level, start >> level))
+        start += 1 << level
+    return found
+
+
+def inclusion_ranges(index: int, size: int) -> list[tuple[int, int]]:
+    """Give the leaf ranges whose hashes prove leaf `index` (RFC 6962, section 2.1.1), from the leaf upwards."""
+    if not 0 <= index < size:
         raise CreditError(Code.TREE_PROOF_INVALID, "index beyond the tree")
     path = []
-    start, end = 0, len(leaf_hashes)
+    start, end = 0, size
     while end - start > 1:
         middle = start + _split(end - start)
         if index < middle:
-            path.append(_subtree(leaf_hashes, middle, end))
+            path.append((middle, end))
             end = middle
         else:
-            path.append(_subtree(leaf_hashes, start, middle))
+            path.append((start, middle))
             start = middle
     return path[::-1]
 
 
-def consistency_proof(leaf_hashes: Sequence[bytes], size: int) -> list[bytes]:
-    """Prove that the tree grew from its first `size` > 0 leaves (RFC 6962, section 2.1.2)."""
-    if not 0 < size <= len(leaf_hashes):
+def consistency_ranges(first: int, second: int) -> list[tuple[int, int]]:
+    """Give the leaf ranges whose hashes prove growth from `first` > 0 leaves (RFC 6962, section 2.1.2)."""
+    if not 0 < first <= second:
         raise CreditError(Code.TREE_PROOF_INVALID, "size beyond the tree")
     path = []
-    start, end, known = 0, len(leaf_hashes), True
-    while size != end:
+    start, end, known = 0, second, True
+    while first != end:
         middle = start + _split(end - start)
-        if size <= middle:
-            path.append(_subtree(leaf_hashes, middle, end))
+        if first <= middle:
+            path.append((middle, end))
             end = middle
         else:
-            path.append(_subtree(leaf_hashes, start, middle))
+            path.append((start, middle))
             start, known = middle, False
     if not known:
-        path.append(_subtree(leaf_hashes, start, end))
+        path.append((start, end))
     return path[::-1]
+
+
+def inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> list[bytes]:
+    """Prove that the tree holds leaf `index` (RFC 6962, section 2.1.1); the path from the leaf upwards."""
+    return [_subtree(leaf_hashes, start, end) for start, end in inclusion_ranges(index, len(leaf_hashes))]
+
+
+def consistency_proof(leaf_hashes: Sequence[bytes], size: int) -> list[bytes]:
+    """Prove that the tree grew from its first `size` > 0 leaves (RFC 6962, section 2.1.2)."""
+    return [_subtree(leaf_hashes, start, end) for start, end in consistency_ranges(size, len(leaf_hashes))]
 
 
 def verify_inclusion(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:

@@ -14,10 +14,11 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from consortium.errors import Code, CreditError
+from consortium.transparency.kinds import check_entry
 from gateway.ports import ResultT, Unit
 from gateway.storage.schema import check_or_create
 from gateway.storage.tables import entries
-from gateway.storage.transaction import Clock, SqlTransaction
+from gateway.storage.transaction import Clock, EntryCheck, SqlTransaction
 
 LOG_LOCK = 0x6372656469746C67  # "creditlg": the advisory lock of the one sequence
 
@@ -30,9 +31,10 @@ def wall_clock() -> int:
 class SqlStore:
     """A `GatewayStore` in a database; see there for what it guarantees."""
 
-    def __init__(self, url: str, clock: Clock = wall_clock) -> None:
+    def __init__(self, url: str, clock: Clock = wall_clock, check: EntryCheck = check_entry) -> None:
         self._engine = open_engine(make_url(url))
         self._clock = clock
+        self._check = check
         with storage_errors_of(self._engine):
             check_or_create(self._engine)
 
@@ -41,7 +43,7 @@ class SqlStore:
         try:
             with self._engine.begin() as connection:
                 self._lock(connection)
-                transaction = SqlTransaction(connection, self._clock)
+                transaction = SqlTransaction(connection, self._clock, self._check)
                 return [transaction.run(unit) for unit in units]
         except SQLAlchemyError as error:
             raise translated(error) from None

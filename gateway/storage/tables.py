@@ -54,5 +54,25 @@ evaluations = Table(
     Column("request_digest", LargeBinary, nullable=False),
     Column("answer", LargeBinary, nullable=False),
 )
+tiles = Table(
+    "tiles",
+    METADATA,
+    Column("row", BigInteger, primary_key=True, autoincrement=False),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("nodes", LargeBinary, nullable=False),
+)
+checkpoints = Table(
+    "checkpoints",
+    METADATA,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", LargeBinary, nullable=False),
+)
+cosignatures = Table(
+    "cosignatures",
+    METADATA,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("witness", String(128), primary_key=True),
+    Column("line", LargeBinary, nullable=False),
+)
 
 Index("quotas_by_period", quotas.c.period)

@@ -5,6 +5,7 @@ The statements are plain SQL that SQLite and PostgreSQL share. They are compiled
 use: building an expression costs several times what the database needs to run it.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
@@ -19,7 +20,7 @@ from consortium.model.members import MemberId
 from consortium.transparency.tree import leaf_hash
 from gateway.ports import Appended, GatewayTransaction, KnownRequest, ResultT, Unit
 
-SIZE = 'SELECT coalesce(max("index") + 1, 0) FROM entries'
+LAST = 'SELECT "index", line FROM entries ORDER BY "index" DESC LIMIT 1'
 APPEND = 'INSERT INTO entries ("index", line) VALUES (:index, :line)'
 REQUEST = "SELECT query_digest, response FROM requests WHERE requester = :requester AND request_id = :request_id"
 OPEN_REQUEST = """
@@ -57,15 +58,20 @@ ON CONFLICT (member) DO UPDATE SET counter = excluded.counter WHERE excluded.cou
 
 Clock = Callable[[], int]
 """Gives Unix milliseconds."""
+EntryCheck = Callable[[Mapping[str, CanonicalValue]], object]
+"""Raises CreditError(ENTRY_INVALID) for what may not stand in the log."""
 
 
 class SqlTransaction:
     """The operations of one batch; see `GatewayTransaction`."""
 
-    def __init__(self, connection: Connection, clock: Clock) -> None:
+    def __init__(self, connection: Connection, clock: Clock, check: EntryCheck) -> None:
         self._connection = connection
         self._clock = clock
-        self.size: int = self._run(SIZE).scalar_one()
+        self._check = check
+        last = self._run(LAST).one_or_none()
+        self.size: int = last.index + 1 if last else 0
+        self._time: int = json.loads(bytes(last.line))["time_ms"] if last else 0
 
     def run(self, unit: Unit[ResultT]) -> ResultT | CreditError:
         """Run a unit between savepoints, so that one that refuses leaves the rest of the batch alone."""
@@ -82,10 +88,12 @@ class SqlTransaction:
 
     def append(self, entry: dict[str, CanonicalValue]) -> Appended:
         """Append an entry."""
-        index, now = self.size, self._clock()
-        line = canonical_json({**entry, "index": index, "time_ms": now})
+        index, now = self.size, max(self._clock(), self._time)  # time never runs backwards, whatever the clock does
+        whole: dict[str, CanonicalValue] = {**entry, "index": index, "time_ms": now}
+        self._check(whole)
+        line = canonical_json(whole)
         self._run(APPEND, index=index, line=line)
-        self.size += 1
+        self.size, self._time = index + 1, now
         return Appended(index, leaf_hash(line), now)
 
     def request(self, requester: MemberId, request_id: bytes) -> KnownRequest | None:

@@ -162,7 +162,8 @@ def _admit(ask: Ask, run: QueryRun, quotas: Quotas, now: int, transaction: Gatew
     if known is None:
         _spend(ask.member, quotas, now, transaction)
         transaction.open_request(ask.member, ask.request_id, ask.query.digest)
-    entry = entries.admitted(ask.query, run, ask.request_id, (before, quotas.per_day))
+    after = before + (known is None)
+    entry = entries.admitted(ask.query, run, ask.request_id, (before, after, quotas.per_day))
     return Admission(transaction.append(entry).index)
 
 

@@ -12,8 +12,8 @@ from gateway.usecases.query import QueryRun
 Entry = dict[str, CanonicalValue]
 
 
-def admitted(query: SignedQuery, run: QueryRun, request_id: bytes, quota: tuple[int, int]) -> Entry:
-    """Give the entry of an admission, written before any answer arrives; `quota` is (used before, limit)."""
+def admitted(query: SignedQuery, run: QueryRun, request_id: bytes, quota: tuple[int, int, int]) -> Entry:
+    """Give the entry of an admission, written before any answer arrives; `quota` is used before, after, limit."""
     header = query.header
     return {
         "kind": "query-admitted",
@@ -32,7 +32,7 @@ def admitted(query: SignedQuery, run: QueryRun, request_id: bytes, quota: tuple[
         "payload": _body(query.payload),
         "envelope": _body(query.envelope),
         "roster": [*run.rulebook.roster],
-        "quota": {"before": quota[0], "after": quota[0] + 1, "limit": quota[1]},
+        "quota": {"before": quota[0], "after": quota[1], "limit": quota[2]},
     }
 
 
@@ -69,6 +69,11 @@ def refused(
         "decision": error.code.value,
         "reason": error.cause.encode("ascii", "replace").decode(),
     }
+
+
+def abandoned(query: str, admission: int, expired_at: int) -> Entry:
+    """Give the entry of a query that was admitted and, long after its expiry, has no outcome."""
+    return {"kind": "query-abandoned", "query": query, "admission": admission, "expired_at": expired_at}
 
 
 def dropped(member: MemberId, count: int, since: int) -> Entry:

@@ -1,6 +1,7 @@
 """The lender's half of the OPRF: batches of identifiers in, subject keys and tags out, any t of n holders asked."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -187,7 +188,11 @@ class Token(Silent):
 
 
 class Tokeniser(Silent):
-    """Turns identifiers into tokens with the help of t of n key holders; one user at a time."""
+    """
+    Turns identifiers into tokens with the help of t of n key holders; one user at a time.
+
+    With an executor the holders of a batch are asked at once, without one after another.
+    """
 
     def __init__(
         self,
@@ -198,6 +203,7 @@ class Tokeniser(Silent):
         *,
         alarm: Alarm,
         batch_size: int = DEFAULT_BATCH,
+        executor: Executor | None = None,
     ) -> None:
         if not 1 <= batch_size <= MAX_BATCH:
             raise CreditError(Code.SETTINGS_INVALID, f"the batch size must be 1 to {MAX_BATCH}")
@@ -207,6 +213,7 @@ class Tokeniser(Silent):
         self._rng = rng
         self._alarm = alarm
         self._batch_size = batch_size
+        self._map: Callable[..., Iterable[bytes | CreditError]] = executor.map if executor else map
         self._order = [share_key.holder for share_key in key.share_keys if share_key.holder in links]
 
     def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
@@ -228,20 +235,26 @@ class Tokeniser(Silent):
         run = BatchRun(blind(inputs, self._rng), self._key, sessions, self._order, self._alarm)
         try:
             while outgoing := run.outgoing():
-                for holder, request in outgoing.items():
-                    self._ask(run, holder, request)
+                for holder, answer in zip(outgoing, self._map(self._ask, outgoing.items()), strict=True):
+                    _take(run, holder, answer)
         finally:
             self._order.sort(key=lambda holder: holder in run.failed)
         return run.outputs()
 
-    def _ask(self, run: BatchRun, holder: int, request: bytes) -> None:
+    def _ask(self, outgoing: tuple[int, bytes]) -> bytes | CreditError:
+        holder, request = outgoing
         try:
-            answer = self._links[holder].channel.evaluate(request)
+            return self._links[holder].channel.evaluate(request)
         except CreditError as error:
-            run.fail(holder, error)
-        else:
-            run.receive(holder, answer)
+            return error
 
     def _token(self, output: bytes) -> Token:
         key = SubjectKey(output)
         return Token(key, subject_tag(self._secrets, key))
+
+
+def _take(run: BatchRun, holder: int, answer: bytes | CreditError) -> None:
+    if isinstance(answer, CreditError):
+        run.fail(holder, answer)
+    else:
+        run.receive(holder, answer)

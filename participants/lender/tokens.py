@@ -1,8 +1,11 @@
 """A memory for tokens, so that a person asked about again needs no key holder."""
 
+import threading
 import time
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Sequence
+from concurrent.futures import Future
+from itertools import islice
 from typing import Protocol
 
 from consortium.model.identifiers import NormalisedIdentifier
@@ -36,6 +39,33 @@ class CountingTokeniser(Silent):
         self.cpu_seconds += time.process_time() - start
         self.identifiers += len(tokens)
         return tokens
+
+
+class GatheringTokeniser(Silent):
+    """Serves several threads: while one asks the key holders, what the others want gathers into the next request."""
+
+    def __init__(self, inner: Tokenises) -> None:
+        self._inner = inner
+        self._turn = threading.Lock()
+        self._waiting: deque[tuple[Sequence[NormalisedIdentifier], Future[list[Token]]]] = deque()
+
+    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
+        """Give the token of each identifier, in order; raises what the common request raises."""
+        own = Future[list[Token]]()
+        self._waiting.append((identifiers, own))
+        with self._turn:
+            if not own.done():
+                self._serve([self._waiting.popleft() for _ in range(len(self._waiting))])
+        return own.result()
+
+    def _serve(self, batch: list[tuple[Sequence[NormalisedIdentifier], Future[list[Token]]]]) -> None:
+        try:
+            tokens = iter(self._inner.tokenise([identifier for wanted, _ in batch for identifier in wanted]))
+            for wanted, future in batch:
+                future.set_result(list(islice(tokens, len(wanted))))
+        except Exception as error:  # noqa: BLE001  every waiter is told, whatever it was
+            for _, future in batch:
+                future.set_exception(error)
 
 
 class RememberingTokeniser(Silent):

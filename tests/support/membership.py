@@ -1,6 +1,7 @@
 """A consortium's rulebook with every private key in reach, and what its members may sign."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from consortium.hashing import Randomness
 from consortium.labels import Label
@@ -43,7 +44,7 @@ class Registry:
     def keys(self, member: MemberId) -> Keys:
         return self.newcomers[member] if member in self.newcomers else self.foundation.keys[member]
 
-    def apply(self, member: str = "lender-new", **changes: object) -> bytes:
+    def apply(self, member: str = "lender-new", **changes: Any) -> bytes:
         keys = self.newcomers.setdefault(member, Keys.create(self.rng))
         application = Application(
             consortium=self.document.consortium,

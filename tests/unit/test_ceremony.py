@@ -18,7 +18,7 @@ from consortium.ceremony.messages import (
 )
 from consortium.ceremony.participant import Participant
 from consortium.ceremony.plan import Kind, Plan, check_plan, check_plan_under, plan_under
-from consortium.ceremony.transcript import Phase, Reason, Transcript, verify_ceremony
+from consortium.ceremony.transcript import Phase, Reason, Transcript, share_info, verify_ceremony
 from consortium.errors import Code
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Oprf
@@ -27,6 +27,7 @@ from consortium.oprf import group
 from consortium.oprf.blinding import blind, finalize, finalize_shared, verify_answer
 from consortium.oprf.evaluation import blind_evaluate, blind_evaluate_verifiable
 from consortium.oprf.sharing import KeyShare, ThresholdKey, lagrange
+from consortium.sealing.hpke import seal
 from tests.support.ceremonies import NAMES, SECRETS, CeremonyRun, new_plan, renewal, seed_of, signer_of
 from tests.support.codes import refused
 from tests.support.world import World, seeded_rng
@@ -239,6 +240,26 @@ def test_a_bad_share_is_proven_by_the_answer() -> None:
     for name in (TWO, GATEWAY):
         fault = run.parties[name].transcript.faults[0]
         assert (fault.member, fault.reason, len(fault.evidence)) == (ONE, Reason.SHARE, 4)
+
+
+def test_a_wrong_share_that_is_sealed_as_it_should_be() -> None:
+    run = CeremonyRun(new_plan())
+    liar = run.parties[ONE]
+
+    def another(_: Plan, message: Document) -> Document:
+        if not isinstance(message, Open):
+            return message
+        wrong, info = group.encode_scalar(4711), share_info(run.plan, ONE, TWO)
+        sealed = seal(liar.transcript.receiving_key(TWO), info, wrong, liar._revealed(TWO).ephemeral)
+        return message.model_copy(update={"shares": {**message.shares, TWO: sealed}})
+
+    def tamper(name: MemberId, message: bytes) -> Iterable[bytes]:
+        found = another(run.plan, read_message(message, run.plan)) if name == ONE else None
+        return (message,) if found is None else (sign_message(signer_of(name), found),)  # type: ignore[arg-type]
+
+    run.run(tamper)
+    assert run.parties[TWO].transcript.complaints() == {ONE: (TWO,)}
+    assert {fault.member for fault in run.parties[GATEWAY].transcript.faults} == {ONE}
 
 
 def test_an_accused_dealer_that_stays_silent_is_waited_for() -> None:

@@ -1,6 +1,7 @@
 """Applications, proposals, votes: from an applicant to a member, through key changes, and out again."""
 
 import json
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -97,14 +98,15 @@ def test_nobody_is_active_without_a_conformance_report(known: Registry) -> None:
         ({"member": "lencler-a"}, Code.MEMBER_ID_CONFUSABLE),
     ],
 )
-def test_applications_that_are_refused(known: Registry, changes: dict[str, object], code: Code) -> None:
+def test_applications_that_are_refused(known: Registry, changes: dict[str, Any], code: Code) -> None:
     with refused(code):
         check_application(known.apply(**{"member": "lender-new", **changes}), known.rulebook, NOW)
 
 
 def test_used_keys(known: Registry) -> None:
     pinned = known.rulebook.members["lender-c"]
-    for changes in ({"hpke_key": pinned.hpke_key}, {"hpke_key": pinned.identity_key}, {"tls_key": pinned.hpke_key}):
+    kinds: list[dict[str, Any]] = [{"hpke_key": pinned.hpke_key}, {"hpke_key": pinned.identity_key}]
+    for changes in [*kinds, {"tls_key": pinned.hpke_key}]:
         with refused(Code.KEY_REUSED):
             check_application(known.apply(**changes), known.rulebook, NOW)
     known.newcomers["lender-new"] = known.foundation.keys["lender-c"]
@@ -345,6 +347,10 @@ def test_the_next_generation_is_announced_and_put_into_force(known: Registry) ->
     with refused(Code.PROPOSAL_INVALID):
         known.ballot(Switch())
     first = known.document.oprf
+    for unannounced in (None, shared(known, None, generation=2, secrets=b"m" * 32)):
+        jump = {"oprf": unannounced or upcoming, "retired": (first,), "upcoming": None}
+        with refused(Code.TRANSITION_ILLEGAL):
+            known.trusted.update(known.sign(known.successor(**jump), *APPROVERS))
     known.change(Announce(oprf=upcoming))
     assert known.document.oprf == first
     after = known.change(Switch()).document

@@ -199,6 +199,16 @@ def other_key(known: Registry) -> Oprf:
     return known.document.oprf.model_copy(update={"holders": holders, "transcript": b"t" * 32})
 
 
+def one_owner(known: Registry) -> dict[str, object]:
+    """Both custodians of one group from the first version on."""
+    document = known.document
+    members = [
+        one.model_copy(update={"group": "one-owner"}) if one.id.startswith("custodian") else one
+        for one in document.members
+    ]
+    return {"members": tuple(members)}
+
+
 ILLEGAL: list[tuple[str, Changes, Code]] = [
     ("gap", lambda _: {"version": 3}, Code.RULEBOOK_INVALID),
     ("predecessor", lambda _: {"previous": b"x" * 32}, Code.RULEBOOK_INVALID),
@@ -207,6 +217,7 @@ ILLEGAL: list[tuple[str, Changes, Code]] = [
     ("dropped", lambda known: {"members": known.document.members[1:]}, Code.RULEBOOK_INVALID),
     ("reordered", lambda known: {"members": tuple(reversed(known.document.members))}, Code.TRANSITION_ILLEGAL),
     ("group changed", member("lender-c", group="other-group"), Code.TRANSITION_ILLEGAL),
+    ("holders of one owner", one_owner, Code.RULEBOOK_INVALID),
     ("role changed", member("lender-c", role=Role.WITNESS), Code.TRANSITION_ILLEGAL),
     ("name changed", member("lender-c", legal_name="Somebody Else"), Code.TRANSITION_ILLEGAL),
     ("back to admitted", member("lender-c", status=MemberStatus.ADMITTED), Code.TRANSITION_ILLEGAL),

@@ -1,0 +1,75 @@
+"""
+Proof that some consecutive lines are exactly leaves `first` to `end - 1` of a tree, no matter how many they are.
+
+`left` are the roots of the perfect subtrees before the lines, `right` of those after them, from left to right: what
+RFC 6962 inclusion proofs of the first and the last line hold as left and as right siblings, split where a right
+sibling is no perfect subtree. With the lines' own hashes in between they give the root, so that no line can be missing,
+added or exchanged. There are at most 2 * log2(size) of them, 32 bytes each.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from consortium.errors import Code, CreditError
+from consortium.hashing import DIGEST_BYTES
+from consortium.transparency.tree import TreeHasher, subtrees
+
+
+@dataclass(frozen=True, slots=True)
+class RangeProof:
+    """What to hash before and after the leaves from `first` up to `end` of a tree of `size` leaves."""
+
+    first: int
+    end: int
+    size: int
+    left: tuple[bytes, ...]
+    right: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.first <= self.end <= self.size:
+            raise _invalid("bounds of the range")
+        expected = len(subtrees(0, self.first)), len(subtrees(self.end, self.size))
+        if (len(self.left), len(self.right)) != expected:
+            raise _invalid("number of hashes")
+        if any(len(node) != DIGEST_BYTES for node in (*self.left, *self.right)):
+            raise _invalid("a hash that is not 32 bytes long")
+
+    def hasher(self) -> TreeHasher:
+        """Begin where the lines begin; each line is then appended."""
+        return TreeHasher(self.first, self.left)
+
+    def finish(self, hasher: TreeHasher, root: bytes) -> None:
+        """Raise CreditError(TREE_PROOF_INVALID) unless what was appended leads to the root."""
+        if hasher.size != self.end:
+            raise _invalid(f"{hasher.size - self.first} lines, {self.end - self.first} expected")
+        for (level, _), node in zip(subtrees(self.end, self.size), self.right, strict=True):
+            hasher.append_subtree(level, node)
+        if hasher.root() != root:
+            raise _invalid("the lines do not lead to the root")
+
+
+def verify_range(proof: RangeProof, lines: Iterable[bytes], root: bytes) -> None:
+    """Verify that these are the lines of the range; raises CreditError(TREE_PROOF_INVALID)."""
+    hasher = proof.hasher()
+    for line in lines:
+        hasher.append(line)
+    proof.finish(hasher, root)
+
+
+def range_proof(leaf_hashes: Sequence[bytes], first: int, end: int) -> RangeProof:
+    """Prove a range of a tree that is in memory."""
+    size = len(leaf_hashes)
+    left = [_node(leaf_hashes, *at) for at in subtrees(0, first)]
+    right = [_node(leaf_hashes, *at) for at in subtrees(end, size)]
+    return RangeProof(first, end, size, tuple(left), tuple(right))
+
+
+def _node(leaf_hashes: Sequence[bytes], level: int, index: int) -> bytes:
+    hasher = TreeHasher()
+    for node in leaf_hashes[index << level : (index + 1) << level]:
+        hasher.append_hash(node)
+    return hasher.root()
+
+
+def _invalid(cause: str) -> CreditError:
+    return CreditError(Code.TREE_PROOF_INVALID, cause)
