@@ -18,6 +18,7 @@ from gateway.attachments import Attachments
 from gateway.committer import GroupCommitter
 from gateway.key_holding import HoldingService, RulebookMembers, StoredEvaluations
 from gateway.keys import read_key_share, read_signer
+from gateway.log_parts import LogParts, log_parts
 from gateway.mask_keys import MaskKeys
 from gateway.metrics import Metrics
 from gateway.rpc.attach import AttachServicer
@@ -31,7 +32,6 @@ from gateway.storage.sql import SqlStore, wall_clock
 from gateway.tlog.abandoned import OpenQueries
 from gateway.tlog.log import Log
 from gateway.tlog.publishing import Publisher
-from gateway.tlog.wiring import LogParts, log_parts
 from gateway.usecases.admission import check_still
 from gateway.usecases.asking import Asking, Quotas
 from gateway.usecases.carrier import Carrier, Timeouts

@@ -12,16 +12,17 @@ from rich.progress import Progress
 
 from consortium.errors import Code, CreditError
 from consortium.transparency.notes import KeyType
+from gateway.log_parts import LogParts, log_parts
 from gateway.rulebooks import Rulebooks
 from gateway.settings import Settings, load_settings
 from gateway.tlog.fsck import Checked, Checker
 from gateway.tlog.log import Log
-from gateway.tlog.wiring import LogParts, log_parts
 
 DAMAGED = 1
 UNDECIDED = 2
 app = typer.Typer(help="The transparency log.", no_args_is_help=True)
 ConfigOption = Annotated[Path, typer.Option("--config", help="The gateway's TOML settings.")]
+YesOption = Annotated[bool, typer.Option("--yes", help="The guard is lost for certain, and the data are no backup.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
 
 
@@ -53,9 +54,7 @@ def key(config: ConfigOption = Path("gateway.toml")) -> None:
 @app.command()
 def reguard(
     config: ConfigOption = Path("gateway.toml"),
-    yes: Annotated[
-        bool, typer.Option("--yes", help="The guard is lost for certain, and the data are no backup.")
-    ] = False,  # noqa: FBT002
+    yes: YesOption = False,  # noqa: FBT002
 ) -> None:
     """
     Make a lost guard anew from the data's newest checkpoint, after everything was checked.

@@ -1,4 +1,4 @@
-"""The transparency service: caller, parse, read, render. Checkpoints and proofs for members, entries for the regulator."""
+"""The transparency service: checkpoints and proofs for every active member, entries for the regulator."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -69,9 +69,9 @@ class SqlTransaction:
         self._connection = connection
         self._clock = clock
         self._check = check
-        last = self._run(LAST).one_or_none()
-        self.size: int = last.index + 1 if last else 0
-        self._time: int = json.loads(bytes(last.line))["time_ms"] if last else 0
+        last: Any = self._run(LAST).one_or_none()
+        self.size: int = last[0] + 1 if last else 0
+        self._time: int = json.loads(bytes(last[1]))["time_ms"] if last else 0
 
     def run(self, unit: Unit[ResultT]) -> ResultT | CreditError:
         """Run a unit between savepoints, so that one that refuses leaves the rest of the batch alone."""

@@ -24,7 +24,7 @@ from protos.credit.v1 import gateway_pb2 as pb
 from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
 
 LOG = logging.getLogger("participants.attach")
-GRID_SECONDS = 0.008
+GRID_SECONDS = 0.004
 BACKOFF_FIRST = 0.2
 BACKOFF_MOST = 3.0
 Stream = grpc.aio.StreamStreamCall[Any, Any]

@@ -1,6 +1,7 @@
 """The journey: which step is whose turn, since when, and what to type."""
 
 import dataclasses
+from typing import Any
 
 from consortium.membership.journey import Facts, Step, StepState, journey, next_step
 from consortium.model.rulebook import MemberStatus, Role
@@ -52,7 +53,8 @@ def test_whose_turn_it_is_changes_along_the_way() -> None:
         ("activation_proposed", "lender-a", 12),
     ):
         assert missing in fields
-        step = step_now(dataclasses.replace(DONE, **{missing: None}))
+        nothing: dict[str, Any] = {missing: None}
+        step = step_now(dataclasses.replace(DONE, **nothing))
         assert (step.turn, step.since, step.state) == (turn, since, StepState.NOW)
         assert step.command
 
