@@ -134,6 +134,8 @@ class GatewayServer:
         if self.publisher:
             self.publisher.start()
         parts.committer.start()
+        if self.publisher:
+            await self.publisher.end_abandoned()
         self._add_services()
         self.port = _listen(self._server, parts.settings)
         await self._server.start()

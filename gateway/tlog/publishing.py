@@ -33,8 +33,8 @@ class Publisher:
 
     def start(self) -> None:
         """Compare data and guard before anything is served; raises CreditError as `Log.start`."""
-        signed = self.log.start()
-        self.open_queries.look_back(self.log.store, signed.size if signed else 0)
+        self.log.start()
+        self.open_queries.look_back(self.log.store, self.log.store.size())
 
     async def run(self) -> None:
         """Publish for ever."""
@@ -48,7 +48,7 @@ class Publisher:
                 published, changed_at = max(published, await self._publish()), 0.0
             if loop.time() - looked_at >= ABANDONED_SECONDS:
                 looked_at = loop.time()
-                await self._end_abandoned()
+                await self.end_abandoned()
 
     async def stop(self) -> None:
         """Publish what is left."""
@@ -72,7 +72,8 @@ class Publisher:
         self.failed = False
         return signed.size if signed else 0
 
-    async def _end_abandoned(self) -> None:
+    async def end_abandoned(self) -> None:
+        """Append an entry for every query that has no end; at a start this comes before anything new."""
         for query, one in self.open_queries.expired(self.clock()).items():
             try:
                 await self.committer.commit(partial(append_abandoned, query, one))

@@ -8,8 +8,8 @@ from participants.storage.entry_tables import COLUMNS
 HEAD = """# Data dictionary
 
 `entries.jsonl` is normative: one canonical JSON object a line, the very bytes that the log hashed. `entries.csv` and
-`entries.parquet` hold the same entries as rows, for reading; they prove nothing. Digests and commitments are SHA-256, 64
-hexadecimal digits. No line holds an identifier, a tag, a number of a person or a staff id.
+`entries.parquet` hold the same entries as rows, for reading; they prove nothing. Digests and commitments are SHA-256,
+64 hexadecimal digits. No line holds an identifier, a tag, a number of a person or a staff id.
 
 ## Columns of entries.csv and entries.parquet
 

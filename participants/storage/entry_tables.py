@@ -1,4 +1,4 @@
-"""Tables from an export's lines: one row an entry, as CSV and as Parquet, made by DuckDB without holding them in memory."""
+"""Tables from an export's lines: one row an entry, as CSV and as Parquet, in memory that does not grow with them."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,0 +1,163 @@
+"""
+What the entries must say of each other: every query has one end, every set is lawful, no number jumps.
+
+Entries come in order, one after another; memory holds open queries and a window of counters, never the log.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from consortium.errors import CreditError
+from consortium.model.catalogue import Purpose
+from consortium.model.members import MemberId, check_answering_set
+from consortium.model.rulebook import MemberStatus, Rulebook
+from participants.regulator.counters import MessageCounters, QuotaChain
+from participants.regulator.verdict import Verdict
+
+Entry = Mapping[str, Any]
+
+OUTCOMES = "outcomes"
+SETS = "rosters and answering sets"
+RULES = "rules"
+QUOTAS = "quotas"
+COUNTERS = "message counters"
+NO_CONSENT = "0" * 64
+GRACE_MS = 300_000
+"""An admission that is open so long after its expiry will get no end any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """An admitted query that is open."""
+
+    index: int
+    requester: MemberId
+    time_ms: int
+    expires_at: int
+    rulebook: str
+    roster: tuple[str, ...]
+
+
+@dataclass
+class EntryChecks:
+    """Checks entries of a range that begins at `first`; `rulebooks` are trusted, by their digests in hexadecimal."""
+
+    verdict: Verdict
+    first: int
+    rulebooks: Mapping[str, Rulebook]
+    counters: dict[MemberId, MessageCounters] = field(default_factory=lambda: defaultdict(MessageCounters))
+    quotas: dict[MemberId, QuotaChain] = field(default_factory=lambda: defaultdict(QuotaChain))
+    still_open: dict[str, Admission] = field(default_factory=dict)
+    time_ms: int = 0
+
+    def take(self, entry: Entry) -> Admission | None:
+        """Check the next entry, whose schema was checked; an outcome gives the admission that it ends."""
+        self.time_ms = entry["time_ms"]
+        match entry["kind"]:
+            case "query-admitted":
+                self._admitted(entry)
+            case "query-answered":
+                return self._answered(entry)
+            case "query-refused":
+                self._check_contributions(entry)
+                return self.still_open.pop(entry["query"], None)
+            case "query-abandoned":
+                return self._abandoned(entry)
+        return None
+
+    def finish(self) -> None:
+        """Look at what is left open, and say what holds."""
+        for admission in self.still_open.values():
+            if admission.expires_at * 1000 + GRACE_MS < self.time_ms:
+                self._fail(OUTCOMES, admission.index, "admitted, and neither answered nor refused")
+        for part, text in (
+            (OUTCOMES, "every admitted query has one outcome, or was still open at the end"),
+            (SETS, "every roster is its rulebook's, every answering set lawful"),
+            (RULES, "requesters, purposes, attributes and consent follow the rulebook"),
+            (QUOTAS, "every member's daily count goes on without a jump, within its limit"),
+            (COUNTERS, "no message number stands for two messages"),
+        ):
+            if not self.verdict.failed(part):
+                self.verdict.complete(part, text)
+
+    def _admitted(self, entry: Entry) -> None:
+        index, rulebook = entry["index"], self.rulebooks.get(entry["rulebook"])
+        self.still_open[entry["query"]] = Admission(
+            index,
+            entry["requester"],
+            entry["time_ms"],
+            entry["expires_at"],
+            entry["rulebook"],
+            tuple(entry["roster"]),
+        )
+        quota = entry["quota"]
+        chain = self.quotas[entry["requester"]]
+        if not chain.take(quota["before"], quota["after"], entry["time_ms"]):
+            self._fail(QUOTAS, index, "the member's count of the day does not follow")
+        if quota["after"] > quota["limit"]:
+            self._fail(QUOTAS, index, "beyond the limit")
+        if rulebook is not None:
+            self._check_rules(entry, rulebook)
+        elif self.rulebooks:
+            self._fail(RULES, index, "under a rulebook that is not in the chain")
+
+    def _check_rules(self, entry: Entry, rulebook: Rulebook) -> None:
+        index, member = entry["index"], rulebook.members.get(entry["requester"])
+        if tuple(entry["roster"]) != rulebook.roster:
+            self._fail(SETS, index, "the roster is not the rulebook's")
+        rule = next((rule for purpose, rule in rulebook.purposes.items() if purpose.value == entry["purpose"]), None)
+        if member is None or member.status is not MemberStatus.ACTIVE or rule is None or member.role not in rule.roles:
+            self._fail(RULES, index, "the requester may not ask for this purpose")
+        elif rule.consent_required and entry["consent"] == NO_CONSENT:
+            self._fail(RULES, index, "no consent where the purpose needs one")
+        if not rulebook.attributes.keys() >= set(entry["attributes"]):
+            self._fail(RULES, index, "an attribute that the catalogue has not")
+        if Purpose.__members__ and entry["issued_at"] < rulebook.document.issued_at - rulebook.policy.clock_skew:
+            self._fail(RULES, index, "issued before its rulebook")
+
+    def _answered(self, entry: Entry) -> Admission | None:
+        admission = self.still_open.pop(entry["query"], None)
+        if admission is None and entry["admission"] >= self.first:
+            self._fail(OUTCOMES, entry["index"], "a second outcome, or one without admission")
+        if admission is not None and not admission.index >= entry["admission"] >= 0:
+            self._fail(OUTCOMES, entry["index"], "names another admission")
+        self._check_contributions(entry)
+        if admission is not None:
+            self._check_sets(entry, admission)
+        return admission
+
+    def _check_sets(self, entry: Entry, admission: Admission) -> None:
+        index, roster = entry["index"], frozenset(admission.roster)
+        answering, intended = frozenset(entry["answering"]), frozenset(entry["intended"])
+        if not answering <= intended <= roster:
+            self._fail(SETS, index, "a set leaves the one that it is of")
+        if (entry["decision"] == "ANSWERED") != (answering == roster):
+            self._fail(SETS, index, "the decision does not fit the answering set")
+        given = {one["member"] for one in entry["contributions"] if one["round1"] and one["round2"]}
+        if not answering <= given:
+            self._fail(SETS, index, "a member of the answering set without both messages")
+        rulebook = self.rulebooks.get(admission.rulebook)
+        if rulebook is not None and roster == rulebook.roster_set:
+            try:
+                check_answering_set(answering, roster, admission.requester, rulebook.groups, rulebook.limits)
+            except CreditError as error:
+                self._fail(SETS, index, error.cause)
+
+    def _check_contributions(self, entry: Entry) -> None:
+        for one in entry["contributions"]:
+            for message in filter(None, (one["round1"], one["round2"])):
+                if not self.counters[one["member"]].take(message["counter"], message["digest"]):
+                    self._fail(COUNTERS, entry["index"], "a message number that stood for another message")
+
+    def _abandoned(self, entry: Entry) -> Admission | None:
+        admission = self.still_open.pop(entry["query"], None)
+        if entry["expired_at"] * 1000 > entry["time_ms"]:
+            self._fail(OUTCOMES, entry["index"], "abandoned before it expired")
+        if admission is not None and admission.expires_at != entry["expired_at"]:
+            self._fail(OUTCOMES, entry["index"], "abandoned with another expiry")
+        return admission
+
+    def _fail(self, part: str, index: int, text: str) -> None:
+        self.verdict.fail(part, f"entry {index}: {text}")
