@@ -21,11 +21,14 @@ def uint(value: int, width: int = 8) -> bytes:
     return value.to_bytes(width, "big")
 
 
+_PREFIXES = {label: uint(len(label)) + label.value for label in Label}
+
+
 def encode_fields(label: Label, *fields: bytes) -> bytes:
     """Encode label and fields injectively: the number of fields, then each with its 8-byte length."""
-    parts = [uint(len(label)), label.value, uint(len(fields))]
+    parts = [_PREFIXES[label], len(fields).to_bytes(8, "big")]
     for field in fields:
-        parts += (uint(len(field)), field)
+        parts += (len(field).to_bytes(8, "big"), field)
     return b"".join(parts)
 
 

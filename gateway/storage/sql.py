@@ -35,6 +35,7 @@ class SqlStore:
         self._engine = open_engine(make_url(url))
         self._clock = clock
         self._check = check
+        self._driver_error: type[Exception] = self._engine.dialect.loaded_dbapi.Error
         with storage_errors_of(self._engine):
             check_or_create(self._engine)
 
@@ -45,7 +46,7 @@ class SqlStore:
                 self._lock(connection)
                 transaction = SqlTransaction(connection, self._clock, self._check)
                 return [transaction.run(unit) for unit in units]
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, self._driver_error) as error:
             raise translated(error) from None
 
     def lines(self, start: int, end: int) -> list[bytes]:
@@ -80,10 +81,10 @@ def open_engine(url: URL) -> Engine:
     return engine
 
 
-def translated(error: SQLAlchemyError) -> CreditError:
+def translated(error: Exception) -> CreditError:
     """Map a database error to a code; nothing of a row's content is in it."""
-    original = error.orig if isinstance(error, DBAPIError) else None
-    name = type(original or error).__name__
+    original = error.orig if isinstance(error, DBAPIError) else error
+    name = type(original).__name__
     full = "disk is full" in str(original) or name == "DiskFull"
     return CreditError(Code.STORAGE_FULL, "the gateway's disk") if full else CreditError(Code.INTERNAL, name)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, text
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import Dialect
 
 from consortium.canonical import CanonicalValue, canonical_json
@@ -69,13 +69,14 @@ class SqlTransaction:
         self._connection = connection
         self._clock = clock
         self._check = check
-        last: Any = self._run(LAST).one_or_none()
+        self._cursor: Any = connection.connection.cursor()  # SQLAlchemy's results cost several times the statements
+        last = self._one(LAST)
         self.size: int = last[0] + 1 if last else 0
         self._time: int = json.loads(bytes(last[1]))["time_ms"] if last else 0
 
     def run(self, unit: Unit[ResultT]) -> ResultT | CreditError:
         """Run a unit between savepoints, so that one that refuses leaves the rest of the batch alone."""
-        size, execute = self.size, self._connection.exec_driver_sql
+        size, execute = self.size, self._cursor.execute
         execute("SAVEPOINT unit")
         try:
             result = unit(self)
@@ -98,8 +99,8 @@ class SqlTransaction:
 
     def request(self, requester: MemberId, request_id: bytes) -> KnownRequest | None:
         """Look a request up."""
-        row = self._run(REQUEST, requester=requester, request_id=request_id).one_or_none()
-        return KnownRequest(row.query_digest, row.response) if row else None
+        row = self._one(REQUEST, requester=requester, request_id=request_id)
+        return KnownRequest(row[0], row[1]) if row else None
 
     def open_request(self, requester: MemberId, request_id: bytes, query_digest: bytes) -> None:
         """Remember a request."""
@@ -112,15 +113,15 @@ class SqlTransaction:
     def use_consent(self, consent_digest: bytes, query_digest: bytes) -> int:
         """Count a query under a consent record once."""
         self._run(USE_CONSENT, consent=consent_digest, query=query_digest)
-        return int(self._run(CONSENT_USES, consent=consent_digest).scalar_one())
+        return self._number(CONSENT_USES, consent=consent_digest)
 
     def spend(self, member: MemberId, quota: str, period: int, amount: int) -> int:
         """Add to what a member has used."""
-        return int(self._run(SPEND, member=member, quota=quota, period=period, used=amount).scalar_one())
+        return self._number(SPEND, member=member, quota=quota, period=period, used=amount)
 
     def spent(self, member: MemberId, quota: str, period: int) -> int:
         """Give what a member has used."""
-        return self._run(SPENT, member=member, quota=quota, period=period).scalar_one_or_none() or 0
+        return self._number(SPENT, member=member, quota=quota, period=period)
 
     def keep_mask_key(self, member: MemberId, day: int, certified: bytes) -> None:
         """Keep a member's certified mask key of a day."""
@@ -128,12 +129,13 @@ class SqlTransaction:
 
     def mask_keys(self, day: int) -> dict[MemberId, bytes]:
         """Give every member's certified mask key of a day."""
-        return {row.member: row.certified for row in self._run(MASK_KEYS, day=day)}
+        self._run(MASK_KEYS, day=day)
+        return dict(self._cursor.fetchall())
 
     def last_evaluation(self, member: MemberId, generation: int) -> Answered | None:
         """Give the last committed answer."""
-        row = self._run(LAST_EVALUATION, member=member, generation=generation).one_or_none()
-        return Answered(row.counter, row.request_digest, row.answer) if row else None
+        row = self._one(LAST_EVALUATION, member=member, generation=generation)
+        return Answered(row[0], row[1], row[2]) if row else None
 
     def keep_evaluation(self, member: MemberId, generation: int, answered: Answered) -> None:
         """Keep an answer whose counter follows."""
@@ -151,15 +153,24 @@ class SqlTransaction:
 
     def counter(self, member: MemberId) -> int:
         """Give the number of the last signed message seen."""
-        return self._run(COUNTER, member=member).scalar_one_or_none() or 0
+        return self._number(COUNTER, member=member)
 
     def see_counters(self, seen: Mapping[MemberId, int]) -> None:
         """Remember the highest number of each member; in one order, so that replicas do not wait for each other."""
         for member in sorted(seen):
             self._run(SEE_COUNTER, member=member, counter=seen[member])
 
-    def _run(self, sql: str, **values: object) -> CursorResult[Any]:
-        return self._connection.exec_driver_sql(_compiled(self._connection.dialect, sql), values)
+    def _run(self, sql: str, **values: object) -> None:
+        self._cursor.execute(_compiled(self._connection.dialect, sql), values)
+
+    def _one(self, sql: str, **values: object) -> tuple[Any, ...] | None:
+        self._run(sql, **values)
+        row: tuple[Any, ...] | None = self._cursor.fetchone()
+        return row
+
+    def _number(self, sql: str, **values: object) -> int:
+        row = self._one(sql, **values)
+        return int(row[0]) if row else 0
 
 
 @cache
