@@ -46,18 +46,29 @@ class Attachment:
     _cause: CreditError | None = None
     _writing: asyncio.Timeout | None = None
 
-    async def call(self, call: Call, seconds: float) -> bytes:
-        """Send a call and wait for the answer; raises the node's refusal, or TOO_FEW_CONTRIBUTORS on silence."""
+    def begin(self, call: Call) -> asyncio.Future[bytes]:
+        """Send a call; gives the answer to come, or the node's refusal. Raises TOO_FEW_CONTRIBUTORS at the end."""
         self._enqueue(call)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.waiting[call.number] = answer
-        try:
-            return await asyncio.wait_for(answer, seconds)
-        except TimeoutError:
-            self.well = False
-            raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{self.member} is silent") from None
-        finally:
-            self.waiting.pop(call.number, None)
+        answer.add_done_callback(lambda _: self.waiting.pop(call.number, None))
+        return answer
+
+    def silent(self, number: int) -> CreditError:
+        """Wait no longer for an answer: the node is not well until it answers something; gives what that means."""
+        self.well = False
+        answer = self.waiting.get(number)
+        if answer:
+            answer.cancel()
+        return CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{self.member} is silent")
+
+    async def call(self, call: Call, seconds: float) -> bytes:
+        """Send a call and wait for the answer; raises the node's refusal, or TOO_FEW_CONTRIBUTORS on silence."""
+        answer = self.begin(call)
+        await asyncio.wait([answer], timeout=seconds)
+        if not answer.done():
+            raise self.silent(call.number)
+        return answer.result()
 
     def _enqueue(self, call: Call) -> None:
         if len(self._outgoing) >= OUTGOING_CALLS or self._outgoing_bytes + len(call.request) > OUTGOING_BYTES:
@@ -170,12 +181,12 @@ class Attachments:
         self._numbers += 1
         return self._numbers
 
-    async def call(self, member: MemberId, call: Call, seconds: float) -> bytes:
-        """Call a member's newest node that is well; raises as `Attachment.call`."""
+    def node(self, member: MemberId) -> Attachment:
+        """Give a member's newest node that is well; raises CreditError(TOO_FEW_CONTRIBUTORS)."""
         nodes = [node for node in self._by_member.get(member, []) if node.well]
         if not nodes:
             raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{member} is not attached")
-        return await nodes[-1].call(call, seconds)
+        return nodes[-1]
 
     def close_all(self, unwanted: Callable[[MemberId], bool] = lambda _: True) -> None:
         """End the streams of members: of all, or of those for which `unwanted` is true."""

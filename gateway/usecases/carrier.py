@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId, MemberSet
 from consortium.model.rounds import Transcript
-from gateway.attachments import Attachments, Call
+from gateway.attachments import Attachment, Attachments, Call
 from gateway.failpoints import failpoint
 from gateway.usecases.query import QueryRun
 
@@ -73,13 +74,34 @@ class Carrier:
         accept: Callable[[MemberId, bytes], None],
         refuse: Callable[[MemberId, CreditError], None],
     ) -> None:
-        async def ask(member: MemberId) -> None:
+        asked: dict[asyncio.Future[bytes], Attachment] = {}
+        for member in sorted(members):
             try:
-                accept(member, await self._attachments.call(member, call, seconds))
+                node = self._attachments.node(member)
+                asked[node.begin(call)] = node
             except CreditError as error:
                 refuse(member, error)
+        for answer, node in asked.items():
+            answer.add_done_callback(partial(_take, node.member, accept, refuse))
+        if asked:
+            _, late = await asyncio.wait(asked, timeout=seconds)
+            for answer in late:
+                refuse(asked[answer].member, asked[answer].silent(call.number))
 
-        await asyncio.gather(*map(ask, sorted(members)))
+
+def _take(
+    member: MemberId,
+    accept: Callable[[MemberId, bytes], None],
+    refuse: Callable[[MemberId, CreditError], None],
+    answer: asyncio.Future[bytes],
+) -> None:
+    """Take an answer as it comes; one that was given up is not looked at."""
+    if answer.cancelled():
+        return
+    try:
+        accept(member, answer.result())
+    except CreditError as error:
+        refuse(member, error)
 
 
 def _as_the_querys(member: MemberId, error: CreditError) -> CreditError:

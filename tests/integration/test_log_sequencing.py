@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
 from consortium.transparency.checkpoints import open_checkpoint
 from consortium.transparency.notes import KeyType, NoteSigner
@@ -20,7 +21,7 @@ from gateway.tlog.guard import FileGuard
 from gateway.tlog.log import Log
 from gateway.tlog.ports import CheckpointGuard, Kept
 from tests.support.codes import refused
-from tests.support.logs import LOG_SIGNER, ORIGIN, StoredLog, dropped
+from tests.support.logs import LOG_SIGNER, ORIGIN, StoredLog, appender, dropped
 from tests.support.postgres import Postgres
 
 KEY = LOG_SIGNER.verifier(KeyType.ED25519)
@@ -195,20 +196,20 @@ def test_every_guard_swaps_only_what_it_was_told_to_expect(guard: Callable[[], C
     assert guard().read() == b"second"
 
 
-def blob(column: str, old: str, new: str) -> str:
-    return f"CAST(replace(CAST({column} AS TEXT), '{old}', '{new}') AS BLOB)"
+def assigned(target: str, column: str, old: str, new: str) -> str:
+    return f"UPDATE {target} = CAST(replace(CAST({column} AS TEXT), '{old}', '{new}') AS BLOB)"
 
 
 @pytest.mark.parametrize(
     "damage",
     [
-        f'UPDATE entries SET line = {blob("line", "1", "2")} WHERE "index" = 7',
+        assigned("entries SET line", "line", "1", "2") + ' WHERE "index" = 7',
         'DELETE FROM entries WHERE "index" = 299',
         'DELETE FROM entries WHERE "index" = 7',
-        f'UPDATE entries SET line = {blob("line", "}", "} ")} WHERE "index" = 8',
+        assigned("entries SET line", "line", "}", "} ") + ' WHERE "index" = 8',
         'UPDATE tiles SET nodes = zeroblob(8192) WHERE "row" = 0',
         'DELETE FROM tiles WHERE "row" = 1',
-        f"UPDATE checkpoints SET note = {blob('note', 'demo', 'nemo')}",
+        assigned("checkpoints SET note", "note", "demo", "nemo"),
         "DELETE FROM checkpoints",
     ],
 )
@@ -230,14 +231,15 @@ def test_fsck_finds_what_was_changed(stored: StoredLog, tmp_path: Path, damage: 
 
 
 def test_an_entry_of_no_published_kind_is_refused_and_nothing_is_appended(stored: StoredLog) -> None:
-    for entry in (
+    wrong: list[dict[str, CanonicalValue]] = [
         {"kind": "secret-query"},
         {**dropped(), "more": 1},
         {**dropped(), "count": 0},
         {**dropped(), "requester": "Lender A"},
         {"kind": "requests-dropped"},
-    ):
-        (result,) = stored.entries.transact([lambda t, entry=entry: t.append(entry)])
+    ]
+    for entry in wrong:
+        (result,) = stored.entries.transact([appender(entry)])
         assert isinstance(result, CreditError)
         assert result.code is Code.ENTRY_INVALID
     assert stored.store.size() == 0

@@ -158,7 +158,9 @@ def test_a_full_queue_gets_its_end_mark() -> None:
     async def main() -> None:
         hub, attachment = Attachments(), Attachment(SLOW)
         hub.add(attachment)
-        calls = [asyncio.create_task(hub.call(SLOW, Call(n, 1, b"x"), 5)) for n in range(attachments.OUTGOING_CALLS)]
+        calls = [
+            asyncio.create_task(hub.node(SLOW).call(Call(n, 1, b"x"), 5)) for n in range(attachments.OUTGOING_CALLS)
+        ]
         await asyncio.sleep(0)
         hub.close_all()
         assert await asyncio.wait_for(attachment.next_call(), 1) is None

@@ -41,7 +41,7 @@ def play(world: World, tmp_path: Path) -> Callable[[Scene], None]:
 async def send(running: GrpcWorld, number: int, request: bytes) -> bytes:
     """Send a call of round 1 or 2 as the gateway does."""
     attachments = running.parts.attachments
-    return await attachments.call(VICTIM, Call(attachments.next_number(), number, request), 5)
+    return await attachments.node(VICTIM).call(Call(attachments.next_number(), number, request), 5)
 
 
 async def round1(running: GrpcWorld, query: SignedQuery, attempt: int = 1) -> bytes:
