@@ -2,7 +2,7 @@
 
 import typer
 
-from participants.cli import book_check, book_load, book_status, query, record, serve
+from participants.cli import book_check, book_load, book_status, conformance, query, record, serve
 
 app = typer.Typer(
     help="A lender's node: load and check its book, record live events.",
@@ -25,6 +25,7 @@ for command in (
     record.release,
 ):
     record_app.command()(command)
+app.command()(conformance.conformance)
 app.command()(serve.serve)
 app.command()(query.query)
 app.command()(query.status)
