@@ -9,7 +9,8 @@ import typer
 
 from consortium.errors import CreditError
 from consortium.membership.statements import Finding, report_digest, sign_report
-from participants.bootstrap import open_rulebook, own_signer
+from consortium.model.signing import Ed25519Signer
+from participants.bootstrap import open_rulebook
 from participants.cli.output import JsonOption, NodeOption
 from participants.conformance.run import conformance as run_checks
 from participants.conformance.run import report
@@ -24,7 +25,7 @@ def conformance(node: NodeOption, as_json: JsonOption = False) -> None:  # noqa:
         settings = NodeSettings(node)
         now = int(time.time())
         rulebook = open_rulebook(settings, now)
-        signer = own_signer(settings, rulebook.members[settings.file.member])
+        signer = Ed25519Signer(settings.own_keys().identity_key)
         findings = run_checks((settings.file.member, signer), rulebook.policy.suites[0], secrets.token_bytes, now)
         signed = sign_report(signer, report(settings.file.member, rulebook, findings, now))
         (node / REPORT).write_bytes(signed)
