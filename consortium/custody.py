@@ -7,6 +7,7 @@ it was asked for, or a lender whose key somebody else uses, shows in them.
 """
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -181,6 +182,30 @@ class KeyHolder(Silent):
         spent = self._ledger.spent(request.member)
         if spent + len(request.elements) > self._members.evaluation_quota(request.member):
             raise CreditError(Code.QUOTA_EXCEEDED, f"{spent} elements were evaluated in this period")
+
+
+class KeyHolders(Silent):
+    """The shares of one holder, one a generation: the one in force, the one announced, and retired ones."""
+
+    __slots__ = ("_holders",)
+
+    def __init__(self, holders: Mapping[int, KeyHolder]) -> None:
+        self._holders = dict(holders)
+
+    def answer(self, signed: bytes, rng: Randomness) -> bytes:
+        """Answer with the share of the request's generation; raises as `KeyHolder.answer`."""
+        holder = self._holders.get(requested_generation(signed))
+        if holder is None:
+            raise CreditError(Code.RULEBOOK_MISMATCH, "a request under another generation")
+        return holder.answer(signed, rng)
+
+
+def requested_generation(signed: bytes) -> int:
+    """Give the generation that a signed request names, unverified; raises CreditError(MALFORMED)."""
+    if len(signed) < SIGNATURE_BYTES + _HEADER.size:
+        raise CreditError(Code.MALFORMED, "a message that ends early")
+    generation: int = _HEADER.unpack_from(signed, SIGNATURE_BYTES)[2]
+    return generation
 
 
 def _encode(position: Position, member: MemberId, elements: list[bytes]) -> bytes:

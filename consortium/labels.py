@@ -73,6 +73,11 @@ class Label(bytes, Enum):
     SIGHTING = b"credit/v1/sighting"
     SECRETS_DELIVERY = b"credit/v1/secrets/delivery"
     EPOCH_OFFER = b"credit/v1/secrets/epoch-offer"
+    ACKNOWLEDGEMENT = b"credit/v1/acknowledgement"
+    CONFORMANCE_REPORT = b"credit/v1/conformance-report"
+    FOUNDING = b"credit/v1/founding"
+    TLS_BINDING = b"credit/v1/tls-binding"
+    JOIN_REQUEST = b"credit/v1/join-request"
     # key ceremony
     CEREMONY_PLAN = b"credit/v1/ceremony/plan"
     CEREMONY_MESSAGE = b"credit/v1/ceremony/message"

@@ -5,7 +5,9 @@ A vote names the proposal by its digest and so everything in it, the application
 vote is another proposal, for which the vote does not count. A rejection carries its reason to the applicant.
 """
 
+from copy import copy
 from enum import StrEnum
+from typing import Self
 
 from pydantic import Field
 
@@ -93,6 +95,12 @@ class Ballot:
             cast_at=now,
         )
         return sign_document(signer, Label.VOTE, vote)
+
+    def copy(self) -> Self:
+        """Give the same ballot with votes of its own, to see what one more vote would make of it."""
+        twin = copy(self)
+        twin._votes = dict(self._votes)  # noqa: SLF001  it is one of ours
+        return twin
 
     def take(self, signed: bytes, now: int) -> bool:
         """

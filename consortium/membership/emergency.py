@@ -7,6 +7,7 @@ than the first one's, so that an operator cannot string them together against th
 """
 
 from collections.abc import Mapping
+from typing import Self
 
 from pydantic import Field
 
@@ -93,6 +94,12 @@ class Emergencies:
 
     def __init__(self) -> None:
         self._notices: dict[MemberId, tuple[bytes, EmergencySuspension]] = {}
+
+    def copy(self) -> Self:
+        """Give the same notices, to see whether one more would be taken."""
+        twin = type(self)()
+        twin._notices = dict(self._notices)  # noqa: SLF001  it is one of ours
+        return twin
 
     def take(self, signed: bytes, versions: Mapping[int, Rulebook], now: int) -> bool:
         """

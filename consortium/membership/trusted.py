@@ -11,7 +11,7 @@ from typing import Protocol, Self
 
 from consortium.errors import Code, CreditError
 from consortium.labels import Label
-from consortium.membership.emergency import Emergencies, EmergencySuspension
+from consortium.membership.emergency import Emergencies, EmergencySuspension, read_emergency
 from consortium.membership.sightings import Sighting, Sightings
 from consortium.membership.signed import parse_document, sign_document
 from consortium.membership.transitions import KeyHistory, check_transition
@@ -176,6 +176,11 @@ class TrustedSet:
     def take_emergency(self, signed: bytes, now: int) -> bool:
         """Put an emergency suspension into force; False for a known one. Raises as `Emergencies.take`."""
         return self._emergencies.take(signed, self._versions, now)
+
+    def check_emergency(self, signed: bytes, now: int) -> EmergencySuspension:
+        """Refuse what `take_emergency` would refuse, and give the notice; nothing is put into force."""
+        self._emergencies.copy().take(signed, self._versions, now)
+        return read_emergency(signed, self._versions)
 
     def status(self, member: MemberId, now: int) -> MemberStatus | None:
         """Give a member's status in effect at `now`, emergency suspensions included; None for nobody's id."""

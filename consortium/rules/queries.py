@@ -7,7 +7,7 @@ from consortium.model.consent import check_consent
 from consortium.model.keys import KeyType, check_certified_key
 from consortium.model.members import MemberId
 from consortium.model.query import NO_CONSENT, QueryHeader, SignedQuery
-from consortium.model.rulebook import Member, Role, Rulebook
+from consortium.model.rulebook import Member, MemberStatus, Role, Rulebook
 from consortium.model.signing import verify_signature
 
 
@@ -32,6 +32,20 @@ def check_query(query: SignedQuery, rulebook: Rulebook, now: int) -> None:
 def active_lender(rulebook: Rulebook, member: MemberId) -> Member:
     """Give an active lender; raises CreditError(MEMBER_NOT_ACTIVE)."""
     found = rulebook.active_member(member)
+    if found.role is not Role.LENDER:
+        raise CreditError(Code.MEMBER_NOT_ACTIVE, f"{member} is not a lender")
+    return found
+
+
+def taking_part(rulebook: Rulebook, member: MemberId) -> Member:
+    """
+    Give a lender that is active, or admitted and so preparing: key holders evaluate for both.
+
+    Raises CreditError(MEMBER_NOT_ACTIVE).
+    """
+    found = rulebook.members.get(member)
+    if found is None or found.status not in (MemberStatus.ADMITTED, MemberStatus.ACTIVE):
+        raise CreditError(Code.MEMBER_NOT_ACTIVE, member)
     if found.role is not Role.LENDER:
         raise CreditError(Code.MEMBER_NOT_ACTIVE, f"{member} is not a lender")
     return found

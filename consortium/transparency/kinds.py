@@ -16,6 +16,7 @@ from consortium.errors import Code, CreditError
 
 Schema: TypeAlias = dict[str, CanonicalValue]
 
+UNKNOWN_KIND = "unknown kind"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -161,6 +162,48 @@ _FIELDS: dict[str, tuple[str, dict[str, Schema]]] = {
             "since": _count("since when, Unix seconds"),
         },
     ),
+    "member-application": (
+        "Somebody applied for membership.",
+        {
+            "member": _member("the applicant"),
+            "sponsor": _member("the lender that is to propose it"),
+            "application": _digest("digest of the application"),
+        },
+    ),
+    "member-vote": (
+        "An approver voted on the next rulebook version.",
+        {
+            "approver": _member("who voted"),
+            "proposal": _digest("digest of the proposal"),
+            "version": _count("the version that it would make", 2),
+            "vote": {"enum": ["approve", "reject"], "description": "what was decided"},
+        },
+    ),
+    "member-version": (
+        "A rulebook version has the votes that it needs.",
+        {
+            "version": _count("its number", 1),
+            "rulebook": _digest("digest of its bytes"),
+            "signers": _members("whose signatures it came into force with, sorted"),
+        },
+    ),
+    "member-emergency": (
+        "The operator suspended a member in an emergency.",
+        {
+            "member": _member("who was suspended"),
+            "notice": _digest("digest of the notice"),
+            "version": _count("the rulebook version in force", 1),
+            "lapses_at": _count("when it ends by itself, Unix seconds"),
+        },
+    ),
+    "member-certificate": (
+        "A TLS certificate was issued to a member.",
+        {
+            "member": _member("whose it is"),
+            "tls_key": _digest("SHA-256 of its SubjectPublicKeyInfo"),
+            "valid_until": _count("when it ends, Unix seconds"),
+        },
+    ),
 }
 
 
@@ -193,7 +236,7 @@ def check_entry(entry: Mapping[str, CanonicalValue]) -> str:
     kind = entry.get("kind")
     validator = _VALIDATORS.get(kind) if isinstance(kind, str) else None
     if validator is None or not isinstance(kind, str):
-        raise CreditError(Code.ENTRY_INVALID, "unknown kind")
+        raise CreditError(Code.ENTRY_INVALID, UNKNOWN_KIND)
     if not validator.is_valid(entry):
         wrong = next(iter(validator.iter_errors(entry)))
         place = "/".join(str(part) for part in wrong.instance_path)

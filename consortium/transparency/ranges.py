@@ -4,7 +4,8 @@ Proof that some consecutive lines are exactly leaves `first` to `end - 1` of a t
 `left` are the roots of the perfect subtrees before the lines, `right` of those after them, from left to right: what
 RFC 6962 inclusion proofs of the first and the last line hold as left and as right siblings, split where a right
 sibling is no perfect subtree. With the lines' own hashes in between they give the root, so that no line can be missing,
-added or exchanged. There are at most 2 * log2(size) of them, 32 bytes each.
+added or exchanged. There are at most 2 * log2(size) of them, 32 bytes each. `size` itself is the signed checkpoint's
+word, as in every proof of RFC 6962.
 """
 
 from collections.abc import Iterable, Sequence

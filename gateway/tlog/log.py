@@ -8,9 +8,9 @@ A store that is shorter than the guard, or hashes to something else, is refused:
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from consortium.errors import Code, CreditError
+from consortium.hashing import DIGEST_BYTES
 from consortium.transparency.checkpoints import SignedCheckpoint, open_checkpoint, sign_checkpoint
 from consortium.transparency.notes import KeyType, NoteSigner
 from consortium.transparency.tiles import WIDTH, Prover, TileBuilder, cut, unfinished
@@ -52,7 +52,7 @@ class Log:
         self._guard = guard
         self._signer = signer
         self._seen = seen
-        self._full_tile = lru_cache(CACHED_TILES)(store.tile)
+        self._full: dict[tuple[int, int], bytes] = {}
         self._growing: _Growing | None = None
 
     def start(self) -> SignedCheckpoint | None:
@@ -119,10 +119,12 @@ class Log:
         return open_checkpoint(kept.note, self.key)
 
     def _tile(self, row: int, index: int) -> list[bytes]:
-        nodes = self._full_tile(row, index)
-        if len(nodes) < WIDTH * 32:
-            self._full_tile.cache_clear()  # it may have grown meanwhile
-            nodes = self.store.tile(row, index)
+        """Read a tile; full ones never change and stay in memory, the latest of them."""
+        nodes = self._full.get((row, index)) or self.store.tile(row, index)
+        if len(nodes) == WIDTH * DIGEST_BYTES:
+            if len(self._full) >= CACHED_TILES:
+                self._full = {}
+            self._full[row, index] = nodes
         return list(cut(nodes))
 
     def _guarded(self) -> SignedCheckpoint | None:

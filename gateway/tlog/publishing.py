@@ -28,7 +28,6 @@ class Publisher:
     seconds: float
     entries: int
     clock: Callable[[], int]
-    failed: bool = False
     _worker: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="tlog"))
 
     def start(self) -> None:
@@ -66,10 +65,8 @@ class Publisher:
         try:
             signed = await loop.run_in_executor(self._worker, self.log.publish)
         except CreditError as error:
-            self.failed = True
             LOG.error("checkpoint", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
             return 0
-        self.failed = False
         return signed.size if signed else 0
 
     async def end_abandoned(self) -> None:

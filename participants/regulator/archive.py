@@ -4,6 +4,7 @@ The file of an export: a ZIP whose normative parts are `entries.jsonl`, `checkpo
 Everything else in it (tables, data dictionary) is derived from these. `docs/audit.md` describes every part.
 """
 
+import base64
 import hashlib
 import io
 import zipfile
@@ -41,6 +42,15 @@ def _from_hex(value: object) -> object:
     return bytes.fromhex(value) if isinstance(value, str) else value
 
 
+def _from_base64(value: object) -> object:
+    return base64.b64decode(value, validate=True) if isinstance(value, str) else value
+
+
+def _to_base64(value: bytes) -> str:
+    return base64.b64encode(value).decode("ascii")
+
+
+NoteBytes = Annotated[bytes, BeforeValidator(_from_base64), PlainSerializer(_to_base64), Field(max_length=1 << 16)]
 Hash = Annotated[bytes, BeforeValidator(_from_hex), PlainSerializer(bytes.hex), Field(min_length=32, max_length=32)]
 
 
@@ -67,9 +77,9 @@ class Selection(_Part):
 
 
 class Before(_Part):
-    """An earlier checkpoint of the same log, and the proof that this export's checkpoint grew from it."""
+    """An earlier checkpoint's note (base64), and the proof that this export's checkpoint grew from it."""
 
-    checkpoint: str
+    checkpoint: NoteBytes
     consistency: tuple[Hash, ...]
 
 
@@ -119,7 +129,7 @@ class Export:
 
     def lines(self) -> Iterator[bytes]:
         """Give the exact lines one after another; raises CreditError(EXPORT_INVALID) for a file that is damaged."""
-        with _damage(), self.archive.open(ENTRIES) as stream:
+        with _damage(), self.archive.open(ENTRIES) as raw, _buffered(raw) as stream:
             yield from lines_of(stream)
 
     def leaf_hashes(self) -> Iterator[bytes]:
@@ -165,10 +175,14 @@ def open_export(path: Path) -> Iterator[Export]:
         yield Export(archive, proof_from_bytes(_small(archive, PROOF)), _small(archive, CHECKPOINT))
 
 
+def _buffered(raw: IO[bytes]) -> IO[bytes]:
+    """Read ahead: a ZIP's own stream is slow at lines."""
+    return io.BufferedReader(raw, BUFFER)  # type: ignore[type-var]  # a raw stream in all but its name
+
+
 def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
     """Give lines without their newline; raises CreditError(EXPORT_INVALID) for one without or one too long."""
-    reader = io.BufferedReader(stream, BUFFER)  # type: ignore[type-var]  # a stream of bytes, whatever its class
-    while line := reader.readline(MAXIMUM_LINE):
+    while line := stream.readline(MAXIMUM_LINE):
         if not line.endswith(b"\n"):
             raise CreditError(Code.EXPORT_INVALID, "a line without its end")
         yield line[:-1]

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from consortium.errors import CreditError
-from consortium.model.catalogue import Purpose
 from consortium.model.members import MemberId, check_answering_set
 from consortium.model.rulebook import MemberStatus, Rulebook
 from participants.regulator.counters import MessageCounters, QuotaChain
@@ -42,11 +41,16 @@ class Admission:
 
 @dataclass
 class EntryChecks:
-    """Checks entries of a range that begins at `first`; `rulebooks` are trusted, by their digests in hexadecimal."""
+    """
+    Checks entries of a range that begins at `first`; `rulebooks` are trusted, by their digests in hexadecimal.
+
+    `all_purposes` says that no member's admissions were left out, so that its quota can be followed.
+    """
 
     verdict: Verdict
     first: int
     rulebooks: Mapping[str, Rulebook]
+    all_purposes: bool = True
     counters: dict[MemberId, MessageCounters] = field(default_factory=lambda: defaultdict(MessageCounters))
     quotas: dict[MemberId, QuotaChain] = field(default_factory=lambda: defaultdict(QuotaChain))
     still_open: dict[str, Admission] = field(default_factory=dict)
@@ -79,7 +83,11 @@ class EntryChecks:
             (QUOTAS, "every member's daily count goes on without a jump, within its limit"),
             (COUNTERS, "no message number stands for two messages"),
         ):
-            if not self.verdict.failed(part):
+            if self.verdict.failed(part):
+                continue
+            if part in (SETS, RULES) and not self.rulebooks:
+                self.verdict.undecided(part, "no rulebook is trusted here")
+            else:
                 self.verdict.complete(part, text)
 
     def _admitted(self, entry: Entry) -> None:
@@ -94,7 +102,7 @@ class EntryChecks:
         )
         quota = entry["quota"]
         chain = self.quotas[entry["requester"]]
-        if not chain.take(quota["before"], quota["after"], entry["time_ms"]):
+        if not chain.take(quota["before"], quota["after"], entry["time_ms"]) and self.all_purposes:
             self._fail(QUOTAS, index, "the member's count of the day does not follow")
         if quota["after"] > quota["limit"]:
             self._fail(QUOTAS, index, "beyond the limit")
@@ -114,7 +122,7 @@ class EntryChecks:
             self._fail(RULES, index, "no consent where the purpose needs one")
         if not rulebook.attributes.keys() >= set(entry["attributes"]):
             self._fail(RULES, index, "an attribute that the catalogue has not")
-        if Purpose.__members__ and entry["issued_at"] < rulebook.document.issued_at - rulebook.policy.clock_skew:
+        if entry["issued_at"] < rulebook.document.issued_at - rulebook.policy.clock_skew:
             self._fail(RULES, index, "issued before its rulebook")
 
     def _answered(self, entry: Entry) -> Admission | None:

@@ -163,7 +163,7 @@ async def _ties(source: Source, plan: _Plan) -> _Ties:
     before = _signed(source, plan.before)
     consistency = await source.client.consistency(before.size, signed.size)
     verify_consistency(before.size, signed.size, consistency, before.root, signed.root)
-    return _Ties(signed, proof, Before(checkpoint=plan.before, consistency=consistency))
+    return _Ties(signed, proof, Before(checkpoint=plan.before.encode(), consistency=consistency))
 
 
 async def _receive(source: Source, partial: _Partial, plan: _Plan, ties: _Ties, progress: Progress) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from consortium.canonical import CanonicalValue
 from consortium.transparency.notes import KeyType, NoteSigner
-from gateway.ports import Appended
+from gateway.ports import Appended, Unit
 from gateway.storage.log import SqlLogStore
 from gateway.storage.sql import SqlStore
 from gateway.tlog.guard import FileGuard
@@ -38,14 +38,15 @@ def policy_text(quorum: str = "regulator") -> str:
 
 @dataclass
 class StoredLog:
-    """A log on SQLite in a folder, its guard in another."""
+    """A log on SQLite in a folder, or elsewhere; its guard in another folder."""
 
     folder: Path
     clock: Callable[[], int] = field(default=lambda: 1_790_000_000_000)
+    url: str = ""
 
     def __post_init__(self) -> None:
         (self.folder / "guard").mkdir(exist_ok=True)
-        self.url = f"sqlite:///{self.folder}/gateway.db"
+        self.url = self.url or f"sqlite:///{self.folder}/gateway.db"
         self.entries = SqlStore(self.url, self.clock)
         self.store = SqlLogStore(self.url)
         self.guard = FileGuard(self.folder / "guard" / "checkpoint")
@@ -53,7 +54,7 @@ class StoredLog:
 
     def append(self, entries: Iterable[dict[str, CanonicalValue]]) -> list[Appended]:
         """Append entries durably."""
-        results = self.entries.transact([_appender(entry) for entry in entries])
+        results = self.entries.transact([appender(entry) for entry in entries])
         for result in results:
             assert isinstance(result, Appended), result
         return [result for result in results if isinstance(result, Appended)]
@@ -68,7 +69,8 @@ class StoredLog:
         self.store.close()
 
 
-def _appender(entry: dict[str, CanonicalValue]) -> Callable[..., Appended]:
+def appender(entry: dict[str, CanonicalValue]) -> Unit[Appended]:
+    """A unit of work that appends an entry."""
     return lambda transaction: transaction.append(entry)
 
 

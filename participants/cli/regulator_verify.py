@@ -1,0 +1,112 @@
+"""`credit-regulator verify` and `report`: offline, with the verifier's own policy and fingerprint."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from consortium.canonical import CanonicalValue
+from consortium.transparency.policy import parse_policy
+from participants.cli.output import JsonOption, Output, output
+from participants.regulator.report import report as report_page
+from participants.regulator.settings import RegulatorSettings
+from participants.regulator.verdict import State
+from participants.regulator.verify import Audit, Trust
+from participants.regulator.verify import verify as verify_export
+
+COLOURS = {State.COMPLETE: "green", State.FAILED: "bold red", State.UNDECIDED: "yellow"}
+FileArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The export.")]
+FolderOption = Annotated[
+    Path | None, typer.Option("--folder", envvar="CREDIT_REGULATOR", help="A regulator's folder: policy, fingerprint.")
+]
+PolicyOption = Annotated[Path | None, typer.Option("--policy", help="A C2SP tlog-policy, in place of the folder's.")]
+FingerprintOption = Annotated[
+    str | None,
+    typer.Option("--fingerprint", help="The first rulebook's, as words or digits, in place of the folder's."),
+]
+ReceiptsOption = Annotated[Path | None, typer.Option("--receipts", help="Receipts of members, one JSON object a line.")]
+
+
+def verify(
+    file: FileArgument,
+    folder: FolderOption = None,
+    policy: PolicyOption = None,
+    fingerprint: FingerprintOption = None,
+    receipts: ReceiptsOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Verify an export. Exit status 0: complete; 1: it fails; 2: it cannot be decided."""
+    with _undecided(as_json=as_json) as shown:
+        audit = _verify(file, _trust(folder, policy, fingerprint), receipts, hidden=as_json)
+        _show(audit, shown)
+    raise typer.Exit(audit.verdict.state.value)
+
+
+def report(
+    file: FileArgument,
+    out: Annotated[Path | None, typer.Option("--out", help="The HTML file; by default beside the export.")] = None,
+    folder: FolderOption = None,
+    policy: PolicyOption = None,
+    fingerprint: FingerprintOption = None,
+    receipts: ReceiptsOption = None,
+    as_json: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Verify an export and write one HTML file with findings, charts and what is not proven; exits as `verify`."""
+    with _undecided(as_json=as_json) as shown:
+        audit = _verify(file, _trust(folder, policy, fingerprint), receipts, hidden=as_json)
+        target = out or file.with_suffix(".html")
+        target.write_text(report_page(audit), "utf-8")
+        shown.show_fields(
+            {"report": str(target), "state": audit.verdict.state.name}, {"report": str(target), **_last_line(audit)}
+        )
+    raise typer.Exit(audit.verdict.state.value)
+
+
+@contextmanager
+def _undecided(*, as_json: bool) -> Iterator[Output]:
+    """Run a command in which an error says nothing of the export: exit status 2."""
+    try:
+        with output(as_json=as_json) as shown:
+            yield shown
+    except typer.Exit:
+        raise typer.Exit(State.UNDECIDED.value) from None
+
+
+def _trust(folder: Path | None, policy: Path | None, fingerprint: str | None) -> Trust:
+    settings = RegulatorSettings(folder) if folder else None
+    believed = parse_policy(policy.read_bytes()) if policy else settings.policy() if settings else None
+    return Trust(believed, fingerprint or (settings.file.rulebook.fingerprint.hex() if settings else None))
+
+
+def _verify(file: Path, trust: Trust, receipts: Path | None, *, hidden: bool) -> Audit:
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=hidden) as bar:
+        tasks = {what: bar.add_task(what, total=None) for what in ("lines", "entries")}
+        return verify_export(
+            file, trust, receipts, lambda what, done, of: bar.update(tasks[what], completed=done, total=of)
+        )
+
+
+def _show(audit: Audit, shown: Output) -> None:
+    findings: list[CanonicalValue] = [
+        {"part": one.part, "state": one.state.name, "text": one.text} for one in audit.verdict.findings
+    ]
+    lines = [
+        Text.assemble((f"{one.state.name.lower():<10}", COLOURS[one.state]), f"{one.part}: {one.text}")
+        for one in audit.verdict.findings
+    ]
+    state = audit.verdict.state
+    shown.show(
+        {"state": state.name, "findings": findings, "failures": {**audit.verdict.counts}},
+        *lines,
+        Text(state.name, style=COLOURS[state]),
+    )
+
+
+def _last_line(audit: Audit) -> dict[str, str]:
+    return {"verdict": audit.verdict.state.name.lower()}
