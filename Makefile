@@ -66,6 +66,7 @@ buf: ## lint the .proto files by buf's STANDARD rules (needs npm, and the networ
 docs: $(READY) ## rewrite the pages that are made from code
 	$(BIN)/python -m demo.error_page
 	$(BIN)/python -m demo.reference_page
+	$(BIN)/python -m demo.schema_pages
 
 wheel-check: $(READY) ## the wheel starts in a clean environment
 	bash .ci/wheel-check

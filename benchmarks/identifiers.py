@@ -17,12 +17,13 @@ from voprf import ristretto
 from benchmarks.rows import Row
 from consortium.custody import KeyHolder
 from consortium.model.identifiers import IdentifierKind, NormalisedIdentifier, RawIdentifier, SubjectKey
+from consortium.model.rulebook import threshold_key
 from consortium.model.signing import Ed25519Signer
 from consortium.oprf import group
 from consortium.oprf.blinding import blind, finalize_verifiable
 from consortium.oprf.evaluation import blind_evaluate_verifiable
 from consortium.oprf.suite import VOPRF, derive_key_pair
-from demo.dealer import deal_new
+from demo.consortium import first_ceremony
 from demo.holders import FixedMembers, MemoryJournal, MemoryLedger
 from participants.lender.normalise import normalise
 from participants.lender.protect import LendersSecrets, pre_hash, subject_tag
@@ -76,7 +77,10 @@ class Parties:
 
     def __init__(self) -> None:
         signer = Ed25519Signer(secrets.token_bytes(32))
-        shares, self.key = deal_new(THRESHOLD, HOLDERS, secrets.token_bytes)
+        names = [f"holder-{number}" for number in range(1, HOLDERS + 1)]
+        signers = {name: Ed25519Signer(secrets.token_bytes(32)) for name in names}
+        shares, oprf = first_ceremony(signers, secrets.token_bytes(32), secrets.token_bytes)
+        self.key = threshold_key(oprf)
         members = FixedMembers({MEMBER: signer.public}, 2**40)
         self.holders = {share.holder: KeyHolder(share, 1, members, MemoryLedger()) for share in shares}
         journal = MemoryJournal()

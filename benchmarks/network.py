@@ -7,11 +7,9 @@ proxy, and by netem in a network name space of our own, where the kernel has it 
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +19,9 @@ from benchmarks.processes import Measured, measure, question
 from benchmarks.rows import Row, left_out, row
 from benchmarks.slow_network import Distance, SlowNetwork
 from consortium.model.query import Suite
-from demo.consortium import LENDERS, Terms, found
-from demo.network import Ports, Writer
+from demo.consortium import LENDERS, Terms
+from demo.founding import Founding
+from demo.network import Ports
 from demo.processes import Processes, free_ports
 from protos.credit.v1 import lender_pb2_grpc as grpc_pb
 
@@ -48,8 +47,7 @@ def measured(distance: Distance) -> Figures:
     """Start a consortium whose lenders reach the gateway over a distance, and ask; gives milliseconds by name."""
     with tempfile.TemporaryDirectory(prefix="credit-bench-") as name:
         out, port = Path(name) / "consortium", free_ports(25_000)
-        foundation = found(LENDERS, int(time.time()), os.urandom, Terms(suite=Suite.PAILLIER_3072_MASKED))
-        Writer(foundation, out, Ports(port)).write_all()
+        Founding(out, Ports(port), LENDERS, Terms(suite=Suite.PAILLIER_3072_MASKED), lambda _: None).run()
         with SlowNetwork(port, distance) as network, Processes(out) as processes:
             for lender in LENDERS:
                 _redirect(out / lender / "node.toml", port, network.port)

@@ -7,7 +7,6 @@ decoy, so that it costs what a small file costs.
 """
 
 import asyncio
-import os
 import re
 import subprocess
 import sys
@@ -24,8 +23,9 @@ import grpc
 
 from benchmarks.rows import Row, row
 from consortium.model.query import Suite
-from demo.consortium import HOLDERS, LENDERS, Terms, found
-from demo.network import Ports, Writer
+from demo.consortium import HOLDERS, LENDERS, Terms
+from demo.founding import Founding
+from demo.network import Ports
 from demo.processes import Processes, free_ports
 from protos.credit.v1 import lender_pb2 as pb
 from protos.credit.v1 import lender_pb2_grpc as grpc_pb
@@ -69,8 +69,7 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="credit-bench-") as name:
         out = Path(name) / "consortium"
         port = free_ports(23_000)
-        foundation = found(LENDERS, int(time.time()), os.urandom, Terms(suite=Suite.PAILLIER_3072_MASKED))
-        Writer(foundation, out, Ports(port)).write_all()
+        Founding(out, Ports(port), LENDERS, Terms(suite=Suite.PAILLIER_3072_MASKED), lambda _: None).run()
         node = out / LENDERS[0] / "node.toml"
         node.write_text(f"metrics_port = {port + 20}\n" + node.read_text())
         with Processes(out) as processes:

@@ -123,6 +123,8 @@ class Code(StrEnum):
     LOG_DAMAGED = "LOG_DAMAGED"
     EXPORT_INVALID = "EXPORT_INVALID"
     EXPORT_UNDECIDED = "EXPORT_UNDECIDED"
+    ORDER_INVALID = "ORDER_INVALID"
+    BODY_HELD = "BODY_HELD"
     # ourselves
     SETTINGS_INVALID = "SETTINGS_INVALID"
     INTERNAL = "INTERNAL"
@@ -387,6 +389,8 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     Code.LOG_DAMAGED: _entry(_LOSS, "The log's stored bytes do not fit their hashes. Stop, and keep its files."),
     Code.EXPORT_INVALID: _entry(_LOSS, "The export fails its checks. Do not rely on it; keep it as evidence."),
     Code.EXPORT_UNDECIDED: _entry(_STATE, "The export can neither be confirmed nor refuted: see what is missing."),
+    Code.ORDER_INVALID: _entry(_BAD, "The order about bodies cannot be carried out: see its entries and signatures."),
+    Code.BODY_HELD: _entry(_STATE, "A legal hold keeps this body. Release the hold first, by an order of both."),
     Code.JOURNAL_BROKEN: _entry(_LOSS, "The journal's hash chain is broken. Stop the node and keep its files."),
     Code.SETTINGS_INVALID: _entry(_BAD, "A setting is unknown or out of bounds. Correct the named setting."),
     Code.INTERNAL: _entry(Status.INTERNAL, "Something unexpected happened. Report the id to the operator."),

@@ -58,6 +58,7 @@ class Label(bytes, Enum):
     # log
     RECEIPT = b"credit/v1/receipt"
     BODY = b"credit/v1/body"
+    BODY_ORDER = b"credit/v1/body-order"
     # membership
     RULEBOOK = b"credit/v1/rulebook"
     SECRETS_GENERATION = b"credit/v1/secrets/generation"

@@ -1,15 +1,18 @@
-"""A certificate authority for demonstrations and tests: short-lived certificates whose one URI names the member."""
+"""A certificate authority for demonstrations and tests: the gateway's own, and a TLS key for each party."""
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-BACKDATED = dt.timedelta(minutes=5)
+from consortium.membership.certificates import make_binding
+from consortium.model.members import MemberId
+from consortium.model.signing import Signer
+from gateway.membership.authority import Authority as CertificateAuthority
+from gateway.membership.authority import new_authority, private_pem
+
+HOSTS = ("localhost", "127.0.0.1")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -21,53 +24,29 @@ class Issued:
 
 
 class Authority:
-    """A CA that lives in memory; `certificate` (PEM) is what everybody trusts."""
+    """A CA in memory; `certificate` and `key` are PEM, `signers` the identity keys that vouch for TLS keys."""
 
-    def __init__(self, consortium: str, now: dt.datetime, days: int = 30) -> None:
+    def __init__(
+        self, consortium: str, now: dt.datetime, days: int = 30, signers: Mapping[MemberId, Signer] | None = None
+    ) -> None:
         self._consortium = consortium
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{consortium} CA")])
-        builder = _builder(self._name, self._name, self._key.public_key(), now, dt.timedelta(days=days))
-        builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        self._certificate = builder.sign(self._key, hashes.SHA256())
-        self.certificate = self._certificate.public_bytes(serialization.Encoding.PEM)
+        self._signers = signers or {}
+        self.certificate, self.key = new_authority(consortium, _seconds(now), days)
+        self._authority = CertificateAuthority(self.certificate, self.key)
 
-    def issue(self, member: str, now: dt.datetime, valid: dt.timedelta = dt.timedelta(hours=24)) -> Issued:
-        """Issue a certificate for `spiffe://<consortium>/member/<member>`, for servers and clients on loopback."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, member)])
-        names = x509.SubjectAlternativeName(
-            [
-                x509.UniformResourceIdentifier(f"spiffe://{self._consortium}/member/{member}"),
-                x509.DNSName("localhost"),
-                x509.IPAddress(IPv4Address("127.0.0.1")),
-            ]
-        )
-        builder = _builder(subject, self._name, key.public_key(), now, valid).add_extension(names, critical=False)
-        usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH])
-        certificate = builder.add_extension(usage, critical=False).sign(self._key, hashes.SHA256())
-        return Issued(certificate.public_bytes(serialization.Encoding.PEM), _pem(key))
+    def issue(self, member: MemberId, now: dt.datetime, valid: dt.timedelta = dt.timedelta(hours=24)) -> Issued:
+        """
+        Issue a certificate for `spiffe://<consortium>/member/<member>`, for servers and clients on loopback.
+
+        The member's identity key vouches for it, if it is among the signers; servers refuse it otherwise.
+        """
+        key, start, seconds = ec.generate_private_key(ec.SECP256R1()), _seconds(now), int(valid.total_seconds())
+        names, binding = (self._consortium, member), b""
+        if member in self._signers:
+            binding = make_binding(self._signers[member], *names, key.public_key(), start + seconds)
+        chain = self._authority.issue(*names, key.public_key(), start, binding, HOSTS, seconds)
+        return Issued(chain, private_pem(key))
 
 
-def _builder(
-    subject: x509.Name,
-    issuer: x509.Name,
-    key: ec.EllipticCurvePublicKey,
-    now: dt.datetime,
-    valid: dt.timedelta,
-) -> x509.CertificateBuilder:
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - BACKDATED)
-        .not_valid_after(now + valid)
-    )
-
-
-def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:
-    return key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+def _seconds(time: dt.datetime) -> int:
+    return int(time.timestamp())

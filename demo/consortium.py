@@ -1,18 +1,19 @@
 """A whole consortium at once: keys, a signed rulebook, key holders and lenders."""
 
 import argparse
-import secrets
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from consortium.ceremony.participant import SEED_BYTES, Participant
+from consortium.ceremony.plan import Kind, Party, Plan, Seat
 from consortium.custody import KeyHolder
 from consortium.hashing import Randomness
 from consortium.labels import Label
 from consortium.membership.secrets import EpochSecret, GenerationSecrets, epoch_fingerprint, generation_fingerprint
+from consortium.membership.words import words_text
 from consortium.model.catalogue import DEFAULT_CATALOGUE, Attribute, Family, Purpose, Tier
 from consortium.model.identifiers import Secret
 from consortium.model.keys import SECONDS_PER_DAY, utc_day
@@ -20,7 +21,6 @@ from consortium.model.members import MemberId
 from consortium.model.query import Suite
 from consortium.model.rulebook import (
     Approvers,
-    HolderKey,
     Member,
     MemberStatus,
     Oprf,
@@ -30,13 +30,13 @@ from consortium.model.rulebook import (
     Rulebook,
     RulebookDocument,
     rulebook_digest,
+    threshold_key,
     verify_rulebook,
 )
 from consortium.model.signing import Ed25519Signer
 from consortium.oprf.sharing import KeyShare, ThresholdKey
 from consortium.silent import Silent
 from consortium.sums.secret import SecretKey
-from demo.dealer import deal_new
 from demo.holders import FixedMembers, LocalChannel, MemoryJournal, MemoryLedger
 from participants.lender.answer import Contributor
 from participants.lender.answer_ports import BookReader
@@ -117,58 +117,80 @@ class Foundation(Silent):
 
 
 def found(lenders: Sequence[MemberId], now: int, rng: Randomness, terms: Terms) -> Foundation:
-    """Draw all keys, deal the OPRF shares and have two lenders sign the first rulebook."""
+    """Found in memory, for tests: draw all keys, hold the first ceremony, and have two lenders sign version 1."""
     parties = (*lenders, *HOLDERS, REGULATOR)
     keys = {party: Keys.create(rng) for party in parties}
-    shares, key = deal_new(THRESHOLD, len(HOLDERS), rng)
     shared = LendersSecrets(1, rng(32), rng(32), 1, rng(32))
-    document = _document(lenders, keys, key, _fingerprints(shared), now, terms)
+    fingerprints = fingerprints_of(shared)
+    shares, oprf = first_ceremony({holder: keys[holder].signer for holder in HOLDERS}, fingerprints[0], rng)
+    members = [_member(party, role, keys[party], terms) for party, role in roles_of(lenders).items()]
+    document = first_document(members, oprf, fingerprints[1], now, terms)
     raw = document.to_bytes()
     signatures = {member: keys[member].signer.sign(Label.RULEBOOK, raw) for member in document.approvers.members}
     rulebook = verify_rulebook(raw, signatures, fingerprint=rulebook_digest(raw))
-    members = FixedMembers({lender: keys[lender].signer.public for lender in lenders}, QUOTA)
-    holders = {share.holder: KeyHolder(share, shared.generation, members, MemoryLedger()) for share in shares}
+    known = FixedMembers({lender: keys[lender].signer.public for lender in lenders}, QUOTA)
+    holders = {share.holder: KeyHolder(share, shared.generation, known, MemoryLedger()) for share in shares}
+    key = threshold_key(oprf)
     return Foundation(tuple(lenders), keys, tuple(shares), holders, key, shared, rulebook, terms.suite, rng)
 
 
-def _fingerprints(shared: LendersSecrets) -> tuple[bytes, bytes]:
+def first_plan(signers: Mapping[MemberId, bytes]) -> Plan:
+    """Plan the first ceremony: everybody deals and receives, in the order given; `signers` are identity keys."""
+    names = tuple(signers)
+    return Plan(
+        consortium=CONSORTIUM,
+        kind=Kind.NEW,
+        generation=1,
+        revision=1,
+        threshold=THRESHOLD,
+        parties=tuple(Party(member=name, identity_key=signers[name]) for name in sorted(names)),
+        dealers=names,
+        receivers=tuple(Seat(member=name, index=index) for index, name in enumerate(names, start=1)),
+    )
+
+
+def first_ceremony(
+    signers: Mapping[MemberId, Ed25519Signer], secrets_fingerprint: bytes, rng: Randomness
+) -> tuple[list[KeyShare], Oprf]:
+    """Hold the first ceremony in memory: gives each holder's share, in their order, and what the rulebook says."""
+    plan = first_plan({name: signer.public for name, signer in signers.items()})
+    parties = {name: Participant(plan, name, signer, rng(SEED_BYTES)) for name, signer in signers.items()}
+    while due := [(name, message) for name, one in parties.items() if (message := one.due()) is not None]:
+        for sender, message in due:
+            for name, party in parties.items():
+                if name != sender:
+                    party.take(message)
+    oprf = next(iter(parties.values())).transcript.oprf(secrets_fingerprint)
+    return [parties[name].finish() for name in signers], oprf
+
+
+def roles_of(lenders: Sequence[MemberId]) -> dict[MemberId, Role]:
+    """Give everybody's role, in the rulebook's order."""
+    roles = {**dict.fromkeys(lenders, Role.LENDER), **dict.fromkeys(HOLDERS, Role.CUSTODIAN)}
+    return roles | {HOLDERS[0]: Role.GATEWAY, REGULATOR: Role.REGULATOR}
+
+
+def fingerprints_of(shared: LendersSecrets) -> tuple[bytes, bytes]:
     """Give what the rulebook pins of the lenders' secrets: of the generation and of the epoch."""
     generation = GenerationSecrets(shared.generation, shared.pre_hash_secret, shared.tag_key)
     epoch = EpochSecret(shared.epoch, shared.sealing_key)
     return generation_fingerprint(CONSORTIUM, generation), epoch_fingerprint(CONSORTIUM, epoch)
 
 
-def _document(
-    lenders: Sequence[MemberId],
-    keys: Mapping[MemberId, Keys],
-    key: ThresholdKey,
-    fingerprints: tuple[bytes, bytes],
-    now: int,
-    terms: Terms,
+def first_document(
+    members: Sequence[Member], oprf: Oprf, epoch_secret: bytes, now: int, terms: Terms
 ) -> RulebookDocument:
-    roles = {
-        **dict.fromkeys(lenders, Role.LENDER),
-        **dict.fromkeys(HOLDERS, Role.CUSTODIAN),
-        HOLDERS[0]: Role.GATEWAY,
-        REGULATOR: Role.REGULATOR,
-    }
-    holders = zip(HOLDERS, key.share_keys, strict=True)
+    """Build version 1; its approvers are the first two lenders."""
+    lenders = [member.id for member in members if member.role is Role.LENDER]
     return RulebookDocument(
         consortium=CONSORTIUM,
         version=1,
         issued_at=now,
         expires_at=now + 365 * SECONDS_PER_DAY,
         epoch=1,
-        epoch_secret=fingerprints[1],
-        members=tuple(_member(party, role, keys[party], terms) for party, role in roles.items()),
-        oprf=Oprf(
-            generation=1,
-            secrets=fingerprints[0],
-            threshold=key.threshold,
-            holders=tuple(
-                HolderKey(member=member, index=share.holder, share_key=share.public) for member, share in holders
-            ),
-        ),
+        epoch_secret=epoch_secret,
+        members=tuple(members),
+        oprf=oprf,
         approvers=Approvers(members=tuple(lenders[:2]), threshold=2),
         attributes=terms.attributes,
         purposes=tuple(
@@ -188,13 +210,18 @@ def _member(party: MemberId, role: Role, keys: Keys, terms: Terms) -> Member:
     return Member(
         id=party,
         legal_name=party.replace("-", " ").title(),
-        group=terms.groups.get(party, f"{party}-group"[:32]),
+        group=group_of(party, terms),
         role=role,
         status=MemberStatus.ACTIVE,
         identity_key=keys.signer.public,
         hpke_key=keys.hpke.public_key().public_bytes_raw(),
         tiers=terms.tiers if role is Role.LENDER else (),
     )
+
+
+def group_of(party: MemberId, terms: Terms) -> str:
+    """Give a party's controlling group: its own, unless the terms say otherwise."""
+    return terms.groups.get(party, f"{party}-group"[:32])
 
 
 def _policy(terms: Terms) -> Policy:
@@ -257,8 +284,9 @@ def _always(rulebook: Rulebook) -> Callable[[], Rulebook]:
 
 
 def main() -> None:
-    """Found a consortium of five lenders and write one folder a party."""
-    from demo.network import Ports, Writer  # noqa: PLC0415  it imports this module
+    """Found a consortium of five lenders by the journey of its members, and leave one folder a party."""
+    from demo.founding import Founding  # noqa: PLC0415  they import this module
+    from demo.network import Ports  # noqa: PLC0415
 
     parser = argparse.ArgumentParser(prog="python -m demo.consortium", description=main.__doc__)
     parser.add_argument("out", type=Path, help="where to make the folders")
@@ -270,9 +298,10 @@ def main() -> None:
     if not 1024 <= given.port <= 65_000:
         parser.error("--port must be 1024 to 65000")
     terms = Terms(suite=Suite[given.suite])
-    foundation = found(LENDERS, int(time.time()), secrets.token_bytes, terms)
-    Writer(foundation, given.out, Ports(given.port)).write_all()
-    print(f"wrote {given.out}: the rulebook's fingerprint is {foundation.rulebook.digest.hex()}")
+    founding = Founding(given.out, Ports(given.port), LENDERS, terms, print)
+    rulebook = founding.run()
+    print(f"wrote {given.out}: the rulebook's fingerprint is {rulebook.digest.hex()}")
+    print(f"in words:\n{words_text(rulebook.digest)}")
 
 
 if __name__ == "__main__":

@@ -112,7 +112,9 @@ def print_summary(console: Console, summary: Mapping[str, Value]) -> None:
 def _shown(value: Value) -> str:
     match value:
         case Mapping():
-            return ", ".join(f"{name} {number:,}" for name, number in value.items())
+            return ", ".join(
+                f"{name} {item}" if isinstance(item, str) else f"{name} {item:,}" for name, item in value.items()
+            )
         case list():
             return ", ".join(f"{number:,}" for number in value)
         case str():

@@ -1,7 +1,6 @@
 """The demonstration from beginning to end: data, eight processes, books, questions, comparison, figures."""
 
 import re
-import secrets
 import shutil
 import time
 import urllib.request
@@ -16,11 +15,13 @@ from consortium.errors import Code, CreditError
 from consortium.model.catalogue import DEFAULT_CATALOGUE
 from consortium.model.query import Suite
 from consortium.rules.profiles import PROFILES
+from demo.audit import audit
 from demo.books import Books, load_all, record_live
-from demo.consortium import Terms, found
+from demo.consortium import Terms
 from demo.dataset import Dataset
+from demo.founding import Founding
 from demo.made_up import made_up
-from demo.network import Ports, Writer
+from demo.network import Ports
 from demo.population import PEOPLE
 from demo.processes import Processes, ProcessFailedError, free_ports
 from demo.progress import Meter, Stages
@@ -70,7 +71,7 @@ def run(options: Options, console: Console) -> int:
     folder, ports = _fresh(options.out / "consortium"), Ports(free_ports(options.port))
     with Processes(folder) as processes, _explained(processes):
         with stages.stage("consortium", f"a folder for each party in {folder}, and a process for each"):
-            _found(dataset, options, folder, ports)
+            _found(dataset, options, folder, ports, console)
             processes.start_all()
             _print_processes(console, processes)
         with stages.stage("books", "five loads, every identifier through gateway and custodians"):
@@ -82,7 +83,10 @@ def run(options: Options, console: Console) -> int:
             carried = _carried(ports) - before
             print_people(console, answers)
         count = len(processes.running)
-    done = Run(dataset.title, SUITES[options.suite], count, books, answers, carried, stages.seconds)
+        with stages.stage("audit", "the regulator exports the log, verifies it, and meets a copy changed in one byte"):
+            audited = audit(processes, _fresh(options.out / "audit"))
+            console.print(audited.told, highlight=False, soft_wrap=True)
+    done = Run(dataset.title, SUITES[options.suite], count, books, answers, carried, stages.seconds, audited)
     print_summary(console, write_summary(done, options.out / "summary.json"))
     return sum(answer.unequal + (not answer.beside_equal) for answer in answers)
 
@@ -108,14 +112,13 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-def _found(dataset: Dataset, options: Options, folder: Path, ports: Ports) -> None:
+def _found(dataset: Dataset, options: Options, folder: Path, ports: Ports, console: Console) -> None:
     catalogue = tuple(
         replace(attribute, currency=dataset.currency) if attribute.currency else attribute
         for attribute in DEFAULT_CATALOGUE
     )
     terms = Terms(suite=options.suite, attributes=catalogue)
-    foundation = found(dataset.lenders, int(time.time()), secrets.token_bytes, terms)
-    Writer(foundation, folder, ports).write_all()
+    Founding(folder, ports, dataset.lenders, terms, lambda line: console.print(line, highlight=False)).run()
 
 
 @contextmanager

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TypeAlias
 
 from consortium.silent import Silent
+from demo.audit import Audited
 from demo.books import Books
 from demo.questions import Answer
 
-Value: TypeAlias = "int | float | str | list[int] | Mapping[str, float]"
+Value: TypeAlias = "int | float | str | list[int] | Mapping[str, float] | Mapping[str, int | float | str]"
 
 
 @dataclass(frozen=True, repr=False)
@@ -24,6 +25,7 @@ class Run(Silent):
     answers: Sequence[Answer]
     carried: int
     stages: Mapping[str, float]
+    audited: Audited | None = None
 
 
 def summarise(run: Run) -> dict[str, Value]:
@@ -60,6 +62,7 @@ def summarise(run: Run) -> dict[str, Value]:
         "rows_read": sum(report.read for book in books for report in book.reports),
         "rows_refused": sum(report.refused for book in books for report in book.reports),
         "seconds": {stage: round(seconds, 1) for stage, seconds in run.stages.items()},
+        **({"audit": run.audited.figures} if run.audited else {}),
     }
 
 

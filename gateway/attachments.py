@@ -33,10 +33,15 @@ class Call:
 
 @dataclass(eq=False)
 class Attachment:
-    """One stream of one node; `protocol` is the version that is spoken on it."""
+    """
+    One stream of one node; `protocol` is the version that is spoken on it.
+
+    `check` raises CreditError once the certificate that it was opened with is no longer good.
+    """
 
     member: MemberId
     protocol: int = PROTOCOL
+    check: Callable[[], None] = lambda: None
     waiting: dict[int, asyncio.Future[bytes]] = field(default_factory=dict)
     well: bool = True
     _outgoing: deque[Call] = field(default_factory=deque)
@@ -187,6 +192,16 @@ class Attachments:
         if not nodes:
             raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{member} is not attached")
         return nodes[-1]
+
+    def recheck(self) -> None:
+        """End the streams whose certificate has run out, or is of a key that was exchanged."""
+        for nodes in self._by_member.values():
+            for node in list(nodes):
+                try:
+                    node.check()
+                except CreditError as error:
+                    node.close(error)
+                    self.remove(node)
 
     def close_all(self, unwanted: Callable[[MemberId], bool] = lambda _: True) -> None:
         """End the streams of members: of all, or of those for which `unwanted` is true."""

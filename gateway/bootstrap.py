@@ -1,62 +1,56 @@
 """The composition root: from settings to a running gateway, and back down without losing an answer."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from consortium.errors import Code, CreditError
+from consortium.errors import CreditError
 from consortium.model.keys import utc_day
+from consortium.model.members import MemberId
+from consortium.model.rulebook import MemberStatus, Role, Rulebook
 from consortium.model.signing import Ed25519Signer
 from gateway.attachments import Attachments
 from gateway.committer import GroupCommitter
 from gateway.key_holding import HoldingService, RulebookMembers, StoredEvaluations
-from gateway.keys import read_key_share, read_signer
+from gateway.keys import ShareKeeper, read_signer
 from gateway.log_parts import LogParts, log_parts
 from gateway.mask_keys import MaskKeys
+from gateway.membership_parts import Around, MembershipService, listen
 from gateway.metrics import Metrics
 from gateway.rpc.attach import AttachServicer
+from gateway.rpc.identity import Bindings
 from gateway.rpc.interceptor import Watcher
-from gateway.rpc.services import KeyHolderServicer, QueryServicer, RulebookServicer, cancelled
+from gateway.rpc.services import KeyHolderServicer, QueryServicer, RulebookServicer
 from gateway.rpc.transparency import TransparencyServicer
-from gateway.rulebooks import Rulebooks
+from gateway.rulebooks import Rulebooks, first_fingerprint
 from gateway.settings import Settings
 from gateway.storage.memory import MemoryQueryKeys
 from gateway.storage.sql import SqlStore, wall_clock
 from gateway.tlog.abandoned import OpenQueries
+from gateway.tlog.health import LogHealth
 from gateway.tlog.log import Log
 from gateway.tlog.publishing import Publisher
+from gateway.transport import OPTIONS, cancelled, seconds
 from gateway.usecases.admission import check_still
 from gateway.usecases.asking import Asking, Quotas
+from gateway.usecases.bodies import expire
 from gateway.usecases.carrier import Carrier, Timeouts
 from gateway.usecases.query import QueryRun
 from gateway.usecases.refusals import Refusals
-from protos.credit.v1 import gateway_pb2, gateway_pb2_grpc, transparency_pb2, transparency_pb2_grpc
+from protos.credit.v1 import gateway_pb2, gateway_pb2_grpc, membership_pb2, transparency_pb2, transparency_pb2_grpc
 
 LOG = logging.getLogger("gateway")
-MESSAGE_BYTES = 1 << 20
 HOUSEKEEPING_SECONDS = 1.0
-OPTIONS = (
-    ("grpc.max_receive_message_length", MESSAGE_BYTES),
-    ("grpc.max_concurrent_streams", 1024),
-    ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 10_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
-    ("grpc.http2.max_ping_strikes", 0),
-    ("grpc.so_reuseport", 0),
-)
-
-
-def seconds() -> int:
-    """Give Unix seconds."""
-    return int(time.time())
+EXPIRY_SECONDS = 3600.0
 
 
 @dataclass
@@ -72,23 +66,28 @@ class Parts:
     asking: Asking
     holding: HoldingService
     metrics: Metrics
+    membership: MembershipService
     log: LogParts | None = None
 
 
 def build(settings: Settings) -> Parts:
     """Read every file, open the store and wire the parts; nothing listens yet. Raises CreditError."""
-    signer, share = read_signer(settings.identity_key), read_key_share(settings.key_share)
-    rulebooks = Rulebooks(settings.rulebooks, bytes.fromhex(settings.fingerprint))
+    signer = read_signer(settings.identity_key)
+    rulebooks = Rulebooks(settings.rulebooks, first_fingerprint(settings.rulebooks, settings.fingerprint), seconds)
+    shares = ShareKeeper(settings.key_share).in_use(rulebooks.current().document, settings.member)
     store = SqlStore(settings.storage)
     committer, attachments = GroupCommitter(store), Attachments(settings.timeouts.settle)
     mask_keys = MaskKeys(committer, attachments.settled)
     members = RulebookMembers(rulebooks.current, settings.limits.elements_per_day)
-    generation = rulebooks.current().document.oprf.generation
-    holding = HoldingService(share, generation, members, StoredEvaluations(store, seconds), secrets.token_bytes)
+    holding = HoldingService(shares, members, StoredEvaluations(store, seconds), secrets.token_bytes)
     asking = _asking(settings, signer, rulebooks, committer, attachments, mask_keys)
     consortium = rulebooks.current().document.consortium
     log = log_parts(settings.log, settings.storage, consortium) if settings.log else None
-    return Parts(settings, store, committer, rulebooks, attachments, mask_keys, asking, holding, Metrics(), log)
+    membership = MembershipService(Around(settings, consortium, signer, committer, rulebooks, seconds))
+    metrics = Metrics()
+    return Parts(
+        settings, store, committer, rulebooks, attachments, mask_keys, asking, holding, metrics, membership, log
+    )
 
 
 def _asking(
@@ -114,6 +113,7 @@ def _asking(
         quotas=Quotas(limits.queries_per_minute, limits.queries_per_day),
         refusals=Refusals(limits.refusals_per_minute, committer, seconds),
         clock=seconds,
+        keeps_bodies=settings.log is not None,
     )
 
 
@@ -123,8 +123,12 @@ class GatewayServer:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.port = 0
+        self.join_port = 0
         self._health = health.aio.HealthServicer()
-        self._server = grpc.aio.server(interceptors=[Watcher(parts.metrics)], options=OPTIONS)
+        self._bindings = Bindings(parts.rulebooks, seconds)
+        self._server = grpc.aio.server(interceptors=[self._watcher()], options=OPTIONS)
+        self._join_server: grpc.aio.Server | None = None
+        parts.membership.board.on_change = self._board_changed
         self._tasks: list[asyncio.Task[Any]] = []
         self.publisher = _publisher(parts)
 
@@ -136,9 +140,9 @@ class GatewayServer:
         parts.committer.start()
         if self.publisher:
             await self.publisher.end_abandoned()
+        await parts.membership.board.catch_up()
         self._add_services()
-        self.port = _listen(self._server, parts.settings)
-        await self._server.start()
+        await self._listen()
         if parts.settings.metrics_port:
             parts.metrics.serve("127.0.0.1", parts.settings.metrics_port)
         self._tasks = [
@@ -147,10 +151,14 @@ class GatewayServer:
                 parts.metrics.watch_lag(),
                 parts.rulebooks.poll(self._rulebook_changed, self._rulebook_refused),
                 self._keep_house(),
+                *parts.membership.work(),
             )
         ]
-        if self.publisher:
-            self._tasks.append(asyncio.create_task(self.publisher.run()))
+        if self.publisher and parts.log:
+            watched = tuple(key.name for key in parts.log.witnesses.witnesses.values()) if parts.log.witnesses else ()
+            followed = LogHealth(parts.log.store, watched)
+            works = self.publisher.run(), self._watch_log(followed), self._expire_bodies()
+            self._tasks += [asyncio.create_task(work) for work in works]
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
         LOG.info("serving", extra={"address": parts.settings.listen, "version": self._version})
 
@@ -159,14 +167,17 @@ class GatewayServer:
         await self._health.enter_graceful_shutdown()
         await self.parts.asking.drain(self.parts.settings.timeouts.drain)
         self.parts.attachments.close_all()
-        await self._server.stop(grace=1.0)
+        servers = [one for one in (self._server, self._join_server) if one is not None]
+        await asyncio.gather(*(one.stop(grace=1.0) for one in servers))
         await cancelled(self._tasks)
         await self._write_dropped()
         await self.parts.committer.stop()
         if self.publisher and self.parts.log:
             await self.publisher.stop()
             self.parts.log.store.close()
+            self.parts.log.bodies.close()
         self.parts.holding.close()
+        self.parts.membership.reader.close()
         self.parts.store.close()
         LOG.info("stopped")
 
@@ -183,25 +194,65 @@ class GatewayServer:
     def _add_services(self) -> None:
         parts, server = self.parts, self._server
         query = QueryServicer(parts.asking, parts.rulebooks, parts.settings.limits.in_flight)
-        attach = AttachServicer(parts.attachments, parts.mask_keys, parts.rulebooks, parts.committer, wall_clock)
+        attach = AttachServicer(
+            parts.attachments, parts.mask_keys, parts.rulebooks, parts.committer, wall_clock, self._certificate_check
+        )
         gateway_pb2_grpc.add_QueryServiceServicer_to_server(query, server)
         gateway_pb2_grpc.add_AttachServiceServicer_to_server(attach, server)
         gateway_pb2_grpc.add_RulebookServiceServicer_to_server(RulebookServicer(parts.rulebooks), server)
         holder = KeyHolderServicer(parts.holding, parts.rulebooks)
         gateway_pb2_grpc.add_KeyHolderServiceServicer_to_server(holder, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
+        parts.membership.add_members_door(server)
         services = [*gateway_pb2.DESCRIPTOR.services_by_name.values()]
+        services.append(membership_pb2.DESCRIPTOR.services_by_name["MembershipService"])
         if self.publisher and parts.log:
-            transparency = TransparencyServicer(self.publisher.log, parts.rulebooks, parts.log.witnesses)
+            transparency = TransparencyServicer(
+                self.publisher.log, parts.log.bodies, parts.rulebooks, parts.log.witnesses
+            )
             transparency_pb2_grpc.add_TransparencyServiceServicer_to_server(transparency, server)
             services += transparency_pb2.DESCRIPTOR.services_by_name.values()
         names = [service.full_name for service in services]
         reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
 
+    def _watcher(self) -> Watcher:
+        parts = self.parts
+        return Watcher(parts.metrics, self._bindings.check if parts.settings.require_binding else lambda _: None)
+
+    def _certificate_check(self, pem: bytes) -> None:
+        if self.parts.settings.require_binding:
+            self._bindings.check_pem(pem)
+
+    async def _listen(self) -> None:
+        """Open both doors; the second has a port of its own, where nobody needs a certificate."""
+        settings, membership = self.parts.settings, self.parts.membership
+        self.port = listen(self._server, settings.listen, membership.tls.credentials(clients=True))
+        await self._server.start()
+        if settings.join_listen:
+            server = grpc.aio.server(interceptors=[Watcher(self.parts.metrics)], options=OPTIONS)
+            membership.add_join_door(server)
+            self.join_port = listen(server, settings.join_listen, membership.tls.credentials(clients=False))
+            await server.start()
+            self._join_server = server
+
+    def _board_changed(self) -> None:
+        """Take a version that the board has decided, and an emergency suspension, at once."""
+        try:
+            self.parts.rulebooks.load_new()
+        except CreditError as error:
+            self._rulebook_refused(error)
+        self._rulebook_changed()
+
     def _rulebook_changed(self) -> None:
-        """Cut off whoever is no longer an active lender."""
-        roster = self.parts.rulebooks.current().roster_set
-        self.parts.attachments.close_all(lambda member: member not in roster)
+        """Cut off whoever is no longer an active lender, and take up the share that the rulebook pins."""
+        parts, rulebook = self.parts, self.parts.rulebooks.current()
+        parts.attachments.close_all(lambda member: not _is_active(rulebook, member))
+        keeper, document, member = parts.membership.keeper, rulebook.document, parts.settings.member
+        try:
+            parts.holding.exchange(keeper.in_use(document, member))
+            keeper.destroy_before(document.oprf, member)
+        except CreditError as error:
+            LOG.error("share-missing", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
         LOG.info("rulebook", extra={"version": self._version})
 
     def _rulebook_refused(self, error: CreditError) -> None:
@@ -212,11 +263,34 @@ class GatewayServer:
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
             self.parts.metrics.attached.set(len(self.parts.attachments.well()))
             self.parts.mask_keys.forget_before(utc_day(seconds()) - 1)
+            self.parts.attachments.recheck()
             try:
                 await self.parts.asking.refusals.write()
                 self.parts.metrics.entries.set(await self.parts.committer.commit(lambda store: store.size))
             except CreditError as error:  # a full disk or a database that is away: tried again in a moment
                 LOG.error("housekeeping", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+
+    async def _watch_log(self, log: LogHealth) -> None:
+        metrics = self.parts.metrics
+        while True:
+            now = time.monotonic()
+            with contextlib.suppress(CreditError):  # a database that is away shows in housekeeping
+                metrics.checkpoint_age.set(await asyncio.to_thread(log.checkpoint_age, now))
+                for name, age in (await asyncio.to_thread(log.cosignature_ages, now)).items():
+                    metrics.cosignature_age.labels(name).set(age)
+            await asyncio.sleep(HOUSEKEEPING_SECONDS)
+
+    async def _expire_bodies(self) -> None:
+        """Erase bodies whose retention period is over, a few hundred at a time."""
+        parts = self.parts
+        while True:
+            try:
+                expired = await parts.committer.commit(partial(expire, parts.rulebooks.current(), seconds()))
+            except CreditError as error:
+                expired = 0
+                LOG.error("expiry", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+            if not expired:
+                await asyncio.sleep(EXPIRY_SECONDS)
 
 
 def _publisher(parts: Parts) -> Publisher | None:
@@ -228,14 +302,6 @@ def _publisher(parts: Parts) -> Publisher | None:
     return Publisher(sequencer, parts.committer, opened, settings.seconds, settings.entries, seconds)
 
 
-def _listen(server: grpc.aio.Server, settings: Settings) -> int:
-    tls = settings.tls
-    try:
-        pair, ca = (tls.key.read_bytes(), tls.certificate.read_bytes()), tls.ca.read_bytes()
-    except OSError as error:
-        raise CreditError(Code.SETTINGS_INVALID, f"tls: {error.filename} cannot be read") from None
-    credentials = grpc.ssl_server_credentials([pair], ca, require_client_auth=True)
-    try:
-        return server.add_secure_port(settings.listen, credentials)
-    except RuntimeError:
-        raise CreditError(Code.SETTINGS_INVALID, f"listen: {settings.listen} is taken or is no address") from None
+def _is_active(rulebook: Rulebook, member: MemberId) -> bool:
+    found = rulebook.members.get(member)
+    return found is not None and (found.role, found.status) == (Role.LENDER, MemberStatus.ACTIVE)

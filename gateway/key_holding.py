@@ -1,17 +1,17 @@
 """The gateway as one of the key holders: `KeyHolder` over the gateway's own store and rulebook."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-from consortium.custody import Answered, KeyHolder
+from consortium.custody import Answered, KeyHolder, KeyHolders
 from consortium.errors import CreditError
 from consortium.hashing import Randomness
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Rulebook
 from consortium.oprf.sharing import KeyShare
-from consortium.rules.queries import active_lender
+from consortium.rules.queries import taking_part
 from gateway.ports import GatewayStore, GatewayTransaction, ResultT, Unit
 
 ELEMENTS = "elements-day"
@@ -25,8 +25,8 @@ class RulebookMembers:
         self._quota = quota
 
     def identity_key(self, member: MemberId) -> bytes:
-        """Give an active lender's identity key; raises CreditError(MEMBER_NOT_ACTIVE)."""
-        return active_lender(self._rulebook(), member).identity_key
+        """Give the identity key of a lender, active or preparing; raises CreditError(MEMBER_NOT_ACTIVE)."""
+        return taking_part(self._rulebook(), member).identity_key
 
     def evaluation_quota(self, member: MemberId) -> int:  # noqa: ARG002  one quota for all until members have their own
         """Give how many elements a member may have evaluated in a UTC day."""
@@ -71,16 +71,24 @@ class HoldingService:
     """Evaluates off the event loop, one request of a member after another."""
 
     def __init__(
-        self, share: KeyShare, generation: int, members: RulebookMembers, ledger: StoredEvaluations, rng: Randomness
+        self, shares: Mapping[int, KeyShare], members: RulebookMembers, ledger: StoredEvaluations, rng: Randomness
     ) -> None:
-        self._holder = KeyHolder(share, generation, members, ledger)
+        """Take the share of each generation that is answered for."""
+        self._members = members
+        self._ledger = ledger
         self._rng = rng
+        self.exchange(shares)
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="key-holder")
 
     async def evaluate(self, request: bytes) -> bytes:
         """Answer a signed request; raises as `KeyHolder.answer`."""
-        work = partial(self._holder.answer, request, self._rng)
+        work = partial(self._holders.answer, request, self._rng)
         return await asyncio.get_running_loop().run_in_executor(self._worker, work)
+
+    def exchange(self, shares: Mapping[int, KeyShare]) -> None:
+        """Answer with these shares from now on."""
+        holders = {one: KeyHolder(share, one, self._members, self._ledger) for one, share in shares.items()}
+        self._holders = KeyHolders(holders)
 
     def close(self) -> None:
         """Finish what is being evaluated."""

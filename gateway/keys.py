@@ -1,9 +1,12 @@
 """The gateway's own key files: refused unless only their owner can read them."""
 
 import json
+import os
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
+from consortium.model.members import MemberId
+from consortium.model.rulebook import Oprf, RulebookDocument
 from consortium.model.signing import Ed25519Signer
 from consortium.oprf.sharing import KeyShare
 
@@ -33,6 +36,113 @@ def read_key_share(path: Path) -> KeyShare:
         return KeyShare(int(share["holder"]), int(share["secret"], 16))
     except (ValueError, KeyError, TypeError):
         raise CreditError(Code.SETTINGS_INVALID, f"{path.name} holds no key share") from None
+
+
+def read_ca_key(path: Path) -> bytes:
+    """Read the CA's private key, PEM."""
+    return _read_private(path).encode("ascii")
+
+
+class ShareKeeper:
+    """
+    The gateway's shares and ceremony states, a `Keeper` of `consortium.ceremony.driver`: owner-only files.
+
+    The share in use lies in the settings' `key_share`; new ones lie beside it until the rulebook pins them.
+    """
+
+    def __init__(self, key_share: Path) -> None:
+        self._single = key_share
+        self._folder = key_share.parent / "shares"
+
+    def state(self, ceremony: bytes) -> bytes | None:
+        """Give the state of a ceremony."""
+        path = self._state_path(ceremony)
+        return _read_private(path).encode("ascii") if path.exists() else None
+
+    def keep_state(self, ceremony: bytes, state: bytes) -> None:
+        """Keep the state, durably."""
+        self._write(self._state_path(ceremony), state)
+
+    def destroy_state(self, ceremony: bytes) -> None:
+        """Overwrite and remove the state."""
+        destroy(self._state_path(ceremony))
+
+    def share(self, generation: int, revision: int) -> KeyShare | None:
+        """Give a share; the single file counts as revision 1 of generation 1."""
+        path = self._share_path(generation, revision)
+        if path.exists():
+            return read_key_share(path)
+        first = (generation, revision) == (1, 1) and self._single.exists()
+        return read_key_share(self._single) if first else None
+
+    def keep_share(self, generation: int, revision: int, share: KeyShare) -> None:
+        """Keep a new share beside the present one."""
+        value = json.dumps({"holder": share.holder, "secret": f"{share.secret:x}"})
+        self._write(self._share_path(generation, revision), value.encode("ascii"))
+
+    def pinned(self, oprf: Oprf, member: MemberId) -> KeyShare:
+        """Give the share that the rulebook pins for the gateway; raises CreditError(SETTINGS_INVALID) without it."""
+        wanted = {holder.member: (holder.index, holder.share_key) for holder in oprf.holders}.get(member)
+        files = [self._share_path(oprf.generation, revision) for revision in range(oprf.revision, 0, -1)]
+        for path in (*files, self._single):
+            if path.exists():
+                share = read_key_share(path)
+                if (share.holder, share.key.public) == wanted:
+                    return share
+        raise CreditError(Code.SETTINGS_INVALID, "the gateway's share is not the one that the rulebook pins")
+
+    def in_use(self, document: RulebookDocument, member: MemberId) -> dict[int, KeyShare]:
+        """
+        Give the shares by generation: of the one in force, and of the one announced if its ceremony was finished.
+
+        Raises CreditError(SETTINGS_INVALID) where the share in force is not here.
+        """
+        found = {document.oprf.generation: self.pinned(document.oprf, member)}
+        if (upcoming := document.upcoming) is not None:
+            share = self.share(upcoming.generation, upcoming.revision)
+            found |= {} if share is None else {upcoming.generation: share}
+        return found
+
+    def destroy_before(self, oprf: Oprf, member: MemberId) -> None:
+        """Destroy shares of earlier revisions of this generation; call it once the rulebook pins the new one."""
+        for revision in range(1, oprf.revision):
+            destroy(self._share_path(oprf.generation, revision))
+        if self._single.exists() and oprf.revision > 1 and self._share_path(oprf.generation, oprf.revision).exists():
+            keys = {holder.share_key for holder in oprf.holders if holder.member == member}
+            if read_key_share(self._single).key.public not in keys:
+                destroy(self._single)
+
+    def _write(self, path: Path, data: bytes) -> None:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        replace(path, data)
+
+    def _share_path(self, generation: int, revision: int) -> Path:
+        return self._folder / f"generation-{generation:04d}-revision-{revision:06d}.json"
+
+    def _state_path(self, ceremony: bytes) -> Path:
+        return self._folder / f"ceremony-{ceremony.hex()[:32]}.json"
+
+
+def replace(target: Path, content: bytes, mode: int = 0o600) -> None:
+    """Put a file in another's place, as a whole or not at all, also after a power cut."""
+    temporary = target.with_name(f".{target.name}.new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(target)
+
+
+def destroy(path: Path) -> None:
+    """Overwrite a file and remove it; what the file system or the disk keeps beside that, it keeps."""
+    if not path.exists():
+        return
+    with path.open("r+b") as file:
+        file.write(bytes(path.stat().st_size))
+        file.flush()
+        os.fsync(file.fileno())
+    path.unlink()
 
 
 def _read_private(path: Path) -> str:

@@ -8,6 +8,7 @@ from consortium.transparency.notes import NoteSigner
 from consortium.transparency.policy import Policy, parse_policy
 from gateway.keys import read_seed
 from gateway.settings import LogSettings
+from gateway.storage.body_reader import SqlBodyReader
 from gateway.storage.guard import SqlGuard
 from gateway.storage.log import SqlLogStore
 from gateway.tlog.guard import FileGuard
@@ -19,6 +20,7 @@ class LogParts:
     """What the log is made of."""
 
     store: SqlLogStore
+    bodies: SqlBodyReader
     guard: CheckpointGuard
     signer: NoteSigner
     witnesses: Policy | None
@@ -29,7 +31,7 @@ def log_parts(settings: LogSettings, storage: str, consortium: str) -> LogParts:
     origin = settings.origin or f"{consortium}/log"
     guard = SqlGuard(settings.guard, origin) if "://" in settings.guard else FileGuard(Path(settings.guard))
     signer = NoteSigner(origin, read_seed(settings.key))
-    return LogParts(SqlLogStore(storage), guard, signer, _policy(settings.witnesses))
+    return LogParts(SqlLogStore(storage), SqlBodyReader(storage), guard, signer, _policy(settings.witnesses))
 
 
 def _policy(path: Path | None) -> Policy | None:

@@ -21,6 +21,17 @@ class Metrics:
         self.streams = Gauge("credit_streams", "Open streams.", ["method"], registry=self.registry)
         self.attached = Gauge("credit_attached_members", "Members attached and well.", registry=self.registry)
         self.entries = Gauge("credit_log_entries", "Entries in the log.", registry=self.registry)
+        self.checkpoint_age = Gauge(
+            "credit_log_checkpoint_age_seconds",
+            "How long entries have waited for a newer checkpoint; 0 while none wait.",
+            registry=self.registry,
+        )
+        self.cosignature_age = Gauge(
+            "credit_log_cosignature_age_seconds",
+            "How long a witness has cosigned nothing while there was a newer checkpoint.",
+            ["witness"],
+            registry=self.registry,
+        )
         self.lag = Histogram(
             "credit_event_loop_lag_seconds", "Lag of the event loop.", registry=self.registry, buckets=LAG_BUCKETS
         )

@@ -10,6 +10,7 @@ from consortium.errors import CreditError
 from consortium.model.members import MemberId
 from consortium.sums.paillier import PublicKey
 from consortium.sums.profiles import Profile
+from consortium.wire.membership import BoardDocument, DocumentKind, Page, ReadWanted
 
 ResultT = TypeVar("ResultT")
 
@@ -47,6 +48,78 @@ class KnownRequest:
     response: bytes | None
 
 
+@dataclass(frozen=True, slots=True)
+class NewDocument:
+    """A document for the board, verified by whoever posts it; `digest` is that of kind and signed bytes."""
+
+    kind: DocumentKind
+    signed: bytes
+    author: MemberId
+    digest: bytes
+
+
+class BoardTransaction(Protocol):
+    """What a unit of work may do on the board, an append-only sequence from 1 without gaps."""
+
+    @property
+    def newest(self) -> int:
+        """Give the place of the newest document, 0 on an empty board."""
+        ...
+
+    def place(self, digest: bytes) -> int | None:
+        """Give the place of the document with this digest."""
+        ...
+
+    def append(self, document: NewDocument, time_ms: int) -> BoardDocument:
+        """Put a document at the next place; its digest must be new. Time never goes back."""
+        ...
+
+
+class BoardReader(Protocol):
+    """The board for readers, who wait for nobody that posts."""
+
+    def page(self, wanted: ReadWanted) -> Page:
+        """Give the next documents in order, as many as fit into MAXIMUM_PAGE_BYTES but at least one."""
+        ...
+
+    def newest(self) -> int:
+        """Give the place of the newest document, 0 on an empty board."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BodyState:
+    """A body beside the log: whether it can still be read, is under a legal hold, and its entry's time (Unix ms)."""
+
+    readable: bool
+    held: bool
+    time_ms: int
+
+
+class BodyTransaction(Protocol):
+    """What a unit of work may do beside the log; durable with the unit's entries or not at all."""
+
+    def keep(self, entry: Appended, query_digest: bytes, content: bytes) -> None:
+        """Keep an entry's body, encrypted under a key of its own."""
+        ...
+
+    def state(self, index: int) -> BodyState | None:
+        """Give the state of an entry's body, None where it never had one."""
+        ...
+
+    def hold(self, index: int, *, held: bool) -> None:
+        """Put a body under a legal hold, or release it."""
+        ...
+
+    def erase(self, index: int, erased_by: int) -> None:
+        """Destroy a body's key, the body, and its query's kept response; `erased_by` is the entry that says why."""
+        ...
+
+    def older_than(self, before_ms: int, most: int) -> list[int]:
+        """Give the indices of the oldest readable bodies before a time that nobody holds, rising."""
+        ...
+
+
 class GatewayTransaction(ConsentUses, Protocol):
     """
     One unit of work inside a durable batch; units run one after another over all replicas.
@@ -57,6 +130,16 @@ class GatewayTransaction(ConsentUses, Protocol):
     @property
     def size(self) -> int:
         """Give the number of entries."""
+        ...
+
+    @property
+    def board(self) -> BoardTransaction:
+        """Give the board of membership."""
+        ...
+
+    @property
+    def bodies(self) -> BodyTransaction:
+        """Give what lies beside the log."""
         ...
 
     def append(self, entry: dict[str, CanonicalValue]) -> Appended:

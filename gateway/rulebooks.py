@@ -1,17 +1,42 @@
 """The rulebook in force at the gateway: loaded from its file, verified as a successor, and told to whoever watches."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
 from consortium.membership.files import document_name, signatures_from_text, signatures_name, signatures_to_text
 from consortium.membership.trusted import TrustedSet
-from consortium.model.rulebook import Rulebook
+from consortium.model.members import MemberId, MemberSet
+from consortium.model.rulebook import Member, MemberStatus, Rulebook
 from consortium.wire.gateway import SignedRulebook
 
 POLL_SECONDS = 0.5
+FINGERPRINT_FILE = "fingerprint"
+EXCHANGE_SECONDS = 60
+"""How long a key that a new version exchanged is still good for a connection, so that nobody loses a request."""
+
+
+@dataclass(frozen=True)
+class InEffect(Rulebook):
+    """
+    A rulebook while emergency suspensions hold: nothing of the document changes, but whom they name is not active.
+
+    The roster stays, as for everybody who computes with it; a suspended lender is one that does not answer.
+    """
+
+    suspended: MemberSet = field(default=frozenset())
+
+    @cached_property
+    def members(self) -> Mapping[MemberId, Member]:
+        """Every member by id, with the status in effect."""
+        cut = {"status": MemberStatus.SUSPENDED}
+        listed = self.document.members
+        return {one.id: one.model_copy(update=cut) if one.id in self.suspended else one for one in listed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +55,54 @@ class Rulebooks:
     refused, and the version in force stays.
     """
 
-    def __init__(self, folder: Path, fingerprint: bytes) -> None:
+    def __init__(self, folder: Path, fingerprint: bytes, clock: Callable[[], int] = lambda: int(time.time())) -> None:
         self._folder = folder
+        self._clock = clock
+        self._view: InEffect | None = None
+        self._exchanged_at = float("-inf")
         first = _read(folder, 1)
         self._trusted = TrustedSet.begin(first, fingerprint.hex())
         self._versions = [Version(self._trusted.current, first)]
         self._changed = asyncio.Event()
         self.load_new()
+        self._exchanged_at = float("-inf")  # who starts with several versions exchanges nothing
 
     def current(self) -> Rulebook:
-        """Give the rulebook in force."""
-        return self._trusted.current
+        """Give the rulebook in force, with the emergency suspensions that hold at this moment."""
+        rulebook = self._trusted.current
+        suspended = frozenset(one.member for one in self._trusted.pending_emergencies(self._clock()))
+        if not suspended:
+            return rulebook
+        if self._view is None or (self._view.raw, self._view.suspended) != (rulebook.raw, suspended):
+            self._view = InEffect(rulebook.document, rulebook.raw, suspended)
+        return self._view
+
+    @property
+    def folder(self) -> Path:
+        """Give where the versions lie."""
+        return self._folder
+
+    @property
+    def versions(self) -> dict[int, Rulebook]:
+        """Give every version that was trusted here."""
+        return {number: version.rulebook for number, version in enumerate(self._versions, start=1)}
+
+    @property
+    def earlier(self) -> Rulebook | None:
+        """Give the version before while its keys are still good for connections: a minute after it was replaced."""
+        recent = time.monotonic() - self._exchanged_at < EXCHANGE_SECONDS
+        return self._versions[-2].rulebook if recent and len(self._versions) > 1 else None
+
+    def suspend(self, signed: bytes, now: int) -> bool:
+        """Put an emergency suspension into force; False for a known one. Raises as `TrustedSet.take_emergency`."""
+        taken = self._trusted.take_emergency(signed, now)
+        self.wake()
+        return taken
+
+    def wake(self) -> None:
+        """Have everybody who watches look again."""
+        self._changed.set()
+        self._changed = asyncio.Event()
 
     @property
     def trusted(self) -> TrustedSet:
@@ -67,18 +129,19 @@ class Rulebooks:
                 raise CreditError(Code.RULEBOOK_INVALID, "a file holds another version than its name says")
             self._versions.append(Version(self._trusted.current, signed))
         if len(self._versions) > before:
-            self._changed.set()
-            self._changed = asyncio.Event()
+            self._exchanged_at = time.monotonic()
+            self.wake()
         return len(self._versions) - before
 
-    async def watch(self, after: int) -> AsyncIterator[Version]:
-        """Give every version after one, then each new one as it comes."""
+    async def watch(self, after: int) -> AsyncIterator[Version | None]:
+        """Give every version after one, then each new one as it comes; None after every change, to look at statuses."""
         while True:
             changed = self._changed
             while after < len(self._versions):
                 after += 1
                 yield self._versions[after - 1]
             await changed.wait()
+            yield None
 
     async def poll(self, on_change: Callable[[], None], on_refused: Callable[[CreditError], None]) -> None:
         """Look for new versions for ever."""
@@ -91,12 +154,27 @@ class Rulebooks:
                 on_refused(error)
 
 
+def first_fingerprint(folder: Path, fingerprint: str) -> bytes:
+    """Give version 1's fingerprint: that of the settings, or the one that a founding left beside the versions."""
+    try:
+        return bytes.fromhex(fingerprint or (folder / FINGERPRINT_FILE).read_text("ascii").strip())
+    except (OSError, ValueError):
+        raise CreditError(Code.SETTINGS_INVALID, "fingerprint: there is none of the first rulebook") from None
+
+
 def write_version(folder: Path, signed: SignedRulebook, version: int) -> None:
     """Write one version: the signatures first, so that a document that is there is complete."""
-    (folder / signatures_name(version)).write_text(signatures_to_text(signed.signatures), encoding="ascii")
-    target = folder / document_name(version)
+    _write(folder / signatures_name(version), signatures_to_text(signed.signatures).encode("ascii"))
+    _write(folder / document_name(version), signed.document)
+
+
+def _write(target: Path, content: bytes) -> None:
+    """Write a file so that it is there as a whole or not at all, also after a power cut."""
     temporary = target.with_suffix(".new")
-    temporary.write_bytes(signed.document)
+    with temporary.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
     temporary.replace(target)
 
 

@@ -65,19 +65,42 @@ class LogSettings(_Section):
     witnesses: Path | None = None
 
 
+class AuthoritySettings(_Section):
+    """
+    The consortium's CA, where this gateway keeps it: PEM files, the key 0600; without it nobody is certified here.
+
+    `hosts` are the DNS names and addresses in the gateway's own certificate.
+    """
+
+    certificate: Path
+    key: Path
+    hosts: tuple[str, ...] = ("localhost", "127.0.0.1")
+
+
 class Settings(_Section):
-    """Everything `credit-gateway serve` is told."""
+    """
+    Everything `credit-gateway serve` is told.
+
+    `fingerprint` is that of version 1 in hexadecimal digits; without it, it is read from the file `fingerprint` in
+    `rulebooks`, which a founding leaves there. `join_listen` is the door for those without a certificate.
+    `ceremonies` is false on all replicas of a gateway but one.
+    """
 
     member: str
+    consortium: str = ""
     listen: str = "127.0.0.1:7400"
+    join_listen: str | None = None
     metrics_port: Port = 0
     log_level: str = "INFO"
     storage: str = "sqlite:///gateway.db"
     identity_key: Path
     key_share: Path
     rulebooks: Path
-    fingerprint: str
+    fingerprint: str = ""
     tls: Tls
+    authority: AuthoritySettings | None = None
+    require_binding: bool = True
+    ceremonies: bool = True
     limits: Limits = Limits()
     timeouts: TimeoutSettings = TimeoutSettings()
     log: LogSettings | None = None
@@ -99,10 +122,14 @@ def load_settings(path: Path) -> Settings:
 
 def _anchored(settings: Settings, folder: Path) -> Settings:
     tls = settings.tls
-    anchored = {name: folder / getattr(settings, name) for name in ("identity_key", "key_share", "rulebooks")}
+    names = ("identity_key", "key_share", "rulebooks")
+    anchored: dict[str, object] = {name: folder / getattr(settings, name) for name in names}
     files = Tls(certificate=folder / tls.certificate, key=folder / tls.key, ca=folder / tls.ca)
     log = _anchored_log(settings.log, folder) if settings.log else None
     urls = {"storage": _anchored_url(settings.storage, folder), "log": log}
+    if (ca := settings.authority) is not None:
+        paths = {"certificate": folder / ca.certificate, "key": folder / ca.key}
+        anchored["authority"] = ca.model_copy(update=paths)
     return settings.model_copy(update={**anchored, "tls": files, **urls})
 
 

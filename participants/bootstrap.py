@@ -9,12 +9,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import NormalisedIdentifier, Secret
-from consortium.model.rulebook import Role, Rulebook, threshold_key, verify_rulebook
+from consortium.model.rulebook import Member, Rulebook, threshold_key, verify_rulebook
 from consortium.model.signing import Ed25519Signer
+from consortium.rules.queries import taking_part
 from consortium.silent import Silent
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.holders import RemoteHolder
@@ -22,7 +24,9 @@ from participants.insecure_local_holders import InsecureLocalHolder
 from participants.lender.protect import LendersSecrets
 from participants.lender.tokenise import Alarm, HolderLink, HolderSession, Token, Tokeniser
 from participants.lender.tokens import Tokenises
-from participants.settings import HolderSettings, NodeSettings, ShareFile
+from participants.rulebooks import TrustedRulebooks
+from participants.secret_files import find_secrets
+from participants.settings import Folder, HolderSettings, NodeSettings, RulebookFiles, ShareFile
 from participants.storage.book import SqliteBook
 from participants.storage.book_rows import BookIdentity
 from participants.storage.locks import exclusive
@@ -39,16 +43,20 @@ def open_book(settings: NodeSettings) -> Iterator[SqliteBook]:
         yield book
 
 
-def open_rulebook(settings: NodeSettings, now: int) -> Rulebook:
+def open_rulebooks(settings: Folder, files: RulebookFiles, later: Path) -> TrustedRulebooks:
     """
-    Read and verify the rulebook by its fingerprint.
+    Read the first rulebook, verify it by its fingerprint, and follow the later ones in the folder.
 
     Raises CreditError(RULEBOOK_INVALID), (SIGNATURE_INVALID), (SHARE_KEYS_INCONSISTENT) or (SETTINGS_INVALID).
     """
-    files = settings.file.rulebook
-    rulebook = verify_rulebook(
-        settings.read(files.file), settings.signatures(files.signatures), fingerprint=files.fingerprint
-    )
+    signatures = settings.signatures(files.signatures)
+    first = verify_rulebook(settings.read(files.file), signatures, fingerprint=files.fingerprint)
+    return TrustedRulebooks(first, settings.path(later))
+
+
+def open_rulebook(settings: NodeSettings, now: int) -> Rulebook:
+    """Give the rulebook in force; raises as `open_rulebooks`, and CreditError(RULEBOOK_INVALID) once it has expired."""
+    rulebook = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks).current()
     rulebook.check_current(now)
     return rulebook
 
@@ -67,9 +75,14 @@ class SharedTokeniser(Silent):
 
 
 @contextmanager
-def open_tokeniser(settings: NodeSettings, alarm: Alarm, clock: Callable[[], float] = time.time) -> Iterator[Tokenises]:
+def open_tokeniser(
+    settings: NodeSettings,
+    alarm: Alarm,
+    clock: Callable[[], float] = time.time,
+    tls: Callable[[], Tls] | None = None,
+) -> Iterator[Tokenises]:
     """
-    Open the way from identifiers to tokens; `alarm` is told of every failure of a holder.
+    Open the way from identifiers to tokens; `alarm` is told of every failure of a holder, `tls` gives the certificate.
 
     Raises as `open_rulebook`; CreditError(RULEBOOK_MISMATCH) where the secrets are of another generation or epoch, and
     (SETTINGS_INVALID) where the rulebook does not know this node's key, or a holder is not one of the rulebook's.
@@ -84,7 +97,7 @@ def open_tokeniser(settings: NodeSettings, alarm: Alarm, clock: Callable[[], flo
         for name, holder in settings.file.holders.items():
             if name not in indexes:
                 raise CreditError(Code.SETTINGS_INVALID, f"holders.{name}: no key holder of the rulebook")
-            channel = _channel(settings, holder, rulebook, clock)
+            channel = _channel(settings, holder, rulebook, clock, tls or partial(open_tls, settings))
             stack.callback(channel.close)
             session = HolderSession(settings.file.member, signer, journal, indexes[name], lenders_secrets.generation)
             links[indexes[name]] = HolderLink(session, channel)
@@ -103,28 +116,32 @@ def open_tls(settings: NodeSettings) -> Tls:
 
 
 def _channel(
-    settings: NodeSettings, holder: HolderSettings, rulebook: Rulebook, clock: Callable[[], float]
+    settings: NodeSettings,
+    holder: HolderSettings,
+    rulebook: Rulebook,
+    clock: Callable[[], float],
+    tls: Callable[[], Tls],
 ) -> InsecureLocalHolder | RemoteHolder:
     if holder.insecure_local_share is None:
-        return RemoteHolder(str(holder.address), open_tls(settings))
+        return RemoteHolder(str(holder.address), tls())
     share = settings.read_secret(holder.insecure_local_share, ShareFile)
     ledger = settings.path(holder.insecure_local_share).with_suffix(".db")
     return InsecureLocalHolder(share, rulebook, ledger, secrets.token_bytes, clock)
 
 
 def _signer(settings: NodeSettings, rulebook: Rulebook) -> Ed25519Signer:
-    signer = Ed25519Signer(settings.own_keys().identity_key)
-    member = rulebook.active_member(settings.file.member)
-    if member.role is not Role.LENDER or member.identity_key != signer.public:
-        raise CreditError(
-            Code.SETTINGS_INVALID, "the identity key is not the one that the rulebook pins for the member"
-        )
-    return signer
+    return own_signer(settings, taking_part(rulebook, settings.file.member))
+
+
+def own_signer(settings: NodeSettings, member: Member) -> Ed25519Signer:
+    """Give the identity key that the rulebook pins; raises CreditError(SETTINGS_INVALID) where it is not here."""
+    for seed in settings.identity_seeds():
+        signer = Ed25519Signer(seed)
+        if signer.public == member.identity_key:
+            return signer
+    raise CreditError(Code.SETTINGS_INVALID, "the identity key is not the one that the rulebook pins for the member")
 
 
 def open_secrets(settings: NodeSettings, rulebook: Rulebook) -> LendersSecrets:
-    """Read what lenders share; raises CreditError(RULEBOOK_MISMATCH) where it is of another generation or epoch."""
-    found = settings.lenders_secrets()
-    if (found.generation, found.epoch) != (rulebook.document.oprf.generation, rulebook.document.epoch):
-        raise CreditError(Code.RULEBOOK_MISMATCH, "the lenders' secrets are of another generation or epoch")
-    return LendersSecrets(found.generation, found.pre_hash_secret, found.tag_key, found.epoch, found.sealing_key)
+    """Read what lenders share, of the generation and epoch in force; raises as `find_secrets`."""
+    return find_secrets(settings, rulebook)

@@ -14,10 +14,10 @@ from consortium.model.members import MemberId
 from consortium.model.receipts import Receipt
 from consortium.model.rounds import Transcript
 from consortium.model.rulebook import Rulebook
-from consortium.model.signing import Ed25519Signer
 from consortium.rules.profiles import PROFILES
+from consortium.rules.queries import taking_part
 from consortium.sums.secret import SecretKey
-from participants.bootstrap import open_book, open_rulebook, open_secrets, open_tls, open_tokeniser
+from participants.bootstrap import open_book, open_rulebooks, open_secrets, own_signer
 from participants.gateway_client.asking import AskClient
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.lender import ask_gateway
@@ -29,7 +29,7 @@ from participants.lender.encryptor import PooledEncryptor
 from participants.lender.identity import DerivedMaskKeys, LenderIdentity, PairKeys
 from participants.lender.node import LenderNode
 from participants.lender.questions import Asker, AskGateway
-from participants.lender.tokens import GatheringTokeniser, RememberingTokeniser
+from participants.lender.tokens import GatheringTokeniser, RememberingTokeniser, Tokenises
 from participants.rulebooks import TrustedRulebooks
 from participants.settings import NodeSettings
 from participants.storage.answers import SqliteAnswers
@@ -57,10 +57,9 @@ class Parts:
     rulebooks: TrustedRulebooks
     book: SqliteBook
     answers: SqliteAnswers
-    contributor: Contributor
     secret_key: SecretKey
     asker: Asker
-    tls: Tls
+    """Holds the node, which a change of the rulebook replaces."""
     client: AskClient
     answering: Executor
     """One thread: a contributor answers one call after another."""
@@ -71,19 +70,19 @@ def seconds() -> int:
     return int(time.time())
 
 
-def compose(settings: NodeSettings, stack: ExitStack) -> Parts:
+def compose(settings: NodeSettings, stack: ExitStack, tokeniser: Tokenises, tls: Tls) -> Parts:
     """Open every file and put the node together; what needs closing is left to `stack`. Raises CreditError."""
-    first = open_rulebook(settings, seconds())
-    rulebooks = TrustedRulebooks(first, settings.path(settings.file.rulebooks))
+    rulebooks = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks)
+    first = rulebooks.current()
+    first.check_current(seconds())
     book = stack.enter_context(open_book(settings))
     answers = stack.enter_context(closing(SqliteAnswers(settings.path(settings.file.answers))))
     contributor = _contributor(settings, rulebooks, book, answers, stack)
-    tls = open_tls(settings)
     client = AskClient(gateway_addresses(settings), tls)
     secret_key = load_or_make(settings.path(settings.file.query_key), PROFILES[first.policy.suites[0]])
-    asker = _asker(settings, contributor, secret_key, _asking(client, rulebooks), stack)
+    asker = _asker(settings, contributor, secret_key, _asking(client, rulebooks), stack, tokeniser)
     answering = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="answer"))
-    return Parts(settings, rulebooks, book, answers, contributor, secret_key, asker, tls, client, answering)
+    return Parts(settings, rulebooks, book, answers, secret_key, asker, client, answering)
 
 
 def gateway_addresses(settings: NodeSettings) -> tuple[str, ...]:
@@ -103,11 +102,12 @@ def requester_of_today(contributor: Contributor, secret_key: SecretKey, executor
 def _contributor(
     settings: NodeSettings, rulebooks: TrustedRulebooks, book: SqliteBook, answers: SqliteAnswers, stack: ExitStack
 ) -> Contributor:
-    own = settings.own_keys()
-    identity = LenderIdentity(settings.file.member, Ed25519Signer(own.identity_key), Secret(own.audit_secret))
+    rulebook = rulebooks.current()
+    signer = own_signer(settings, taking_part(rulebook, settings.file.member))
+    identity = LenderIdentity(settings.file.member, signer, Secret(settings.own_keys().audit_secret))
     return Contributor(
         identity=identity,
-        secrets=open_secrets(settings, rulebooks.current()),
+        secrets=open_secrets(settings, rulebook),
         rulebook=rulebooks.current,
         book=book,
         store=answers,
@@ -127,21 +127,17 @@ def _asking(client: AskClient, rulebooks: TrustedRulebooks) -> AskGateway:
 
 
 def _asker(
-    settings: NodeSettings, contributor: Contributor, secret_key: SecretKey, ask: AskGateway, stack: ExitStack
+    settings: NodeSettings,
+    contributor: Contributor,
+    secret_key: SecretKey,
+    ask: AskGateway,
+    stack: ExitStack,
+    tokeniser: Tokenises,
 ) -> Asker:
-    tokens = _tokens(settings, contributor, stack)
+    tokens = RememberingTokeniser(GatheringTokeniser(tokeniser), contributor.secrets)
     questions = stack.enter_context(closing(SqliteQuestions(settings.path(settings.file.questions))))
     consents = stack.enter_context(closing(SqliteConsents(settings.path(settings.file.consents))))
     threads = stack.enter_context(ThreadPoolExecutor(ASK_THREADS, thread_name_prefix="ask"))
     primes = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="decrypt"))
     requester = requester_of_today(contributor, secret_key, primes)
     return Asker(LenderNode(contributor, requester, tokens), questions, consents, ask, threads, seconds)
-
-
-def _tokens(settings: NodeSettings, contributor: Contributor, stack: ExitStack) -> RememberingTokeniser:
-    tokeniser = stack.enter_context(open_tokeniser(settings, _holder_failed))
-    return RememberingTokeniser(GatheringTokeniser(tokeniser), contributor.secrets)
-
-
-def _holder_failed(holder: int, error: CreditError) -> None:
-    LOG.warning("holder-failed", extra={"holder": holder, "code": error.code})

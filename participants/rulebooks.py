@@ -7,6 +7,7 @@ from consortium.membership.files import document_name, signatures_from_text, sig
 from consortium.membership.trusted import TrustedSet
 from consortium.model.rulebook import Rulebook
 from consortium.wire.gateway import SignedRulebook
+from participants.whole_files import write_public
 
 
 class TrustedRulebooks:
@@ -15,9 +16,26 @@ class TrustedRulebooks:
     def __init__(self, first: Rulebook, folder: Path) -> None:
         self._trusted = TrustedSet(first)
         self._folder = folder
-        while (folder / document_name(self.version + 1)).exists():
+        self._by_digest = {first.digest: first}
+        self.load_new()
+
+    def load_new(self) -> int:
+        """Take every next version that lies in the folder, also one that another process put there; gives how many."""
+        before = self.version
+        while (self._folder / document_name(self.version + 1)).exists():
             if not self._trusted.update(self._read(self.version + 1)):
                 raise CreditError(Code.RULEBOOK_INVALID, "a file holds another version than its name says")
+            self._remember()
+        return self.version - before
+
+    def with_digest(self, digest: bytes) -> Rulebook | None:
+        """Give the trusted version with this digest, None for one from before the first, or from nowhere."""
+        return self._by_digest.get(digest)
+
+    @property
+    def history(self) -> tuple[Rulebook, ...]:
+        """Every version that was trusted here, in order."""
+        return tuple(self._by_digest.values())
 
     def current(self) -> Rulebook:
         """Give the rulebook in force."""
@@ -41,8 +59,13 @@ class TrustedRulebooks:
         """
         if not self._trusted.update(signed):
             return False  # another replica was faster
+        self._remember()
         self._write(signed)
         return True
+
+    def _remember(self) -> None:
+        current = self._trusted.current
+        self._by_digest[current.digest] = current
 
     def _read(self, version: int) -> SignedRulebook:
         try:
@@ -53,9 +76,7 @@ class TrustedRulebooks:
         return SignedRulebook(document, signatures_from_text(text))
 
     def _write(self, signed: SignedRulebook) -> None:
+        """Write the signatures first, so that a document that is there is complete; other processes may do the same."""
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        (self._folder / signatures_name(self.version)).write_text(signatures_to_text(signed.signatures), "ascii")
-        target = self._folder / document_name(self.version)
-        temporary = target.with_suffix(".new")
-        temporary.write_bytes(signed.document)
-        temporary.replace(target)
+        write_public(self._folder / signatures_name(self.version), signatures_to_text(signed.signatures).encode())
+        write_public(self._folder / document_name(self.version), signed.document)

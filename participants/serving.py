@@ -3,8 +3,10 @@
 import asyncio
 import logging
 import secrets
-from contextlib import ExitStack
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +16,18 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from consortium.errors import Code, CreditError
 from consortium.model.keys import SECONDS_PER_DAY
 from consortium.wire.gateway import Hello
+from participants.bootstrap import open_tls
 from participants.composition import Parts, compose, gateway_addresses, requester_of_today, seconds
 from participants.gateway_client.asking import while_attached
 from participants.gateway_client.attach import AttachClient, Handlers
+from participants.gateway_client.channel import Tls
 from participants.gateway_client.rulebook import watch_rulebooks
+from participants.lender.answer import Contributor
 from participants.lender.event_input import EVENT_KINDS, parse_event
 from participants.lender.recording import record_event
+from participants.membership.upkeep import Upkeep
 from participants.metrics import Metrics
+from participants.renewal import ExchangeableTokeniser, Renewal
 from participants.rpc.local import LenderServicer, NodeStatus, Token
 from participants.settings import NodeSettings
 from protos.credit.v1 import lender_pb2_grpc
@@ -45,8 +52,15 @@ class LenderServer:
         """Serve until `stopping` is set; raises CreditError where the node cannot start."""
         self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
         with ExitStack() as stack:
-            parts = compose(self._settings, stack)
-            tasks = await self._start(parts)
+            upkeep = await Upkeep.begin(self._settings.folder, stack)
+            tls = upkeep.tls if upkeep else partial(open_tls, self._settings)
+            tokeniser = stack.enter_context(closing(ExchangeableTokeniser(self._settings, tls)))
+            parts = compose(self._settings, stack, tokeniser, tls())
+            renewal = Renewal(parts, tokeniser, upkeep.hurry if upkeep else lambda: None)
+            tasks = await self._start(parts, renewal, tls)
+            if upkeep:
+                upkeep.on_renewed += [lambda: parts.client.renew(tls()), tokeniser.exchange]
+                tasks.append(asyncio.create_task(upkeep.run(lambda: _load_new(parts, renewal))))
             if started:
                 started.set()
             await stopping.wait()
@@ -57,18 +71,19 @@ class LenderServer:
             await parts.client.close()
         LOG.info("stopped")
 
-    async def _start(self, parts: Parts) -> list[asyncio.Task[Any]]:
+    async def _start(self, parts: Parts, renewal: Renewal, tls: Callable[[], Tls]) -> list[asyncio.Task[Any]]:
         metrics = Metrics()
         metrics.serve(parts.settings.file.metrics_port)
         handlers = _handlers(parts, metrics)
         addresses = gateway_addresses(parts.settings)
-        self._attached = [AttachClient(address, parts.tls, handlers, parts.answering) for address in addresses]
+        self._attached = [AttachClient(address, tls, handlers, parts.answering) for address in addresses]
+        renewal.identity_changed = self._attach_again
         ask = parts.asker.ask_gateway
         parts.asker.ask_gateway = lambda *question: while_attached(ask(*question), lambda: self._attachments() > 0)
         await self._open_local(parts)
         works = [client.run() for client in self._attached]
         works += [
-            *(_follow_rulebooks(parts, address) for address in addresses),
+            *(_follow_rulebooks(parts, renewal, address, tls) for address in addresses),
             _renew_daily(parts),
             metrics.watch(self._attachments),
         ]
@@ -90,6 +105,10 @@ class LenderServer:
         await checker.set("", health_pb2.HealthCheckResponse.SERVING)
         LOG.info("serving", extra={"address": local.listen, "member": parts.settings.file.member})
 
+    def _attach_again(self) -> None:
+        for client in self._attached:
+            client.attach_again()
+
     def _attachments(self) -> int:
         return sum(client.attached for client in self._attached)
 
@@ -101,12 +120,14 @@ class LenderServer:
 
 
 def _handlers(parts: Parts, metrics: Metrics) -> Handlers:
-    contributor = parts.contributor
+
+    def contributor() -> Contributor:
+        return parts.asker.node.contributor
 
     def hello() -> Hello:
         now = seconds()
         days = (now + day * SECONDS_PER_DAY for day in range(MASK_KEY_DAYS))
-        keys = tuple(contributor.pairs.own(moment).certified for moment in days)
+        keys = tuple(contributor().pairs.own(moment).certified for moment in days)
         with parts.answers.transaction() as store:
             counter = store.counter()
         return Hello(keys, parts.rulebooks.current().digest, counter, VERSION)
@@ -119,8 +140,8 @@ def _handlers(parts: Parts, metrics: Metrics) -> Handlers:
                 LOG.error("restored-from-backup", extra={"code": Code.RESTORED_FROM_BACKUP.value})
 
     return Handlers(
-        round1=metrics.measured(1, lambda request: contributor.round1(request, seconds())),
-        round2=metrics.measured(2, lambda request: contributor.round2(request, seconds())),
+        round1=metrics.measured(1, lambda request: contributor().round1(request, seconds())),
+        round2=metrics.measured(2, lambda request: contributor().round2(request, seconds())),
         hello=hello,
         welcome=welcome,
     )
@@ -137,13 +158,26 @@ def _recorder(parts: Parts) -> Any:
     return record
 
 
-async def _follow_rulebooks(parts: Parts, address: str) -> None:
-    async for signed in watch_rulebooks(address, parts.tls, lambda: parts.rulebooks.version):
+async def _follow_rulebooks(parts: Parts, renewal: Renewal, address: str, tls: Callable[[], Tls]) -> None:
+    async for signed in watch_rulebooks(address, tls, lambda: parts.rulebooks.version):
         try:
             if parts.rulebooks.take(signed):
-                LOG.info("rulebook", extra={"version": parts.rulebooks.version})
+                _changed(parts, renewal)
         except CreditError as error:
             LOG.error("rulebook-refused", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+
+
+def _load_new(parts: Parts, renewal: Renewal) -> None:
+    """Take versions that another task has put into the folder, and what was not here when the last one came."""
+    if parts.rulebooks.load_new():
+        _changed(parts, renewal)
+    else:
+        renewal.to_current()
+
+
+def _changed(parts: Parts, renewal: Renewal) -> None:
+    LOG.info("rulebook", extra={"version": parts.rulebooks.version})
+    renewal.to_current()
 
 
 async def _renew_daily(parts: Parts) -> None:
@@ -151,7 +185,7 @@ async def _renew_daily(parts: Parts) -> None:
     while True:
         await asyncio.sleep(SECONDS_PER_DAY - seconds() % SECONDS_PER_DAY + 1)
         executor = parts.asker.node.requester.executor
-        requester = requester_of_today(parts.contributor, parts.secret_key, executor)
+        requester = requester_of_today(parts.asker.node.contributor, parts.secret_key, executor)
         parts.asker.node = replace(parts.asker.node, requester=requester)
 
 

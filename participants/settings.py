@@ -16,6 +16,8 @@ from consortium.model.members import check_member_id
 
 FILE_NAME = "node.toml"
 MAX_FILE_BYTES = 16 * 2**20
+IDENTITY_FILES = (Path("identity.key"), Path("identity.key.next"))
+SEED_BYTES = 32
 _OTHERS = 0o077
 
 
@@ -120,9 +122,13 @@ class LendersSecretsFile(_SecretTable):
 
 
 class OwnKeysFile(_SecretTable):
-    """What no other party ever has: the identity key (Ed25519 seed), the audit secret and the book secret."""
+    """
+    What no other party ever has: the identity key (Ed25519 seed), the audit secret and the book secret.
 
-    identity_key: Key32
+    The identity key may lie in `identity.key` instead, as `init` makes it.
+    """
+
+    identity_key: Key32 | None = None
     audit_secret: Key32
     book_secret: Key32
 
@@ -195,6 +201,25 @@ class NodeSettings(Folder):
     def own_keys(self) -> OwnKeysFile:
         """Read the node's own keys."""
         return self.read_secret(self.file.own_keys, OwnKeysFile)
+
+    def identity_seeds(self) -> list[bytes]:
+        """Give every identity key of the folder: the one in force, and one that is on its way into the rulebook."""
+        kept = self.own_keys().identity_key
+        seeds = [kept] if kept is not None else []
+        seeds += [_seed(self.read_private(name), name) for name in IDENTITY_FILES if self.path(name).exists()]
+        if not seeds:
+            raise _invalid(f"{self.file.own_keys}: identity_key: missing, and there is no {IDENTITY_FILES[0]}")
+        return seeds
+
+
+def _seed(data: bytes, name: Path) -> bytes:
+    try:
+        seed = bytes.fromhex(data.decode("ascii").strip())
+    except ValueError:
+        seed = b""
+    if len(seed) != SEED_BYTES:
+        raise _invalid(f"{name}: holds no key")
+    return seed
 
 
 def _read(path: Path) -> bytes:

@@ -37,12 +37,16 @@ class Witness:
         Raises WitnessRefusedError, whose evidence is kept by then, and CreditError for whatever goes wrong.
         """
         offered = open_checkpoint(await client.checkpoint(), self.log)
-        with self.files.state() as (note, store):
-            known = witness_state_from_bytes(note, self.log) if note is not None else None
-            if known is not None and known.newest.checkpoint == offered.checkpoint:
-                return None
+        before = self.files.read()
+        known = witness_state_from_bytes(before, self.log) if before is not None else None
+        if known is not None and known.newest.checkpoint == offered.checkpoint:
+            return None
+        proof = await _proof(client, known, offered)
+        with self.files.state() as (note, store):  # nothing is waited for in here: others want the lock as well
+            if note != before:
+                return None  # another look was faster; the next one begins from its state
             try:
-                state = judge(known, offered, await _proof(client, known, offered))
+                state = judge(known, offered, proof)
             except WitnessRefusedError as error:
                 self.files.keep(error.evidence)
                 raise

@@ -111,7 +111,8 @@ def _finished(plan: Plan, posted: list[bytes], member: MemberId, keeper: Keeper)
     transcript = read_transcript(plan, posted)
     if transcript.phase is Phase.DONE and keeper.state(plan.id) is not None:
         keeper.destroy_state(plan.id)
-    return Progress(plan, transcript.phase, tuple(one for one in transcript.waiting_for if one != member), (), True)
+    waiting = tuple(one for one in transcript.waiting_for if one != member)
+    return Progress(plan, transcript.phase, waiting, (), share_kept=True)
 
 
 def read_transcript(plan: Plan, messages: Iterable[bytes]) -> Transcript:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from consortium.errors import Code, CreditError
@@ -140,6 +141,17 @@ def build_envelope(regulator_key: bytes, header_digest: bytes, payload: Payload,
     plaintext = b"".join(tag.value for tag in payload.tags) + consent_digest
     ephemeral = derive(payload.rho, Label.ENVELOPE_EPHEMERAL, header_digest)
     return hpke.seal(regulator_key, header_digest, plaintext, ephemeral)
+
+
+def open_envelope(
+    private: X25519PrivateKey, header_digest: bytes, envelope: bytes
+) -> tuple[tuple[SubjectTag, ...], bytes]:
+    """Open an envelope with the regulator's key; gives tags and consent digest. Raises CreditError(PAYLOAD_INVALID)."""
+    if len(envelope) != ENVELOPE_BYTES:
+        raise CreditError(Code.PAYLOAD_INVALID, "length of the envelope")
+    plain = hpke.open_sealed(private, header_digest, envelope)
+    tags = tuple(SubjectTag(plain[start : start + TAG_BYTES]) for start in range(0, PLACES * TAG_BYTES, TAG_BYTES))
+    return tags, plain[PLACES * TAG_BYTES :]
 
 
 def tags_commitment(header_digest: bytes, payload: Payload) -> bytes:

@@ -56,6 +56,7 @@ def _members(description: str) -> Schema:
 
 _CODE = _text("^[A-Z][A-Z0-9_]{1,63}$", "a code of docs/errors.md, or OK")
 _REQUEST = _text("^[0-9a-f]{32}$", "the request's id, chosen by the requester; 16 bytes in hexadecimal")
+_REASON = "^[ -~]{1,200}$"
 _NAME = "^[a-z][a-z0-9_-]{0,63}$"
 _MESSAGE: Schema = {
     "anyOf": [
@@ -160,6 +161,35 @@ _FIELDS: dict[str, tuple[str, dict[str, Schema]]] = {
             "requester": _member("who asked"),
             "count": _count("how many", 1),
             "since": _count("since when, Unix seconds"),
+        },
+    ),
+    "bodies-ordered": (
+        "Bodies beside the log were erased, held or released, by a signed order.",
+        {
+            "action": {"enum": ["erase", "hold", "release"], "description": "erase destroys the bodies' keys"},
+            "entries": _list(_count("index of an entry"), "whose bodies, rising"),
+            "reason": _text(_REASON, "why, without naming anybody"),
+            "issued_at": _count("when the order was signed, Unix seconds"),
+            "rulebook": _digest("digest of the rulebook in force"),
+            "signatures": _list(
+                _object(
+                    {
+                        "member": _member("who signed"),
+                        "signature": _text("^[0-9a-f]{128}$", "Ed25519 over the order, in hexadecimal"),
+                    },
+                    "a signature",
+                ),
+                "of the gateway's operator and of a regulator",
+                8,
+            ),
+        },
+    ),
+    "bodies-expired": (
+        "Bodies beside the log were erased because the rulebook's retention period is over.",
+        {
+            "entries": _list(_count("index of an entry"), "whose bodies, rising"),
+            "retention_days": _count("how long the rulebook in force has bodies kept", 1),
+            "rulebook": _digest("digest of that rulebook"),
         },
     ),
     "member-application": (

@@ -97,10 +97,11 @@ class ReadWanted:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Documents in order, and the place of the newest one of any kind."""
+    """Documents in order, the place of the newest one of any kind, and the gateway's clock (Unix milliseconds)."""
 
     documents: tuple[BoardDocument, ...]
     newest: int
+    time_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +162,7 @@ def page_from_proto(message: pb.ReadResponse) -> Page:
     places = [document.sequence for document in documents]
     if places != sorted(set(places)) or (places and (places[0] < 1 or places[-1] > newest)):
         raise malformed("documents")
-    return Page(documents, newest)
+    return Page(documents, newest, unsigned(message.time_ms, "time_ms"))
 
 
 def page_to_proto(page: Page) -> pb.ReadResponse:
@@ -176,7 +177,7 @@ def page_to_proto(page: Page) -> pb.ReadResponse:
         )
         for one in page.documents
     ]
-    return pb.ReadResponse(documents=documents, newest=page.newest)
+    return pb.ReadResponse(documents=documents, newest=page.newest, time_ms=page.time_ms)
 
 
 def certifying_from_proto(message: pb.CertifyRequest) -> Certifying:

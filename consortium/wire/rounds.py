@@ -48,7 +48,7 @@ def round1_request_to_bytes(request: Round1Request) -> bytes:
     return serialise(
         rounds_pb2.Round1Request(
             query=signed_query_to_proto(request.query),
-            roster=_roster_to_proto(request.roster),
+            roster=roster_to_proto(request.roster),
             attempt=request.attempt,
             intended=sorted(request.intended),
             block=request.block,
@@ -61,7 +61,7 @@ def round1_request_from_bytes(raw: bytes) -> Round1Request:
     message = parse(rounds_pb2.Round1Request, raw)
     return Round1Request(
         query=signed_query_from_proto(message.query),
-        roster=_roster_from_proto(message.roster),
+        roster=roster_from_proto(message.roster),
         attempt=_attempt(message.attempt),
         intended=members(message.intended),
         block=unsigned(message.block, "block"),
@@ -133,27 +133,42 @@ def round2_body_from_bytes(raw: bytes) -> Round2Body:
     )
 
 
-def signed_body_to_bytes(signed: Signed[Round1Body] | Signed[Round2Body]) -> bytes:
-    """Serialise a signed body for the gateway, with its opening; its inner bytes are untouched."""
+def signed_body_to_proto(signed: Signed[Round1Body] | Signed[Round2Body]) -> rounds_pb2.SignedBody:
+    """Write a signed body with its opening; its inner bytes are untouched."""
     opening = opening_to_proto(signed.opening) if signed.opening else None
-    return serialise(rounds_pb2.SignedBody(body=signed.raw, signature=signed.signature, opening=opening))
+    return rounds_pb2.SignedBody(body=signed.raw, signature=signed.signature, opening=opening)
+
+
+def signed_body_to_bytes(signed: Signed[Round1Body] | Signed[Round2Body]) -> bytes:
+    """Serialise a signed body for the gateway."""
+    return serialise(signed_body_to_proto(signed))
+
+
+def signed_round1_from_proto(message: rounds_pb2.SignedBody) -> Signed[Round1Body]:
+    """Read a signed round-1 body; raises CreditError(MALFORMED)."""
+    return _signed(message, round1_body_from_bytes)
+
+
+def signed_round2_from_proto(message: rounds_pb2.SignedBody) -> Signed[Round2Body]:
+    """Read a signed round-2 body; raises CreditError(MALFORMED)."""
+    return _signed(message, round2_body_from_bytes)
 
 
 def signed_round1_from_bytes(raw: bytes) -> Signed[Round1Body]:
     """Parse a signed round-1 body; raises CreditError(MALFORMED)."""
-    return _signed(parse(rounds_pb2.SignedBody, raw), round1_body_from_bytes)
+    return signed_round1_from_proto(parse(rounds_pb2.SignedBody, raw))
 
 
 def signed_round2_from_bytes(raw: bytes) -> Signed[Round2Body]:
     """Parse a signed round-2 body; raises CreditError(MALFORMED)."""
-    return _signed(parse(rounds_pb2.SignedBody, raw), round2_body_from_bytes)
+    return signed_round2_from_proto(parse(rounds_pb2.SignedBody, raw))
 
 
 def transcript_to_bytes(transcript: Transcript) -> bytes:
     """Serialise a transcript for the requester."""
     return serialise(
         rounds_pb2.Transcript(
-            roster=_roster_to_proto(transcript.roster),
+            roster=roster_to_proto(transcript.roster),
             attempt=transcript.attempt,
             intended=sorted(transcript.intended),
             members=sorted(transcript.members),
@@ -169,7 +184,7 @@ def transcript_from_bytes(raw: bytes) -> Transcript:
     """Parse a transcript; raises CreditError(MALFORMED). Nothing is verified yet."""
     message = parse(rounds_pb2.Transcript, raw)
     return Transcript(
-        roster=_roster_from_proto(message.roster),
+        roster=roster_from_proto(message.roster),
         attempt=_attempt(message.attempt),
         intended=members(message.intended),
         members=_some_members(message.members),
@@ -212,7 +227,8 @@ def _bound(message: rounds_pb2.Bound) -> Bound:
     return bound
 
 
-def _roster_to_proto(roster: Iterable[RosterEntry]) -> list[rounds_pb2.RosterEntry]:
+def roster_to_proto(roster: Iterable[RosterEntry]) -> list[rounds_pb2.RosterEntry]:
+    """Write a roster."""
     return [
         rounds_pb2.RosterEntry(
             member=entry.member, mask_key=certified_key_to_proto(entry.mask_key) if entry.mask_key else None
@@ -221,7 +237,8 @@ def _roster_to_proto(roster: Iterable[RosterEntry]) -> list[rounds_pb2.RosterEnt
     ]
 
 
-def _roster_from_proto(messages: Iterable[rounds_pb2.RosterEntry]) -> tuple[RosterEntry, ...]:
+def roster_from_proto(messages: Iterable[rounds_pb2.RosterEntry]) -> tuple[RosterEntry, ...]:
+    """Read a roster of at least one member; raises CreditError(MALFORMED)."""
     roster = tuple(_roster_entry(item) for item in messages)
     _some_members(entry.member for entry in roster)
     return roster

@@ -12,8 +12,9 @@ from rich.progress import Progress
 
 from consortium.errors import Code, CreditError
 from consortium.transparency.notes import KeyType
+from gateway.cli.log_order import order
 from gateway.log_parts import LogParts, log_parts
-from gateway.rulebooks import Rulebooks
+from gateway.rulebooks import Rulebooks, first_fingerprint
 from gateway.settings import Settings, load_settings
 from gateway.tlog.fsck import Checked, Checker
 from gateway.tlog.log import Log
@@ -21,6 +22,7 @@ from gateway.tlog.log import Log
 DAMAGED = 1
 UNDECIDED = 2
 app = typer.Typer(help="The transparency log.", no_args_is_help=True)
+app.command()(order)
 ConfigOption = Annotated[Path, typer.Option("--config", help="The gateway's TOML settings.")]
 YesOption = Annotated[bool, typer.Option("--yes", help="The guard is lost for certain, and the data are no backup.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
@@ -79,7 +81,7 @@ def log_parts_of(settings: Settings) -> LogParts:
     """Open the log of a gateway; raises CreditError(SETTINGS_INVALID) where it has none."""
     if settings.log is None:
         raise CreditError(Code.SETTINGS_INVALID, "there is no [log]")
-    rulebook = Rulebooks(settings.rulebooks, bytes.fromhex(settings.fingerprint)).current()
+    rulebook = Rulebooks(settings.rulebooks, first_fingerprint(settings.rulebooks, settings.fingerprint)).current()
     return log_parts(settings.log, settings.storage, rulebook.document.consortium)
 
 

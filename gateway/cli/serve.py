@@ -10,6 +10,7 @@ import uvloop
 
 from consortium.errors import CreditError
 from gateway.bootstrap import GatewayServer, build
+from gateway.founding import FoundingServer, is_founded
 from gateway.logs import configure
 from gateway.settings import Settings, load_settings
 
@@ -28,10 +29,25 @@ def serve(
 
 
 async def _run(settings: Settings) -> None:
-    server = GatewayServer(build(settings))
     stopping = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    if not is_founded(settings):
+        await _found(settings, stopping)
+    if stopping.is_set():
+        return
+    server = GatewayServer(build(settings))
     await server.start()
     await stopping.wait()
     await server.stop()
+
+
+async def _found(settings: Settings, stopping: asyncio.Event) -> None:
+    """Serve the founders until the first rulebook is in force."""
+    founding = FoundingServer(settings)
+    await founding.start()
+    waiting = [asyncio.create_task(event.wait()) for event in (stopping, founding.founded)]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
+    await founding.stop()

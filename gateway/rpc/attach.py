@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import grpc
@@ -13,9 +14,9 @@ from consortium.wire.versions import Spoken, agree
 from gateway.attachments import Attachment, Attachments, Call
 from gateway.committer import GroupCommitter
 from gateway.mask_keys import MaskKeys
-from gateway.rpc.identity import PeerIdentity, peer_identity
-from gateway.rpc.services import cancelled
+from gateway.rpc.identity import PeerIdentity, peer_certificate, peer_identity
 from gateway.rulebooks import Rulebooks
+from gateway.transport import cancelled
 from protos.credit.v1 import gateway_pb2 as pb
 from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
 
@@ -35,12 +36,15 @@ class AttachServicer(grpc_pb.AttachServiceServicer):
         rulebooks: Rulebooks,
         committer: GroupCommitter,
         clock_ms: Callable[[], int],
+        check: Callable[[bytes], None],
     ) -> None:
+        """`check` raises for a certificate, PEM, that does not hold any more; streams are asked about for as long."""
         self._attachments = attachments
         self._mask_keys = mask_keys
         self._rulebooks = rulebooks
         self._committer = committer
         self._clock_ms = clock_ms
+        self._check = check
 
     async def Attach(  # noqa: N802  proto name
         self, requests: AsyncIterator[pb.AttachRequest], rpc_context: Context
@@ -48,7 +52,8 @@ class AttachServicer(grpc_pb.AttachServiceServicer):
         """Serve one node until its stream ends."""
         identity = peer_identity(rpc_context)
         member = identity.active_lender(self._rulebooks.current()).id
-        attachment = Attachment(member, await self._read_hello(member, requests))
+        check = partial(self._check, peer_certificate(rpc_context))
+        attachment = Attachment(member, await self._read_hello(member, requests), check)
         yield pb.AttachResponse(welcome=await self._welcome(attachment))
         self._attachments.add(attachment)
         reader = asyncio.create_task(self._read(identity, attachment, requests))

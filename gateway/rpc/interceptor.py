@@ -23,8 +23,10 @@ UNMEASURED = ("/grpc.health.", "/grpc.reflection.")
 class Watcher(grpc.aio.ServerInterceptor):
     """Wraps every handler of ours; health and reflection pass as they are."""
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, admit: Callable[[Context], None] = lambda _: None) -> None:
+        """Take who is let in at all: `admit` raises CreditError for whoever is not, before the handler runs."""
         self._metrics = metrics
+        self._admit = admit
 
     async def intercept_service(
         self,
@@ -69,6 +71,7 @@ class Watcher(grpc.aio.ServerInterceptor):
         async def call(request: Any, rpc_context: Context) -> Any:
             start, code = time.perf_counter(), "OK"
             try:
+                self._admit(rpc_context)
                 return await behaviour(_readable(request), rpc_context)
             except Exception as error:  # noqa: BLE001  the border: everything is mapped
                 code = _code(error)
@@ -83,6 +86,7 @@ class Watcher(grpc.aio.ServerInterceptor):
             start, code = time.perf_counter(), "OK"
             self._metrics.streams.labels(method).inc()
             try:
+                self._admit(rpc_context)
                 async for response in behaviour(_readable(request), rpc_context):
                     yield response
             except Exception as error:  # noqa: BLE001  the border: everything is mapped

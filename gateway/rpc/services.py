@@ -1,6 +1,5 @@
 """The gateway's servicers: caller, parse, one use-case, render."""
 
-import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
 from functools import partial
@@ -62,14 +61,14 @@ class QueryServicer(grpc_pb.QueryServiceServicer):
 
 
 class RulebookServicer(grpc_pb.RulebookServiceServicer):
-    """The rulebook for every active member."""
+    """The rulebook for every member, admitted ones included."""
 
     def __init__(self, rulebooks: Rulebooks) -> None:
         self._rulebooks = rulebooks
 
     async def GetRulebook(self, _: pb.GetRulebookRequest, rpc_context: Context) -> pb.GetRulebookResponse:  # noqa: N802
         """Give the newest version."""
-        peer_identity(rpc_context).active_member(self._rulebooks.current())
+        peer_identity(rpc_context).certified_member(self._rulebooks.current())
         return pb.GetRulebookResponse(rulebook=signed_rulebook_to_proto(self._rulebooks.newest.signed))
 
     async def WatchRulebook(  # noqa: N802  proto name
@@ -77,9 +76,11 @@ class RulebookServicer(grpc_pb.RulebookServiceServicer):
     ) -> AsyncIterator[pb.WatchRulebookResponse]:
         """Give every version after the caller's, then each new one."""
         identity = peer_identity(rpc_context)
-        identity.active_member(self._rulebooks.current())  # before waiting: there may be nothing to give for days
+        identity.certified_member(self._rulebooks.current())  # before waiting: there may be nothing to give for days
         async for version in self._rulebooks.watch(request.after_version):
-            identity.active_member(self._rulebooks.current())
+            identity.certified_member(self._rulebooks.current())
+            if version is None:
+                continue
             yield pb.WatchRulebookResponse(rulebook=signed_rulebook_to_proto(version.signed))
 
 
@@ -92,12 +93,5 @@ class KeyHolderServicer(grpc_pb.KeyHolderServiceServicer):
 
     async def Evaluate(self, request: pb.EvaluateRequest, rpc_context: Context) -> pb.EvaluateResponse:  # noqa: N802
         """Evaluate a signed batch."""
-        peer_identity(rpc_context).active_lender(self._rulebooks.current())
+        peer_identity(rpc_context).preparing_lender(self._rulebooks.current())
         return pb.EvaluateResponse(answer=await self._holding.evaluate(request.request))
-
-
-async def cancelled(tasks: list[asyncio.Task[Any]]) -> None:
-    """Cancel tasks and wait until they have ended."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -10,6 +10,7 @@ from consortium.errors import Code, CreditError
 from consortium.model.rulebook import Role
 from consortium.transparency.notes import Note, VerifierKey, has_signature, parse_signatures, verify_cosigned
 from consortium.transparency.policy import Policy
+from consortium.wire.bodies import stored_body_to_proto
 from consortium.wire.reading import unsigned
 from consortium.wire.transparency import (
     ConsistencyWanted,
@@ -20,6 +21,7 @@ from consortium.wire.transparency import (
 )
 from gateway.rpc.identity import peer_identity
 from gateway.rulebooks import Rulebooks
+from gateway.storage.body_reader import SqlBodyReader
 from gateway.tlog.log import Log
 from protos.credit.v1 import transparency_pb2 as pb
 from protos.credit.v1 import transparency_pb2_grpc as grpc_pb
@@ -27,13 +29,15 @@ from protos.credit.v1 import transparency_pb2_grpc as grpc_pb
 Context = grpc.aio.ServicerContext[Any, Any]
 PAGE_LINES = 1024
 PAGE_BYTES = 256 << 10
+PAGE_BODIES = 16
 
 
 class TransparencyServicer(grpc_pb.TransparencyServiceServicer):
     """The log for whoever may read it; every read is off the event loop."""
 
-    def __init__(self, log: Log, rulebooks: Rulebooks, witnesses: Policy | None) -> None:
+    def __init__(self, log: Log, bodies: SqlBodyReader, rulebooks: Rulebooks, witnesses: Policy | None) -> None:
         self._log = log
+        self._bodies = bodies
         self._rulebooks = rulebooks
         self._witnesses = witnesses
 
@@ -59,6 +63,23 @@ class TransparencyServicer(grpc_pb.TransparencyServiceServicer):
             lines = await asyncio.to_thread(self._page, start, end)
             start += len(lines)
             yield pb.GetEntriesResponse(lines=lines)
+
+    async def GetBodies(  # noqa: N802  proto name
+        self, request: pb.GetBodiesRequest, rpc_context: Context
+    ) -> AsyncIterator[pb.GetBodiesResponse]:
+        """Give what lies beside entries, in pages; what was erased is named as such."""
+        identity = peer_identity(rpc_context)
+        start, end = unsigned(request.start, "start"), unsigned(request.end, "end")
+        newest = await asyncio.to_thread(self._log.newest)
+        if not start <= end <= newest.size:
+            raise CreditError(Code.MALFORMED, "a range that is not under a checkpoint yet")
+        while start < end:
+            _check_regulator(identity.active_member(self._rulebooks.current()).role)
+            bodies = await asyncio.to_thread(self._bodies.read, start, end, PAGE_BODIES)
+            if not bodies:
+                return
+            start = bodies[-1].index + 1
+            yield pb.GetBodiesResponse(bodies=[stored_body_to_proto(body) for body in bodies])
 
     async def GetProof(self, request: pb.GetProofRequest, rpc_context: Context) -> pb.GetProofResponse:  # noqa: N802
         """Prove something."""

@@ -21,6 +21,7 @@ NEWEST = text("SELECT size, note FROM checkpoints WHERE size <= :most ORDER BY s
 CHECKPOINTS = text("SELECT size, note FROM checkpoints ORDER BY size")
 KEEP_CHECKPOINT = text("INSERT INTO checkpoints (size, note) VALUES (:size, :note) ON CONFLICT (size) DO NOTHING")
 COSIGNATURES = text("SELECT line FROM cosignatures WHERE size = :size ORDER BY witness")
+COSIGNED = text("SELECT witness, max(size) AS size FROM cosignatures GROUP BY witness")
 KEEP_COSIGNATURE = text("""
 INSERT INTO cosignatures (size, witness, line) VALUES (:size, :witness, :line)
 ON CONFLICT (size, witness) DO UPDATE SET line = excluded.line
@@ -72,6 +73,11 @@ class SqlLogStore:
         """Give cosignature lines."""
         with self._reading() as connection:
             return [bytes(row.line).decode() for row in connection.execute(COSIGNATURES, {"size": size})]
+
+    def cosigned(self) -> dict[str, int]:
+        """Give the newest size of each witness."""
+        with self._reading() as connection:
+            return {row.witness: int(row.size) for row in connection.execute(COSIGNED)}
 
     def add_cosignature(self, size: int, witness: str, line: str) -> None:
         """Keep a line."""

@@ -110,6 +110,7 @@ def _configure_sqlite(connection: object, _: object) -> None:
     connection.isolation_level = None  # type: ignore[attr-defined]  # transactions are begun explicitly
     cursor.execute("PRAGMA journal_mode = WAL")
     cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA secure_delete = ON")  # an erased body's key leaves no trace in a free page
     cursor.close()
 
 

@@ -74,5 +74,34 @@ cosignatures = Table(
     Column("witness", String(128), primary_key=True),
     Column("line", LargeBinary, nullable=False),
 )
+board = Table(
+    "board",
+    METADATA,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", BigInteger, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("signed", LargeBinary, nullable=False),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("author", String(32), nullable=False),
+)
 
+bodies = Table(
+    "bodies",
+    METADATA,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("sealed", LargeBinary, nullable=False),
+)
+body_keys = Table(
+    "body_keys",
+    METADATA,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", LargeBinary),
+    Column("query_digest", LargeBinary, nullable=False),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("held", BigInteger, nullable=False),
+    Column("erased_by", BigInteger),
+)
+
+Index("requests_by_query", requests.c.query_digest)
+Index("board_by_author", board.c.author, board.c.time_ms)
 Index("quotas_by_period", quotas.c.period)

@@ -19,6 +19,8 @@ from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId
 from consortium.transparency.tree import leaf_hash
 from gateway.ports import Appended, GatewayTransaction, KnownRequest, ResultT, Unit
+from gateway.storage.board import SqlBoard
+from gateway.storage.bodies import SqlBodies
 
 LAST = 'SELECT "index", line FROM entries ORDER BY "index" DESC LIMIT 1'
 APPEND = 'INSERT INTO entries ("index", line) VALUES (:index, :line)'
@@ -70,6 +72,8 @@ class SqlTransaction:
         self._clock = clock
         self._check = check
         self._cursor: Any = connection.connection.cursor()  # SQLAlchemy's results cost several times the statements
+        self.board = SqlBoard(self._one, self._run)
+        self.bodies = SqlBodies(self._one, self._run, self._every)
         last = self._one(LAST)
         self.size: int = last[0] + 1 if last else 0
         self._time: int = json.loads(bytes(last[1]))["time_ms"] if last else 0
@@ -167,6 +171,11 @@ class SqlTransaction:
         self._run(sql, **values)
         row: tuple[Any, ...] | None = self._cursor.fetchone()
         return row
+
+    def _every(self, sql: str, **values: object) -> list[tuple[Any, ...]]:
+        self._run(sql, **values)
+        rows: list[tuple[Any, ...]] = self._cursor.fetchall()
+        return rows
 
     def _number(self, sql: str, **values: object) -> int:
         row = self._one(sql, **values)

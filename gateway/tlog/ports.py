@@ -46,6 +46,10 @@ class LogStore(Protocol):
         """Give the cosignature lines of a checkpoint."""
         ...
 
+    def cosigned(self) -> dict[str, int]:
+        """Give the size of the newest checkpoint that each witness has cosigned, by its key's name."""
+        ...
+
     def add_cosignature(self, size: int, witness: str, line: str) -> None:
         """Keep a witness's line, in place of an older one of the same checkpoint."""
         ...

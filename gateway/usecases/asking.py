@@ -19,12 +19,13 @@ from consortium.model.rounds import RosterEntry, Transcript
 from consortium.model.rulebook import Rulebook
 from consortium.model.signing import Signer
 from consortium.rules.queries import check_times
+from consortium.wire.bodies import with_receipt
 from consortium.wire.gateway import Answered, answered_to_bytes
 from consortium.wire.rounds import transcript_to_bytes
 from gateway.committer import GroupCommitter
 from gateway.failpoints import failpoint
-from gateway.ports import GatewayTransaction, QueryKeys
-from gateway.usecases import entries
+from gateway.ports import Appended, GatewayTransaction, QueryKeys
+from gateway.usecases import bodies, entries
 from gateway.usecases.admission import count_consent, open_run
 from gateway.usecases.carrier import Carrier
 from gateway.usecases.query import QueryRun
@@ -61,7 +62,11 @@ class Admission:
 
 @dataclass
 class Asking:
-    """The use-case with its ports; `clock` gives Unix seconds, `roster` every lender's mask key for a time of issue."""
+    """
+    The use-case with its ports; `clock` gives Unix seconds, `roster` every lender's mask key for a time of issue.
+
+    `keeps_bodies` says that what the entries' digests stand for is kept beside the log.
+    """
 
     rulebook: Callable[[], Rulebook]
     roster: Callable[[Rulebook, int], Awaitable[tuple[RosterEntry, ...]]]
@@ -72,6 +77,7 @@ class Asking:
     quotas: Quotas
     refusals: Refusals
     clock: Callable[[], int]
+    keeps_bodies: bool = False
 
     def __post_init__(self) -> None:
         self._running: dict[tuple[MemberId, bytes, bytes], asyncio.Task[bytes]] = {}
@@ -124,7 +130,8 @@ class Asking:
             roster = await self.roster(rulebook, ask.query.header.issued_at)
             run = open_run(ask.query, rulebook, roster, self.keys, now)
             failpoint("gateway.before-admit")
-            admission = await self.committer.commit(partial(_admit, ask, run, self.quotas, now))
+            body = bodies.of_query(ask.query) if self.keeps_bodies else None
+            admission = await self.committer.commit(partial(_admit, ask, run, self.quotas, now, body))
             failpoint("gateway.after-admit")
             if admission.response is not None:
                 return admission.response
@@ -135,13 +142,19 @@ class Asking:
                 return earlier  # a repeat may come after its query has expired
             if admission is None:
                 self.refusals.take(ask.member)  # what was admitted has used its quota
-            entry = entries.refused(ask.member, ask.request_id, ask.query, error, run)
-            await self.committer.commit(lambda transaction: transaction.append(entry))
+            await self._refuse(ask, error, run, admitted=admission is not None)
             raise
         failpoint("gateway.before-finish")
-        response = await self.committer.commit(partial(_finish, ask, run, transcript, admission.index, self.signer))
+        body = bodies.of_answer(run, transcript) if self.keeps_bodies else None
+        finish = partial(_finish, ask, run, transcript, admission.index, self.signer, body)
+        response = await self.committer.commit(finish)
         failpoint("gateway.after-finish")
         return response
+
+    async def _refuse(self, ask: Ask, error: CreditError, run: QueryRun | None, *, admitted: bool) -> None:
+        entry = entries.refused(ask.member, ask.request_id, ask.query, error, run)
+        body = bodies.of_refusal(ask.query, run, admitted=admitted) if self.keeps_bodies else None
+        await self.committer.commit(partial(_append, ask, entry, body))
 
 
 def _response(ask: Ask, transaction: GatewayTransaction) -> bytes | None:
@@ -150,7 +163,17 @@ def _response(ask: Ask, transaction: GatewayTransaction) -> bytes | None:
     return known.response if known is not None and known.query_digest == ask.query.digest else None
 
 
-def _admit(ask: Ask, run: QueryRun, quotas: Quotas, now: int, transaction: GatewayTransaction) -> Admission:
+def _append(ask: Ask, entry: entries.Entry, body: bytes | None, transaction: GatewayTransaction) -> Appended:
+    """Append an entry with its body."""
+    appended = transaction.append(entry)
+    if body is not None:
+        transaction.bodies.keep(appended, ask.query.digest, body)
+    return appended
+
+
+def _admit(
+    ask: Ask, run: QueryRun, quotas: Quotas, now: int, body: bytes | None, transaction: GatewayTransaction
+) -> Admission:
     """Admit a request in one unit: repeat, consent, quotas, entry."""
     known = transaction.request(ask.member, ask.request_id)
     if known is not None and known.query_digest != ask.query.digest:
@@ -164,7 +187,7 @@ def _admit(ask: Ask, run: QueryRun, quotas: Quotas, now: int, transaction: Gatew
         transaction.open_request(ask.member, ask.request_id, ask.query.digest)
     after = before + (known is None)
     entry = entries.admitted(ask.query, run, ask.request_id, (before, after, quotas.per_day))
-    return Admission(transaction.append(entry).index)
+    return Admission(_append(ask, entry, body, transaction).index)
 
 
 def _spend(member: MemberId, quotas: Quotas, now: int, transaction: GatewayTransaction) -> None:
@@ -180,6 +203,7 @@ def _finish(
     transcript: Transcript,
     admission: int,
     signer: Signer,
+    body: bytes | None,
     transaction: GatewayTransaction,
 ) -> bytes:
     """Append the answer's entry, sign its receipt and keep the response, in one unit."""
@@ -192,6 +216,8 @@ def _finish(
     transaction.see_counters({member: counter for member, (_, counter) in last.items()})
     subject = Subject(ask.query.digest, raw)
     receipt = sign_receipt(signer, appended.index, appended.leaf_hash, appended.time_ms, subject)
+    if body is not None:
+        transaction.bodies.keep(appended, ask.query.digest, with_receipt(body, receipt.signature))
     response = answered_to_bytes(Answered(ask.request_id, raw, receipt))
     transaction.close_request(ask.member, ask.request_id, response)
     failpoint("gateway.inside-finish")

@@ -1,9 +1,12 @@
 """What the log says of a query: every decision as one canonical entry, without payload, tag or identifier."""
 
+from collections.abc import Mapping, Sequence
+
 from consortium.canonical import CanonicalValue
 from consortium.errors import CreditError
 from consortium.hashing import transcript_hash
 from consortium.labels import Label
+from consortium.model.bodies import BodyOrder
 from consortium.model.members import MemberId
 from consortium.model.query import SignedQuery
 from consortium.model.rounds import Transcript
@@ -79,6 +82,29 @@ def abandoned(query: str, admission: int, expired_at: int) -> Entry:
 def dropped(member: MemberId, count: int, since: int) -> Entry:
     """Give the entry of requests that were refused without entries of their own, since a time (Unix seconds)."""
     return {"kind": "requests-dropped", "requester": member, "count": count, "since": since}
+
+
+def ordered(order: BodyOrder, signatures: Mapping[MemberId, bytes], rulebook: bytes) -> Entry:
+    """Give the entry of an order about bodies, with what makes it binding; `rulebook` is a digest."""
+    return {
+        "kind": "bodies-ordered",
+        "action": order.action.value,
+        "entries": [*order.entries],
+        "reason": order.reason,
+        "issued_at": order.issued_at,
+        "rulebook": rulebook.hex(),
+        "signatures": [{"member": one, "signature": signatures[one].hex()} for one in sorted(signatures)],
+    }
+
+
+def expired(indices: Sequence[int], days: int, rulebook: bytes) -> Entry:
+    """Give the entry of bodies whose retention period is over."""
+    return {
+        "kind": "bodies-expired",
+        "entries": [*indices],
+        "retention_days": days,
+        "rulebook": rulebook.hex(),
+    }
 
 
 def _contributions(run: QueryRun) -> list[CanonicalValue]:

@@ -144,6 +144,14 @@ class QueryRun:
         }
 
     @property
+    def messages(self) -> tuple[tuple[Signed[Round1Body], ...], tuple[Signed[Round2Body], ...]]:
+        """Give every accepted message of both rounds, sorted by member."""
+        return (
+            tuple(self._round1[member] for member in sorted(self._round1)),
+            tuple(self._round2[member] for member in sorted(self._round2)),
+        )
+
+    @property
     def round2_digests(self) -> dict[MemberId, tuple[bytes, int]]:
         """Give digest and counter of every accepted message of round 2."""
         return {

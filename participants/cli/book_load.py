@@ -3,6 +3,7 @@
 import datetime as dt
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from consortium.errors import CreditError
 from participants.bootstrap import open_book, open_tokeniser
 from participants.cli.book_check import show_reports
 from participants.cli.book_status import status_fields, status_value
+from participants.cli.membership_options import party_in
 from participants.cli.output import JsonOption, LateProgress, NodeOption, Output, output
 from participants.cli.source_options import (
     DEFAULT_PERCENTAGE,
@@ -24,6 +26,8 @@ from participants.cli.source_options import (
 from participants.lender.loading import load_sources
 from participants.lender.ports import LoadReport
 from participants.lender.tokens import CountingTokeniser
+from participants.membership.folder import FILE_NAME
+from participants.membership.standing import BOOK_LOADED
 from participants.settings import NodeSettings
 
 AsOfOption = Annotated[
@@ -61,7 +65,15 @@ def load(
                 done = load_sources(loads, book, tokens, now=int(time.time()), as_of=moment, progress=progress)
         finally:
             show_reports(shown, loads)
+        note_book(node)
         _show(shown, settings.file.member, done, tokens)
+
+
+def note_book(node: Path) -> None:
+    """Note when the book was loaded, for `status`, where the folder is a member's."""
+    if (node / FILE_NAME).exists():
+        with party_in(node) as party:
+            party.board.set_mark(BOOK_LOADED, party.now)
 
 
 def warn_of_holder(shown: Output) -> Callable[[int, CreditError], None]:

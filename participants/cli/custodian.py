@@ -2,24 +2,104 @@
 
 import asyncio
 import signal
-from pathlib import Path
+import time
 from typing import Annotated
 
 import typer
 import uvloop
+from rich.text import Text
 
-from consortium.errors import CreditError
+from consortium.canonical import CanonicalValue
+from consortium.ceremony.driver import Progress
+from consortium.ceremony.plan import Kind
+from consortium.ceremony.transcript import Phase
+from consortium.errors import Code, CreditError
+from consortium.model.rulebook import Role
+from participants.cli import membership_join, membership_status
+from participants.cli.membership_join import FingerprintOption, InvitationOption, LocalOption, init_as
+from participants.cli.membership_options import FolderOption, party_in, show_journey
+from participants.cli.output import JsonOption, output
 from participants.custodian.serving import CustodianServer
 from participants.custodian.settings import CustodianSettings
 from participants.logs import configure
+from participants.membership.ceremonies import begin as begin_ceremony
+from participants.membership.ceremonies import plan_words, propose_shares, take_part
+from participants.membership.member import Membership
+from participants.share_files import ShareFiles
 
 app = typer.Typer(help="A holder of a share of the OPRF key.", no_args_is_help=True, pretty_exceptions_enable=False)
-FolderOption = Annotated[Path, typer.Option("--folder", help="The custodian's folder, with custodian.toml.")]
+POLL_SECONDS = 0.5
 
 
 @app.callback()
 def main() -> None:
     """Hold a share of the OPRF key and evaluate with it."""
+
+
+@app.command()
+def init(
+    folder: FolderOption,
+    member: Annotated[str, typer.Option("--member", help="The id that you want: a-z, 0-9, hyphens.")],
+    invitation: InvitationOption,
+    fingerprint: FingerprintOption = "",
+    listen: LocalOption = "127.0.0.1:7601",
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Make the folder and its keys; nothing leaves this machine."""
+    with output(as_json=as_json) as shown:
+        party = init_as(Role.CUSTODIAN, folder, member, invitation, fingerprint, listen)
+        try:
+            show_journey(shown, party, party.view())
+        finally:
+            party.close()
+
+
+@app.command()
+def ceremony(
+    folder: FolderOption,
+    begin: Annotated[str, typer.Option("--begin", help="Plan one first: refresh, or new (a new generation).")] = "",
+    seconds: Annotated[int, typer.Option("--seconds", help="How long to wait for the others.")] = 300,
+    propose: Annotated[bool, typer.Option("--propose", help="Propose the new share keys when it is done.")] = False,  # noqa: FBT002
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Take part in the key ceremonies on the board until each is done; safe to stop and to repeat at any time."""
+    with output(as_json=as_json) as shown, party_in(folder) as party:
+        party.sync()
+        if begin:
+            plan = begin_ceremony(party, Kind(begin))
+            shown.show({"plan": plan.id.hex()}, Text(f"planned; compare these words:\n{plan_words(plan)}"))
+        found = _until_done(party, ShareFiles(party.folder), seconds)
+        value: list[CanonicalValue] = [_progress(one) for one in found]
+        shown.show({"ceremonies": value}, *[Text(" ".join(map(str, _progress(one).values()))) for one in found])
+        if propose:
+            motion = propose_shares(party)
+            shown.show({"proposed": motion.ballot.next.version}, Text("proposed; next: the approvers' votes"))
+
+
+def _until_done(party: Membership, shares: ShareFiles, seconds: int) -> list[Progress]:
+    """Go on until every ceremony that names us is finished; raises CreditError(CEREMONY_UNFINISHED) after a time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        party.sync()
+        found = take_part(party, shares)
+        if all(one.share_kept and one.phase is Phase.DONE for one in found):
+            return found
+        if time.monotonic() > deadline:
+            waiting = sorted({name for one in found for name in one.waiting_for})
+            raise CreditError(Code.CEREMONY_UNFINISHED, f"waiting for {', '.join(waiting)}")
+        time.sleep(POLL_SECONDS)
+
+
+def _progress(progress: Progress) -> dict[str, CanonicalValue]:
+    return {
+        "ceremony": progress.plan.id.hex()[:16],
+        "kind": progress.plan.kind.value,
+        "phase": progress.phase.value,
+        "waiting_for": list(progress.waiting_for),
+        "share_kept": progress.share_kept,
+    }
 
 
 @app.command()
@@ -38,3 +118,7 @@ async def _run(server: CustodianServer) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     await server.run(stopping)
+
+
+for command in (membership_join.apply, membership_join.certificate, membership_status.status):
+    app.command()(command)

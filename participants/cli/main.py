@@ -2,10 +2,23 @@
 
 import typer
 
-from participants.cli import book_check, book_load, book_status, conformance, query, record, serve
+from participants.cli import (
+    book_check,
+    book_load,
+    book_status,
+    conformance,
+    doctor,
+    membership_decide,
+    membership_join,
+    membership_status,
+    query,
+    record,
+    serve,
+    tags,
+)
 
 app = typer.Typer(
-    help="A lender's node: load and check its book, record live events.",
+    help="A lender's node: join the consortium, load a book, serve, ask, vote.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # its tracebacks show local variables, and those hold people's data
 )
@@ -28,6 +41,21 @@ for command in (
 app.command()(conformance.conformance)
 app.command()(serve.serve)
 app.command()(query.query)
-app.command()(query.status)
+app.command()(tags.tags)
+app.command()(membership_status.status)
+for joining in (
+    membership_join.init,
+    membership_join.apply,
+    membership_join.certificate,
+    membership_join.invitation,
+    membership_decide.sponsor,
+    membership_decide.approve,
+    membership_decide.reject,
+    membership_decide.suspend,
+    membership_decide.rotate,
+    membership_decide.leave,
+    doctor.doctor,
+):
+    app.command()(joining)
 app.add_typer(book_app, name="book")
 app.add_typer(record_app, name="record")

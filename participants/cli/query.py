@@ -28,19 +28,11 @@ def query(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption = 
         shown.show(answer, *_screen(answer))
 
 
-def status(node: NodeOption, *, as_json: JsonOption = False) -> None:
-    """Show how a serving node is."""
-    with output(as_json=as_json) as shown:
-        with LocalClient(NodeSettings(node)) as client:
-            value = client.status()
-        shown.show_fields(value, dict(_fields(value)))
-
-
-def _fields(value: dict[str, CanonicalValue], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Give every value by the way to it: "book day", "rulebook digest"."""
+def status_fields(value: dict[str, CanonicalValue], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Give every value of a node's status by the way to it: "book day", "rulebook digest"."""
     for name, item in value.items():
         if isinstance(item, dict):
-            yield from _fields(item, f"{prefix}{name} ")
+            yield from status_fields(item, f"{prefix}{name} ")
         else:
             yield f"{prefix}{name.replace('_', ' ')}", _plain(item)
 

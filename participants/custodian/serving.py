@@ -8,24 +8,27 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
-from consortium.custody import KeyHolder
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId
-from consortium.model.rulebook import Rulebook, verify_rulebook
-from consortium.oprf.sharing import KeyShare, ShareKey
-from consortium.rules.queries import active_lender
+from consortium.model.rulebook import Rulebook
+from consortium.rules.queries import taking_part
+from participants.bootstrap import open_rulebooks
 from participants.custodian.settings import CustodianSettings
+from participants.custodian.shares import SharesInService
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.rulebook import watch_rulebooks
+from participants.membership.upkeep import Upkeep
 from participants.rpc.errors import mapped
+from participants.rpc.renewed import renewed_server_credentials
 from participants.rulebooks import TrustedRulebooks
-from participants.settings import ShareFile
+from participants.share_files import ShareFiles
 from participants.storage.evaluations import SqliteEvaluations
 from protos.credit.v1 import gateway_pb2 as pb
 from protos.credit.v1 import gateway_pb2_grpc as grpc_pb
@@ -43,14 +46,14 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class QuotaMembers:
-    """The rulebook's active lenders, all with one quota."""
+    """The rulebook's lenders, active or preparing, all with one quota."""
 
     rulebook: Callable[[], Rulebook]
     quota: int
 
     def identity_key(self, member: MemberId) -> bytes:
-        """Give an active lender's identity key; raises CreditError(MEMBER_NOT_ACTIVE)."""
-        return active_lender(self.rulebook(), member).identity_key
+        """Give a lender's identity key; raises CreditError(MEMBER_NOT_ACTIVE)."""
+        return taking_part(self.rulebook(), member).identity_key
 
     def evaluation_quota(self, member: MemberId) -> int:  # noqa: ARG002  the port asks for each member
         """Give the quota of all."""
@@ -60,7 +63,7 @@ class QuotaMembers:
 class KeyHolderServicer(grpc_pb.KeyHolderServiceServicer):
     """Evaluates off the event loop, one request after another; the signature inside is the authentication."""
 
-    def __init__(self, holder: KeyHolder, worker: ThreadPoolExecutor) -> None:
+    def __init__(self, holder: SharesInService, worker: ThreadPoolExecutor) -> None:
         self._holder = holder
         self._worker = worker
 
@@ -78,79 +81,78 @@ class CustodianServer:
     def __init__(self, folder: Path) -> None:
         self._settings = CustodianSettings(folder)
         self._server: grpc.aio.Server
+        self._shares: SharesInService
         self.port = 0
 
     async def run(self, stopping: asyncio.Event, started: asyncio.Event | None = None) -> None:
         """Serve until `stopping` is set; raises CreditError where the custodian cannot start."""
         self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
+        settings = self._settings
         with ExitStack() as stack:
-            rulebooks = TrustedRulebooks(_first_rulebook(self._settings), self._folder("rulebooks"))
-            tls, addresses = _tls(self._settings), self._settings.file.gateway.addresses
-            following = [asyncio.create_task(_follow(address, tls, rulebooks)) for address in addresses]
-            await self._start(stack, rulebooks)
+            upkeep = await Upkeep.begin(settings.folder, stack)
+            rulebooks = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks)
+            tls = upkeep.tls if upkeep else partial(_tls, settings)
+            await self._start(stack, rulebooks, tls)
+            addresses = settings.file.gateway.addresses
+            works = [self._follow(address, tls, rulebooks) for address in addresses]
+            if upkeep:
+                works.append(upkeep.run(lambda: self._load_new(rulebooks)))
+            tasks = [asyncio.create_task(work) for work in works]
             if started:
                 started.set()
             await stopping.wait()
-            for task in following:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*following, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self._server.stop(grace=2.0)
         LOG.info("stopped")
 
-    async def _start(self, stack: ExitStack, rulebooks: TrustedRulebooks) -> None:
+    async def _start(self, stack: ExitStack, rulebooks: TrustedRulebooks, tls: Callable[[], Tls]) -> None:
         settings = self._settings.file
         ledger = stack.enter_context(closing(SqliteEvaluations(self._folder("evaluations"), time.time)))
-        share, generation = _share(self._settings, rulebooks.current())
         members = QuotaMembers(rulebooks.current, settings.elements_per_day)
+        files = ShareFiles(self._settings, settings.share)
+        self._shares = SharesInService(files, settings.member, members, ledger)
+        self._shares.use(rulebooks.current())
         worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="key-holder"))
-        servicer = KeyHolderServicer(KeyHolder(share, generation, members, ledger), worker)
-        grpc_pb.add_KeyHolderServiceServicer_to_server(servicer, self._server)
+        grpc_pb.add_KeyHolderServiceServicer_to_server(KeyHolderServicer(self._shares, worker), self._server)
         checker = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(checker, self._server)
-        credentials = _credentials(_tls(self._settings))
         try:
-            self.port = self._server.add_secure_port(settings.listen, credentials)
+            self.port = self._server.add_secure_port(settings.listen, renewed_server_credentials(tls))
         except RuntimeError:
             raise CreditError(Code.SETTINGS_INVALID, f"listen: {settings.listen} is taken or is no address") from None
         await self._server.start()
         await checker.set("", health_pb2.HealthCheckResponse.SERVING)
         LOG.info("serving", extra={"address": settings.listen, "member": settings.member})
 
+    async def _follow(self, address: str, tls: Callable[[], Tls], rulebooks: TrustedRulebooks) -> None:
+        async for signed in watch_rulebooks(address, tls, lambda: rulebooks.version):
+            try:
+                if rulebooks.take(signed):
+                    self._changed(rulebooks)
+            except CreditError as error:
+                LOG.error("rulebook-refused", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+
+    def _load_new(self, rulebooks: TrustedRulebooks) -> None:
+        """Take versions that the upkeep has put into the folder."""
+        if rulebooks.load_new():
+            self._changed(rulebooks)
+
+    def _changed(self, rulebooks: TrustedRulebooks) -> None:
+        LOG.info("rulebook", extra={"version": rulebooks.version})
+        try:
+            destroyed = self._shares.use(rulebooks.current())
+        except CreditError as error:
+            LOG.error("share-missing", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+            return
+        if destroyed:
+            LOG.info("old-shares-destroyed", extra={"count": destroyed})
+
     def _folder(self, name: str) -> Path:
         return self._settings.path(getattr(self._settings.file, name))
-
-
-def _first_rulebook(settings: CustodianSettings) -> Rulebook:
-    files = settings.file.rulebook
-    signatures = settings.signatures(files.signatures)
-    return verify_rulebook(settings.read(files.file), signatures, fingerprint=files.fingerprint)
-
-
-def _share(settings: CustodianSettings, rulebook: Rulebook) -> tuple[KeyShare, int]:
-    """Read the share and hold it to the share key that the rulebook pins for this custodian."""
-    found = settings.read_secret(settings.file.share, ShareFile)
-    share, oprf = KeyShare(found.holder, int.from_bytes(found.secret, "little")), rulebook.document.oprf
-    pinned = [
-        ShareKey(holder.index, holder.share_key) for holder in oprf.holders if holder.member == settings.file.member
-    ]
-    if pinned != [share.key] or found.generation != oprf.generation:
-        raise CreditError(Code.SETTINGS_INVALID, "the share is not the one that the rulebook pins for this custodian")
-    return share, found.generation
 
 
 def _tls(settings: CustodianSettings) -> Tls:
     files = settings.file.tls
     return Tls(settings.read(files.certificate), settings.read_private(files.key), settings.read(files.ca))
-
-
-def _credentials(tls: Tls) -> grpc.ServerCredentials:
-    return grpc.ssl_server_credentials([(tls.key, tls.certificate)], tls.ca, require_client_auth=True)
-
-
-async def _follow(address: str, tls: Tls, rulebooks: TrustedRulebooks) -> None:
-    async for signed in watch_rulebooks(address, tls, lambda: rulebooks.version):
-        try:
-            if rulebooks.take(signed):
-                LOG.info("rulebook", extra={"version": rulebooks.version})
-        except CreditError as error:
-            LOG.error("rulebook-refused", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400

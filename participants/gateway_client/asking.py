@@ -17,6 +17,7 @@ STEP_SECONDS = 0.1
 ResultT = TypeVar("ResultT")
 AGAIN = frozenset({Code.UNREACHABLE, Code.DRAINING})
 PAUSE_SECONDS = 0.1
+LINGER_SECONDS = 60.0
 
 
 class AskClient:
@@ -24,9 +25,22 @@ class AskClient:
 
     def __init__(self, addresses: Sequence[str], tls: Tls) -> None:
         self._addresses = list(addresses)
-        self._channels = [open_channel(address, tls) for address in addresses]
-        self._stubs = [grpc_pb.QueryServiceStub(channel) for channel in self._channels]
         self._preferred = 0
+        self._closing: set[asyncio.Task[None]] = set()
+        self._open(tls)
+
+    def _open(self, tls: Tls) -> None:
+        self._channels = [open_channel(address, tls) for address in self._addresses]
+        self._stubs = [grpc_pb.QueryServiceStub(channel) for channel in self._channels]
+
+    def renew(self, tls: Tls) -> None:
+        """Open channels with a renewed certificate; what was asked on the old ones is still answered there."""
+        old = self._channels
+        self._open(tls)
+        for channel in old:
+            task = asyncio.get_running_loop().create_task(channel.close(LINGER_SECONDS))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
 
     async def ask(self, request_id: bytes, query: bytes, seconds: float) -> Answered:
         """

@@ -46,11 +46,13 @@ class AttachClient:
     """Keeps one stream to one address for as long as `run` runs; `attached` tells whether it stands."""
 
     address: str
-    tls: Tls
+    tls: Callable[[], Tls]
     handlers: Handlers
     workers: Executor
     attached: bool = False
     _outgoing: asyncio.Queue[pb.AttachRequest] = field(default_factory=asyncio.Queue)
+    _stream: Stream | None = None
+    _again: bool = False
 
     async def run(self) -> None:
         """Attach again and again, with growing pauses and jitter, until cancelled."""
@@ -59,22 +61,34 @@ class AttachClient:
             try:
                 await self._attach_once()
                 pause = BACKOFF_FIRST
+            except asyncio.CancelledError:
+                if not self._again:  # the task's own end, not only the stream's
+                    raise
             except (grpc.RpcError, CreditError) as error:  # the node's own store may be busy when it says hello
                 problem = error if isinstance(error, CreditError) else from_rpc_error(error, self.address)
                 LOG.warning("detached", extra={"address": self.address, "code": problem.code, "cause": problem.cause})
             if self.attached:
                 pause = BACKOFF_FIRST
             self.attached = False
+            if self._again:
+                self._again = False
+                continue
             await asyncio.sleep(pause * (0.5 + secrets.randbelow(1000) / 1000))
             pause = min(2 * pause, BACKOFF_MOST)
+
+    def attach_again(self) -> None:
+        """End the stream in use, so that the node introduces itself anew: its identity key has changed."""
+        if self._stream is not None:
+            self._again = True
+            self._stream.cancel()
 
     async def _attach_once(self) -> None:
         self._outgoing = asyncio.Queue()
         self._outgoing.put_nowait(pb.AttachRequest(hello=hello_to_proto(self.handlers.hello())))
         answering: set[asyncio.Task[None]] = set()
         try:
-            async with open_channel(self.address, self.tls) as channel:
-                stream = grpc_pb.AttachServiceStub(channel).Attach()
+            async with open_channel(self.address, self.tls()) as channel:
+                stream = self._stream = grpc_pb.AttachServiceStub(channel).Attach()
                 answering.add(asyncio.create_task(self._send(stream)))
                 await self._receive(stream, answering)
         finally:

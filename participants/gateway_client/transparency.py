@@ -7,6 +7,7 @@ import grpc
 
 from consortium.errors import Code, CreditError
 from consortium.transparency.ranges import RangeProof
+from consortium.wire.bodies import StoredBody, stored_bodies_from_proto
 from consortium.wire.transparency import (
     ConsistencyWanted,
     InclusionWanted,
@@ -60,6 +61,15 @@ class TransparencyClient:
             raise from_rpc_error(error, self._address) from None
         if left:
             raise CreditError(Code.LOG_BEHIND, f"{abs(left)} entries too few or too many")
+
+    async def bodies(self, start: int, end: int) -> AsyncIterator[list[StoredBody]]:
+        """Give what lies beside the entries of a range, in pages, in order."""
+        try:
+            request = pb.GetBodiesRequest(start=start, end=end)
+            async for response in self._stub.GetBodies(request, timeout=STREAM_SECONDS):
+                yield stored_bodies_from_proto(response)
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error, self._address) from None
 
     async def inclusion(self, index: int, size: int) -> tuple[bytes, ...]:
         """Give an inclusion proof."""

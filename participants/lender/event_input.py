@@ -74,10 +74,18 @@ class Identifiers(InputTable):
 
     def strongest(self) -> NormalisedIdentifier:
         """Normalise the strongest; raises IDENTIFIER_MALFORMED, IDENTIFIER_CHECKSUM or IDENTIFIER_UNSUPPORTED."""
-        for kind, text in zip(IdentifierKind, (self.national_id, self.phone, self.email), strict=True):
-            if text is not None:
-                return normalise(RawIdentifier(kind, text, self.country))
-        raise CreditError(Code.RECORD_INVALID, "identifiers: one is needed")
+        return normalise(self._given()[0])
+
+    def every(self) -> list[NormalisedIdentifier]:
+        """Normalise all of them, the strongest first; raises as `strongest`."""
+        return [normalise(one) for one in self._given()]
+
+    def _given(self) -> list[RawIdentifier]:
+        texts = zip(IdentifierKind, (self.national_id, self.phone, self.email), strict=True)
+        given = [RawIdentifier(kind, text, self.country) for kind, text in texts if text is not None]
+        if not given:
+            raise CreditError(Code.RECORD_INVALID, "identifiers: one is needed")
+        return given
 
 
 class TradelineTable(InputTable):

@@ -7,13 +7,14 @@ Everything else in it (tables, data dictionary) is derived from these. `docs/aud
 import base64
 import hashlib
 import io
+import json
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated
+from typing import IO, Annotated, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
@@ -22,6 +23,7 @@ from consortium.errors import Code, CreditError
 from consortium.membership.files import document_name, signatures_from_text, signatures_name
 from consortium.membership.trusted import Signed
 from consortium.transparency.ranges import RangeProof
+from consortium.wire.bodies import StoredBody
 
 FORM = 1
 ENTRIES = "entries.jsonl"
@@ -31,7 +33,7 @@ LEAVES = "leaf-hashes.bin"
 CSV = "entries.csv"
 PARQUET = "entries.parquet"
 DICTIONARY = "data-dictionary.md"
-BODIES = "bodies/README.md"
+BODIES = "bodies/bodies.jsonl"
 RULEBOOKS = "rulebooks/"
 MAXIMUM_SMALL_FILE = 16 << 20
 MAXIMUM_LINE = 1 << 20
@@ -95,7 +97,7 @@ class Proof(_Part):
     left: tuple[Hash, ...]
     right: tuple[Hash, ...]
     before: Before | None = None
-    bodies: str = "digests"
+    bodies: Literal["digests", "beside"] = "digests"
     files: Mapping[str, Hash]
 
     @property
@@ -137,6 +139,12 @@ class Export:
         with _damage(), self.archive.open(LEAVES) as stream:
             while node := stream.read(32):
                 yield node
+
+    def bodies(self) -> Iterator[StoredBody]:
+        """Give what lies beside the entries, in their order; raises CreditError(EXPORT_INVALID)."""
+        with _damage(), self.archive.open(BODIES) as raw, _buffered(raw) as stream:
+            for line in lines_of(stream):
+                yield body_from_line(line)
 
     def rulebooks(self) -> list[Signed]:
         """Give the rulebook's versions in order; raises CreditError(EXPORT_INVALID) or (RULEBOOK_INVALID)."""
@@ -186,6 +194,27 @@ def lines_of(stream: IO[bytes]) -> Iterator[bytes]:
         if not line.endswith(b"\n"):
             raise CreditError(Code.EXPORT_INVALID, "a line without its end")
         yield line[:-1]
+
+
+def body_to_line(body: StoredBody) -> bytes:
+    """Write a body as a line of canonical JSON, without its newline."""
+    if body.erased_by is not None:
+        return canonical_json({"erased_by": body.erased_by, "index": body.index})
+    return canonical_json({"body": _to_base64(body.content), "index": body.index})
+
+
+def body_from_line(line: bytes) -> StoredBody:
+    """Parse a line of `bodies.jsonl`; raises CreditError(EXPORT_INVALID)."""
+    try:
+        value = json.loads(line)
+        erased = value.pop("erased_by", None)
+        content = b"" if erased is not None else base64.b64decode(value.pop("body"), validate=True)
+        body = StoredBody(value.pop("index"), content, erased)
+    except (ValueError, KeyError, AttributeError, TypeError):
+        raise CreditError(Code.EXPORT_INVALID, BODIES) from None
+    if value or type(body.index) is not int or not isinstance(erased, int | None) or isinstance(erased, bool):
+        raise CreditError(Code.EXPORT_INVALID, BODIES)
+    return body
 
 
 class ArchiveWriter:

@@ -8,9 +8,10 @@ where the last one broke off. Memory does not grow with the number of entries.
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from consortium.errors import Code, CreditError
 from consortium.membership.files import document_name, signatures_name, signatures_to_text
@@ -22,14 +23,18 @@ from consortium.transparency.tree import TreeHasher, leaf_hash, verify_consisten
 from consortium.wire.gateway import SignedRulebook
 from participants.gateway_client.transparency import TransparencyClient
 from participants.regulator import archive
-from participants.regulator.archive import ArchiveWriter, Before, Proof, Selection, lines_of
+from participants.regulator.archive import (
+    ArchiveWriter,
+    Before,
+    Proof,
+    Selection,
+    body_from_line,
+    body_to_line,
+    lines_of,
+)
 from participants.regulator.dictionary import data_dictionary
 from participants.storage.entry_tables import write_tables
 
-BODIES_TEXT = """\
-The bodies (signed messages, payloads, envelopes) are not in this export: the entries hold their digests. A body that a
-party shows later is held to its digest by `SHA-256` over the labelled field, as `docs/audit.md` describes.
-"""
 Progress = Callable[[int, int], None]
 
 
@@ -54,6 +59,7 @@ async def export(source: Source, selection: Selection, target: Path, progress: P
     plan = await partial.begin(source)
     ties = await _ties(source, plan)
     await _receive(source, partial, plan, ties, progress)
+    await _receive_bodies(source, partial, plan, selection)
     proof = _Packing(source, partial, plan, ties, selection).pack(target)
     shutil.rmtree(partial.folder)
     return proof
@@ -182,6 +188,39 @@ async def _receive(source: Source, partial: _Partial, plan: _Plan, ties: _Ties, 
         raise
 
 
+async def _receive_bodies(source: Source, partial: _Partial, plan: _Plan, selection: Selection) -> None:
+    """Receive what lies beside the chosen entries; what an earlier call has received stays."""
+    path = partial.folder / "bodies.jsonl"
+    start = _resumed_bodies(path, plan.first)
+    wanted = _chosen_indices(partial, selection) if selection.filtered else None
+    with path.open("ab") as file:
+        async for page in source.client.bodies(start, plan.end):
+            kept = [body for body in page if wanted is None or body.index in wanted]
+            file.write(b"".join(body_to_line(body) + b"\n" for body in kept))
+
+
+def _resumed_bodies(path: Path, first: int) -> int:
+    """Cut a half line off and give the first index that is still to come."""
+    path.touch(mode=0o600)
+    whole, start = 0, first
+    with path.open("rb") as stream:
+        try:
+            for line in lines_of(stream):
+                start = body_from_line(line).index + 1
+                whole += len(line) + 1
+        except CreditError:
+            pass  # the last line was not written to its end
+    os.truncate(path, whole)
+    return start
+
+
+def _chosen_indices(partial: _Partial, selection: Selection) -> set[int]:
+    queries: set[str] = set()
+    with partial.lines.open("rb") as source:
+        entries = (json.loads(line) for line in lines_of(source))
+        return {entry["index"] for entry in entries if _is_chosen(entry, selection, queries)}
+
+
 async def _pages(source: Source, start: int, end: int) -> AsyncIterator[list[bytes]]:
     if start < end:
         async for lines in source.client.entries(start, end):
@@ -216,7 +255,7 @@ class _Packing:
         for name in (archive.CSV, archive.PARQUET):
             writer.add_file(name, folder / name)
         writer.add(archive.DICTIONARY, [data_dictionary().encode()])
-        writer.add(archive.BODIES, [BODIES_TEXT.encode()])
+        writer.add_file(archive.BODIES, folder / "bodies.jsonl")
         proof = self._proof({**writer.digests})
         writer.add(archive.PROOF, [proof.to_bytes()])
         writer.close()
@@ -234,6 +273,7 @@ class _Packing:
             left=tied.left,
             right=tied.right,
             before=self.ties.before,
+            bodies="beside",
             files=files,
         )
 
@@ -244,22 +284,22 @@ class _Packing:
         with self.partial.lines.open("rb") as source, chosen.open("wb") as kept, leaves.open("wb") as hashes:
             for line in lines_of(source):
                 hashes.write(leaf_hash(line))
-                if self._is_chosen(line, queries):
+                if _is_chosen(json.loads(line), self.selection, queries):
                     kept.write(line + b"\n")
         return chosen
 
-    def _is_chosen(self, line: bytes, queries: set[str]) -> bool:
-        """Choose by requester and purpose; an outcome without them is chosen with its admission."""
-        entry = json.loads(line)
-        wanted = {"requester": self.selection.member, "purpose": self.selection.purpose}
-        asked = {name: value for name, value in wanted.items() if value is not None}
-        if entry.get("query") in queries:
-            return True
-        if any(entry.get(name) != value for name, value in asked.items()):
-            return False
-        if "query" in entry:
-            queries.add(entry["query"])
+
+def _is_chosen(entry: Mapping[str, Any], selection: Selection, queries: set[str]) -> bool:
+    """Choose by requester and purpose; an outcome without them is chosen with its admission."""
+    wanted = {"requester": selection.member, "purpose": selection.purpose}
+    asked = {name: value for name, value in wanted.items() if value is not None}
+    if entry.get("query") in queries:
         return True
+    if any(entry.get(name) != value for name, value in asked.items()):
+        return False
+    if "query" in entry:
+        queries.add(entry["query"])
+    return True
 
 
 def _signed(source: Source, note: str) -> SignedCheckpoint:

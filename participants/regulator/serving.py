@@ -67,7 +67,7 @@ async def _witness(witness: Witness, address: str, tls: Tls) -> None:
 
 
 async def _follow(address: str, tls: Tls, rulebooks: TrustedRulebooks) -> None:
-    async for signed in watch_rulebooks(address, tls, lambda: rulebooks.version):
+    async for signed in watch_rulebooks(address, lambda: tls, lambda: rulebooks.version):
         try:
             if rulebooks.take(signed):
                 LOG.info("rulebook", extra={"version": rulebooks.version})

@@ -20,6 +20,7 @@ from consortium.transparency.policy import Judged, Policy
 from consortium.transparency.tree import TreeHasher, leaf_hash, verify_consistency
 from participants.regulator import archive
 from participants.regulator.archive import Export, open_export
+from participants.regulator.body_checks import BODIES, BodyChecks
 from participants.regulator.entry_checks import EntryChecks
 from participants.regulator.receipts import HeldReceipts
 from participants.regulator.statistics import Statistics
@@ -31,7 +32,6 @@ LINES = "lines"
 TIMES = "times"
 RULEBOOKS = "rulebooks"
 ENTRIES = "entries"
-BODIES = "bodies"
 SKEW_MS = 60_000
 LATE_MS = 3_600_000
 STEP = 4096
@@ -91,7 +91,6 @@ class _Verification:
         self._part(LINES, self._lines)
         self._part(RULEBOOKS, self._rulebooks)
         self._part(ENTRIES, self._entries)
-        self.audit.verdict.complete(BODIES, "not in this export: the entries hold their digests")
 
     def _part(self, part: str, look: Callable[[], None]) -> None:
         try:
@@ -175,17 +174,33 @@ class _Verification:
         if self.receipts_file is not None:
             receipts.read(self.receipts_file, self.rulebooks.values())
         order = _Order(verdict, proof)
+        bodies = self._bodies()
         for line in self._stepped("entries")(self.export.lines()):
             entry = parse_entry(line)
             order.take(entry)
             statistics.take(entry, checks.take(entry))
+            if bodies is not None:
+                bodies.take(entry, leaf_hash(line))
             if receipts.by_index:
                 receipts.meet(int(str(entry["index"])), leaf_hash(line))
         order.finish(self._witnessed())
         if not proof.selection.filtered:
             checks.finish()
+        if bodies is not None:
+            bodies.finish(proof.end)
         if self.receipts_file is not None:
             receipts.finish(proof.first, proof.end, proof.size)
+
+    def _bodies(self) -> BodyChecks | None:
+        """Begin with what lies beside the entries."""
+        verdict, proof = self.audit.verdict, self.export.proof
+        if proof.bodies == "digests":
+            verdict.undecided(BODIES, "not in this export: the entries hold their digests")
+        elif not self.rulebooks:
+            verdict.undecided(BODIES, "no rulebook is trusted here, so nobody's signature is")
+        else:
+            return BodyChecks(verdict, self.rulebooks, self.export.bodies(), proof.first)
+        return None
 
     def _witnessed(self) -> int | None:
         """Give when the newest cosignature was made, Unix seconds."""

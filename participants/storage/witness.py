@@ -22,14 +22,20 @@ class WitnessFiles:
     @contextmanager
     def state(self) -> Iterator[tuple[bytes | None, Callable[[bytes], None]]]:
         """Give the stored note, None before the first, and what stores a new one durably; nobody else comes between."""
-        path = self._folder / "checkpoint"
         with (self._folder / "lock").open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            try:
-                known = path.read_bytes() if path.exists() else None
-            except OSError as error:
-                raise CreditError(Code.STORAGE_BROKEN, type(error).__name__) from None
-            yield known, lambda note: _write(path, note)
+            yield self.read(), lambda note: _write(self._path, note)
+
+    def read(self) -> bytes | None:
+        """Give the stored note without the lock; raises CreditError(STORAGE_BROKEN)."""
+        try:
+            return self._path.read_bytes() if self._path.exists() else None
+        except OSError as error:
+            raise CreditError(Code.STORAGE_BROKEN, type(error).__name__) from None
+
+    @property
+    def _path(self) -> Path:
+        return self._folder / "checkpoint"
 
     def keep(self, evidence: Evidence) -> Path:
         """Keep evidence, once; gives its file."""

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import zipfile
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ import demo.__main__ as command
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import IdentifierKind
 from consortium.model.query import Suite
+from demo.audit import EXPORT, FORGED
 from demo.books import Books, load_command
 from demo.consortium import LENDERS as PARTIES
 from demo.dataset import Asked, Dataset, Expected
@@ -101,7 +103,7 @@ def test_the_summary_adds_up(finished: Finished) -> None:
 
 def test_every_stage_is_a_plain_line_where_there_is_no_terminal(finished: Finished) -> None:
     stages = [line.split()[1].rstrip(":") for line in finished.printed.splitlines() if line.startswith("== ")]
-    assert stages == ["data", "consortium", "books", "questions"] == list(finished.summary["seconds"])  # type: ignore[call-overload]
+    assert stages == ["data", "consortium", "books", "questions", "audit"] == list(finished.summary["seconds"])  # type: ignore[call-overload]
 
 
 def test_nothing_printed_or_summed_up_names_anybody(finished: Finished) -> None:
@@ -130,6 +132,25 @@ def test_the_tables_show_what_they_should(finished: Finished) -> None:
         assert words in finished.printed
     for reason in ("IDENTIFIER_CHECKSUM", "NOT_A_DATE", "NOT_A_NUMBER", "NO_IDENTIFIER", "NOT_IN_TABLE"):
         assert reason in finished.printed
+
+
+def test_it_ends_with_an_export_that_is_complete_and_a_forged_one_that_is_not(finished: Finished) -> None:
+    figures, folder = finished.summary["audit"], finished.out / "audit"
+    assert isinstance(figures, dict)
+    assert (figures["verdict"], figures["changed_in_one_byte"]) == ("COMPLETE", "FAILED")
+    assert "lines" in figures["found_by"]
+    assert figures["queries_answered"] == PEOPLE
+    parts = ("entries.jsonl", "checkpoint", "proof.json", "entries.csv", "entries.parquet", "data-dictionary.md")
+    for name in (*parts, "report.html", "rulebooks", "bodies"):
+        assert (folder / name).exists(), name
+    with zipfile.ZipFile(folder / EXPORT) as export, zipfile.ZipFile(folder / FORGED) as forged:
+        before, after = export.read("entries.jsonl"), forged.read("entries.jsonl")
+        others = {name for name in export.namelist() if export.read(name) != forged.read(name)}
+    assert (folder / "entries.jsonl").read_bytes() == before
+    assert before.count(b"\n") == figures["entries"]
+    assert len(before) == len(after)
+    assert sum(one != other for one, other in zip(before, after, strict=True)) == 1
+    assert others == {"entries.jsonl", "proof.json"}, "the digest of the changed file is made to fit"
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -149,7 +150,9 @@ def test_a_contributor_whose_clock_is_off_is_missing_and_the_log_says_why(
 ) -> None:
     async def scene(running: GrpcWorld) -> None:
         await detach(running, SUSPENDED)
-        client = AttachClient(running.address, running.tls(SUSPENDED), off_by(running, SUSPENDED, off), running.workers)
+        client = AttachClient(
+            running.address, partial(running.tls, SUSPENDED), off_by(running, SUSPENDED, off), running.workers
+        )
         running.tasks[SUSPENDED] = asyncio.create_task(client.run())
         while SUSPENDED not in running.parts.attachments.well():
             await asyncio.sleep(0.01)

@@ -70,6 +70,22 @@ def test_proofs_of_a_log_of_several_tiles(stored: StoredLog) -> None:
     assert (checked.findings, checked.entries, checked.tiles > 270) == ([], size, True)
 
 
+def test_a_log_on_postgresql(postgres: Postgres, tmp_path: Path) -> None:
+    stored = StoredLog(tmp_path, url=postgres.new_database(f"l{uuid.uuid4().hex}"))
+    for size in (1, 300, 70_000):
+        stored.append(dropped(n + 1) for n in range(stored.store.size(), size))
+        signed = reopened(stored).publish()
+        assert signed is not None
+        assert signed.root == tree_root(stored.lines())
+    stored.store.add_cosignature(300, "w", "line 1\n")
+    stored.store.add_cosignature(300, "w", "line 2\n")
+    assert stored.store.cosignatures(300) == ["line 2\n"]
+    proof = reopened(stored).prover.range(17, 66_000, 70_000)
+    verify_range(proof, stored.store.lines(17, 66_000), signed.root)
+    assert not Checker(stored.store, stored.guard, KEY).run().findings
+    stored.close()
+
+
 class Crash(Exception):  # noqa: N818  it stands for a process that is gone
     pass
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def test_a_node_of_the_version_before_and_one_of_the_next_answer(
     async def scene(running: GrpcWorld) -> None:
         monkeypatch.setattr(attach, "open_channel", later_channels(seen))
         old = replace(running.handlers("lender-d"), hello=lambda: hello_from_proto(first_hello(running, "lender-d")))
-        client = AttachClient(running.address, running.tls("lender-d"), old, running.workers)
+        client = AttachClient(running.address, partial(running.tls, "lender-d"), old, running.workers)
         running.tasks["lender-d"] = asyncio.create_task(client.run())
         await running.attach(NODE)
         while "lender-d" not in running.parts.attachments.well():
@@ -148,7 +149,7 @@ def test_a_requester_of_the_next_version_is_answered(
         monkeypatch.setattr(asking, "open_channel", later_channels(seen))
         assert (await running.result(subject=world.subject(ALICE))).missing == ()
         monkeypatch.setattr(rulebook, "open_channel", later_channels(seen))
-        versions = watch_rulebooks(running.address, running.tls(NODE), lambda: 0)
+        versions = watch_rulebooks(running.address, partial(running.tls, NODE), lambda: 0)
         assert (await anext(versions)).document == world.rulebook.raw
         await versions.aclose()  # type: ignore[attr-defined]  # it is a generator
 
@@ -189,7 +190,7 @@ def test_a_gateway_without_the_call_gives_a_stable_code(
         with refused(Code.VERSION_UNSUPPORTED):
             await client.ask(b"r" * 16, signed_query_to_bytes(world.query(world.subject(ALICE))), 5)
         await client.close()
-        node = AttachClient(address, running.tls(NODE), running.handlers(NODE), running.workers)
+        node = AttachClient(address, partial(running.tls, NODE), running.handlers(NODE), running.workers)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(node.run(), 1)
         detached = [record.__dict__["code"] for record in caplog.records if record.message == "detached"]
@@ -204,7 +205,7 @@ def test_a_node_refuses_a_gateway_that_speaks_what_it_does_not(
 ) -> None:
     async def scene(running: GrpcWorld) -> None:
         monkeypatch.setattr("gateway.rpc.attach.agree", lambda *_: PROTOCOL + 1)
-        node = AttachClient(running.address, running.tls(NODE), running.handlers(NODE), running.workers)
+        node = AttachClient(running.address, partial(running.tls, NODE), running.handlers(NODE), running.workers)
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(node.run(), 1)
         assert not node.attached

@@ -16,7 +16,7 @@ from consortium.oprf.elements import PROOF_BYTES, BlindedElement, EvaluatedEleme
 from consortium.oprf.evaluation import blind_evaluate, blind_evaluate_verifiable
 from consortium.oprf.sharing import evaluate_polynomial, lagrange
 from consortium.oprf.suite import VOPRF, derive_key_pair
-from demo.dealer import deal
+from tests.support.dealer import deal
 from tests.support.oprf_world import GENERATION, LENDER, build_world
 from tests.support.randomness import seeded
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from consortium.labels import Label
@@ -61,7 +62,7 @@ class GrpcWorld:
     async def attach(self, *members: MemberId) -> None:
         """Attach nodes and wait until the gateway has them."""
         for member in members:
-            client = AttachClient(self.address, self.tls(member), self.handlers(member), self.workers)
+            client = AttachClient(self.address, partial(self.tls, member), self.handlers(member), self.workers)
             self.clients[member] = client
             self.tasks[member] = asyncio.create_task(client.run())
         async with asyncio.timeout(10):
@@ -118,7 +119,7 @@ def now_world(world: World) -> World:
     return world
 
 
-def write_gateway_folder(world: World, folder: Path, authority: Authority, **changes: object) -> Settings:
+def write_gateway_folder(world: World, folder: Path, issuer: Authority, /, **changes: object) -> Settings:
     """Write the gateway's files and give settings on a port of the system's choice."""
     foundation = world.foundation
     rulebooks = folder / "rulebooks"
@@ -127,14 +128,15 @@ def write_gateway_folder(world: World, folder: Path, authority: Authority, **cha
     approvers = world.rulebook.document.approvers.members
     signatures = {member: foundation.keys[member].signer.sign(Label.RULEBOOK, raw) for member in approvers}
     write_version(rulebooks, SignedRulebook(raw, signatures), 1)
-    issued = authority.issue(GATEWAY, dt.datetime.now(dt.UTC))
+    issued = issuer.issue(GATEWAY, dt.datetime.now(dt.UTC))
     share = foundation.shares[0]
     files = {
         "identity.key": foundation.keys[GATEWAY].identity.hex().encode(),
         "share.json": json.dumps({"holder": share.holder, "secret": f"{share.secret:x}"}).encode(),
         "tls.crt": issued.certificate,
         "tls.key": issued.key,
-        "ca.crt": authority.certificate,
+        "ca.crt": issuer.certificate,
+        "ca.key": issuer.key,
     }
     for name, content in files.items():
         (folder / name).touch(mode=0o600)
@@ -157,7 +159,8 @@ def write_gateway_folder(world: World, folder: Path, authority: Authority, **cha
 @asynccontextmanager
 async def grpc_world(world: World, folder: Path, **changes: object) -> AsyncIterator[GrpcWorld]:
     """Run a gateway for a world; nobody is attached yet."""
-    authority = Authority(world.rulebook.document.consortium, dt.datetime.now(dt.UTC))
+    signers = {member: keys.signer for member, keys in world.foundation.keys.items()}
+    authority = Authority(world.rulebook.document.consortium, dt.datetime.now(dt.UTC), signers=signers)
     settings = write_gateway_folder(now_world(world), folder / "gateway", authority, **changes)
     server = GatewayServer(build(settings))
     await server.start()

@@ -8,10 +8,10 @@ from consortium.custody import KeyHolder
 from consortium.errors import Code, CreditError
 from consortium.model.signing import Ed25519Signer
 from consortium.oprf.sharing import KeyShare, ThresholdKey
-from demo.dealer import deal_new
 from demo.holders import FixedMembers, LocalChannel, MemoryJournal, MemoryLedger
 from participants.lender.protect import LendersSecrets
 from participants.lender.tokenise import HolderLink, HolderSession, Tokeniser
+from tests.support.dealer import deal_new
 from tests.support.randomness import seeded
 
 LENDER = "lender-a"

@@ -42,8 +42,8 @@ from consortium.model.rulebook import Approvers, MemberStatus, Oprf, Role
 from consortium.model.signing import Ed25519Signer
 from consortium.oprf.group import ORDER
 from consortium.oprf.sharing import KeyShare, lagrange
-from demo.dealer import deal, deal_new
 from tests.support.codes import refused
+from tests.support.dealer import deal, deal_new
 from tests.support.membership import APPROVERS, LEI, Registry, registry
 from tests.support.world import NOW, seeded_rng
 

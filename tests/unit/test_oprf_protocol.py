@@ -19,7 +19,7 @@ from consortium.oprf.elements import BlindedElement, EvaluatedElement, Evaluatio
 from consortium.oprf.evaluation import blind_evaluate, blind_evaluate_verifiable
 from consortium.oprf.sharing import KeyShare, ShareKey, ThresholdKey, check_share_keys, evaluate_polynomial, lagrange
 from consortium.oprf.suite import MAX_BATCH, VOPRF, derive_key_pair
-from demo.dealer import deal, deal_new
+from tests.support.dealer import deal, deal_new
 from tests.support.elements import BAD_ELEMENTS, GOOD
 from tests.support.randomness import seeded
 

@@ -19,9 +19,9 @@ from consortium.oprf.blinding import blind, verify_answer
 from consortium.oprf.evaluation import blind_evaluate_verifiable
 from consortium.oprf.suite import VOPRF, derive_key_pair
 from consortium.silent import Silent
-from demo.dealer import deal_new
 from participants.lender.protect import LendersSecrets, pre_hash, subject_tag
 from participants.lender.tokenise import SentRequest, Token
+from tests.support.dealer import deal_new
 from tests.support.oprf_world import build_world, lenders_secrets
 from tests.support.randomness import seeded
 

@@ -24,8 +24,8 @@ from consortium.oprf.blinding import (
 from consortium.oprf.elements import Evaluation, Proof
 from consortium.oprf.sharing import lagrange
 from consortium.oprf.suite import OPRF, VOPRF, KeyPair, Suite, derive_key_pair
-from demo.dealer import deal
 from tests.conftest import SHARED
+from tests.support.dealer import deal
 from tests.support.randomness import scripted, seeded
 
 SUITE_NAME = "ristretto255-SHA512"

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!protos/credit/v1/membership.proto\x12\tcredit.v1\"y\n\rBoardDocument\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.credit.v1.DocumentKind\x12\x0e\n\x06signed\x18\x03 \x01(\x0c\x12\x0f\n\x07time_ms\x18\x04 \x01(\x04\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\"D\n\x0bPostRequest\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.credit.v1.DocumentKind\x12\x0e\n\x06signed\x18\x02 \x01(\x0c\" \n\x0cPostResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"S\n\x0bReadRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x04\x12&\n\x05kinds\x18\x02 \x03(\x0e\x32\x17.credit.v1.DocumentKind\x12\r\n\x05limit\x18\x03 \x01(\r\"K\n\x0cReadResponse\x12+\n\tdocuments\x18\x01 \x03(\x0b\x32\x18.credit.v1.BoardDocument\x12\x0e\n\x06newest\x18\x02 \x01(\x04\".\n\x0e\x43\x65rtifyRequest\x12\x0b\n\x03\x63sr\x18\x01 \x01(\x0c\x12\x0f\n\x07\x62inding\x18\x02 \x01(\x0c\"&\n\x0f\x43\x65rtifyResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\"-\n\x14ReadRulebooksRequest\x12\x15\n\rafter_version\x18\x01 \x01(\x04\"7\n\x0fRulebookVersion\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12\x12\n\nsignatures\x18\x02 \x01(\t\"E\n\x15ReadRulebooksResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.credit.v1.RulebookVersion\"^\n\x0bJoinRequest\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\x04\x12\r\n\x05nonce\x18\x03 \x01(\x0c\x12\x0f\n\x07request\x18\x04 \x01(\x0c\x12\x11\n\tsignature\x18\x05 \x01(\x0c\" \n\x0cJoinResponse\x12\x10\n\x08response\x18\x01 \x01(\x0c*\xd9\x03\n\x0c\x44ocumentKind\x12\x1d\n\x19\x44OCUMENT_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x44OCUMENT_KIND_APPLICATION\x10\x01\x12\x1a\n\x16\x44OCUMENT_KIND_PROPOSAL\x10\x02\x12\x16\n\x12\x44OCUMENT_KIND_VOTE\x10\x03\x12\x1e\n\x1a\x44OCUMENT_KIND_LEAVE_NOTICE\x10\x04\x12\x1a\n\x16\x44OCUMENT_KIND_ROTATION\x10\x05\x12\x1a\n\x16\x44OCUMENT_KIND_DELIVERY\x10\x06\x12\x1d\n\x19\x44OCUMENT_KIND_EPOCH_OFFER\x10\x07\x12\x1b\n\x17\x44OCUMENT_KIND_EMERGENCY\x10\x08\x12\x1a\n\x16\x44OCUMENT_KIND_SIGHTING\x10\t\x12\x1f\n\x1b\x44OCUMENT_KIND_CEREMONY_PLAN\x10\n\x12\"\n\x1e\x44OCUMENT_KIND_CEREMONY_MESSAGE\x10\x0b\x12$\n DOCUMENT_KIND_CONFORMANCE_REPORT\x10\x0c\x12!\n\x1d\x44OCUMENT_KIND_ACKNOWLEDGEMENT\x10\r\x12\x19\n\x15\x44OCUMENT_KIND_GENESIS\x10\x0e\x32\x9b\x02\n\x11MembershipService\x12\x37\n\x04Post\x12\x16.credit.v1.PostRequest\x1a\x17.credit.v1.PostResponse\x12\x37\n\x04Read\x12\x16.credit.v1.ReadRequest\x1a\x17.credit.v1.ReadResponse\x12@\n\x07\x43\x65rtify\x12\x19.credit.v1.CertifyRequest\x1a\x1a.credit.v1.CertifyResponse\x12R\n\rReadRulebooks\x12\x1f.credit.v1.ReadRulebooksRequest\x1a .credit.v1.ReadRulebooksResponse2\xfd\x01\n\x0bJoinService\x12\x37\n\x04Post\x12\x16.credit.v1.JoinRequest\x1a\x17.credit.v1.JoinResponse\x12\x37\n\x04Read\x12\x16.credit.v1.JoinRequest\x1a\x17.credit.v1.JoinResponse\x12:\n\x07\x43\x65rtify\x12\x16.credit.v1.JoinRequest\x1a\x17.credit.v1.JoinResponse\x12@\n\rReadRulebooks\x12\x16.credit.v1.JoinRequest\x1a\x17.credit.v1.JoinResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!protos/credit/v1/membership.proto\x12\tcredit.v1\"y\n\rBoardDocument\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.credit.v1.DocumentKind\x12\x0e\n\x06signed\x18\x03 \x01(\x0c\x12\x0f\n\x07time_ms\x18\x04 \x01(\x04\x12\x0e\n\x06\x61uthor\x18\x05 \x01(\t\"D\n\x0bPostRequest\x12%\n\x04kind\x18\x01 \x01(\x0e\x32\x17.credit.v1.DocumentKind\x12\x0e\n\x06signed\x18\x02 \x01(\x0c\" \n\x0cPostResponse\x12\x10\n\x08sequence\x18\x01 \x01(\x04\"S\n\x0bReadRequest\x12\r\n\x05\x61\x66ter\x18\x01 \x01(\x04\x12&\n\x05kinds\x18\x02 \x03(\x0e\x32\x17.credit.v1.DocumentKind\x12\r\n\x05limit\x18\x03 \x01(\r\"\\\n\x0cReadResponse\x12+\n\tdocuments\x18\x01 \x03(\x0b\x32\x18.credit.v1.BoardDocument\x12\x0e\n\x06newest\x18\x02 \x01(\x04\x12\x0f\n\x07time_ms\x18\x03 \x01(\x04\".\n\x0e\x43\x65rtifyRequest\x12\x0b\n\x03\x63sr\x18\x01 \x01(\x0c\x12\x0f\n\x07\x62inding\x18\x02 \x01(\x0c\"&\n\x0f\x43\x65rtifyResponse\x12\x13\n\x0b\x63\x65rtificate\x18\x01 \x01(\x0c\"-\n\x14ReadRulebooksRequest\x12\x15\n\rafter_version\x18\x01 \x01(\x04\"7\n\x0fRulebookVersion\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12\x12\n\nsignatures\x18\x02 \x01(\t\"E\n\x15ReadRulebooksResponse\x12,\n\x08versions\x18\x01 \x03(\x0b\x32\x1a.credit.v1.RulebookVersion\"^\n\x0bJoinRequest\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x0c\n\x04time\x18\x02 \x01(\x04\x12\r\n\x05nonce\x18\x03 \x01(\x0c\x12\x0f\n\x07request\x18\x04 \x01(\x0c\x12\x11\n\tsignature\x18\x05 \x01(\x0c\" \n\x0cJoinResponse\x12\x10\n\x08response\x18\x01 \x01(\x0c*\xd9\x03\n\x0c\x44ocumentKind\x12\x1d\n\x19\x44OCUMENT_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x44OCUMENT_KIND_APPLICATION\x10\x01\x12\x1a\n\x16\x44OCUMENT_KIND_PROPOSAL\x10\x02\x12\x16\n\x12\x44OCUMENT_KIND_VOTE\x10\x03\x12\x1e\n\x1a\x44OCUMENT_KIND_LEAVE_NOTICE\x10\x04\x12\x1a\n\x16\x44OCUMENT_KIND_ROTATION\x10\x05\x12\x1a\n\x16\x44OCUMENT_KIND_DELIVERY\x10\x06\x12\x1d\n\x19\x44OCUMENT_KIND_EPOCH_OFFER\x10\x07\x12\x1b\n\x17\x44OCUMENT_KIND_EMERGENCY\x10\x08\x12\x1a\n\x16\x44OCUMENT_KIND_SIGHTING\x10\t\x12\x1f\n\x1b\x44OCUMENT_KIND_CEREMONY_PLAN\x10\n\x12\"\n\x1e\x44OCUMENT_KIND_CEREMONY_MESSAGE\x10\x0b\x12$\n DOCUMENT_KIND_CONFORMANCE_REPORT\x10\x0c\x12!\n\x1d\x44OCUMENT_KIND_ACKNOWLEDGEMENT\x10\r\x12\x19\n\x15\x44OCUMENT_KIND_GENESIS\x10\x0e\x32\x9b\x02\n\x11MembershipService\x12\x37\n\x04Post\x12\x16.credit.v1.PostRequest\x1a\x17.credit.v1.PostResponse\x12\x37\n\x04Read\x12\x16.credit.v1.ReadRequest\x1a\x17.credit.v1.ReadResponse\x12@\n\x07\x43\x65rtify\x12\x19.credit.v1.CertifyRequest\x1a\x1a.credit.v1.CertifyResponse\x12R\n\rReadRulebooks\x12\x1f.credit.v1.ReadRulebooksRequest\x1a .credit.v1.ReadRulebooksResponse2\xfd\x01\n\x0bJoinService\x12\x37\n\x04Post\x12\x16.credit.v1.JoinRequest\x1a\x17.credit.v1.JoinResponse\x12\x37\n\x04Read\x12\x16.credit.v1.JoinRequest\x1a\x17.credit.v1.JoinResponse\x12:\n\x07\x43\x65rtify\x12\x16.credit.v1.JoinRequest\x1a\x17.credit.v1.JoinResponse\x12@\n\rReadRulebooks\x12\x16.credit.v1.JoinRequest\x1a\x17.credit.v1.JoinResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.credit.v1.membership_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DOCUMENTKIND']._serialized_start=831
-  _globals['_DOCUMENTKIND']._serialized_end=1304
+  _globals['_DOCUMENTKIND']._serialized_start=848
+  _globals['_DOCUMENTKIND']._serialized_end=1321
   _globals['_BOARDDOCUMENT']._serialized_start=48
   _globals['_BOARDDOCUMENT']._serialized_end=169
   _globals['_POSTREQUEST']._serialized_start=171
@@ -42,23 +42,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_READREQUEST']._serialized_start=275
   _globals['_READREQUEST']._serialized_end=358
   _globals['_READRESPONSE']._serialized_start=360
-  _globals['_READRESPONSE']._serialized_end=435
-  _globals['_CERTIFYREQUEST']._serialized_start=437
-  _globals['_CERTIFYREQUEST']._serialized_end=483
-  _globals['_CERTIFYRESPONSE']._serialized_start=485
-  _globals['_CERTIFYRESPONSE']._serialized_end=523
-  _globals['_READRULEBOOKSREQUEST']._serialized_start=525
-  _globals['_READRULEBOOKSREQUEST']._serialized_end=570
-  _globals['_RULEBOOKVERSION']._serialized_start=572
-  _globals['_RULEBOOKVERSION']._serialized_end=627
-  _globals['_READRULEBOOKSRESPONSE']._serialized_start=629
-  _globals['_READRULEBOOKSRESPONSE']._serialized_end=698
-  _globals['_JOINREQUEST']._serialized_start=700
-  _globals['_JOINREQUEST']._serialized_end=794
-  _globals['_JOINRESPONSE']._serialized_start=796
-  _globals['_JOINRESPONSE']._serialized_end=828
-  _globals['_MEMBERSHIPSERVICE']._serialized_start=1307
-  _globals['_MEMBERSHIPSERVICE']._serialized_end=1590
-  _globals['_JOINSERVICE']._serialized_start=1593
-  _globals['_JOINSERVICE']._serialized_end=1846
+  _globals['_READRESPONSE']._serialized_end=452
+  _globals['_CERTIFYREQUEST']._serialized_start=454
+  _globals['_CERTIFYREQUEST']._serialized_end=500
+  _globals['_CERTIFYRESPONSE']._serialized_start=502
+  _globals['_CERTIFYRESPONSE']._serialized_end=540
+  _globals['_READRULEBOOKSREQUEST']._serialized_start=542
+  _globals['_READRULEBOOKSREQUEST']._serialized_end=587
+  _globals['_RULEBOOKVERSION']._serialized_start=589
+  _globals['_RULEBOOKVERSION']._serialized_end=644
+  _globals['_READRULEBOOKSRESPONSE']._serialized_start=646
+  _globals['_READRULEBOOKSRESPONSE']._serialized_end=715
+  _globals['_JOINREQUEST']._serialized_start=717
+  _globals['_JOINREQUEST']._serialized_end=811
+  _globals['_JOINRESPONSE']._serialized_start=813
+  _globals['_JOINRESPONSE']._serialized_end=845
+  _globals['_MEMBERSHIPSERVICE']._serialized_start=1324
+  _globals['_MEMBERSHIPSERVICE']._serialized_end=1607
+  _globals['_JOINSERVICE']._serialized_start=1610
+  _globals['_JOINSERVICE']._serialized_end=1863
 # @@protoc_insertion_point(module_scope)

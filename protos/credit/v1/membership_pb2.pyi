@@ -79,12 +79,14 @@ class ReadRequest(_message.Message):
     def __init__(self, after: _Optional[int] = ..., kinds: _Optional[_Iterable[_Union[DocumentKind, str]]] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class ReadResponse(_message.Message):
-    __slots__ = ("documents", "newest")
+    __slots__ = ("documents", "newest", "time_ms")
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     NEWEST_FIELD_NUMBER: _ClassVar[int]
+    TIME_MS_FIELD_NUMBER: _ClassVar[int]
     documents: _containers.RepeatedCompositeFieldContainer[BoardDocument]
     newest: int
-    def __init__(self, documents: _Optional[_Iterable[_Union[BoardDocument, _Mapping]]] = ..., newest: _Optional[int] = ...) -> None: ...
+    time_ms: int
+    def __init__(self, documents: _Optional[_Iterable[_Union[BoardDocument, _Mapping]]] = ..., newest: _Optional[int] = ..., time_ms: _Optional[int] = ...) -> None: ...
 
 class CertifyRequest(_message.Message):
     __slots__ = ("csr", "binding")

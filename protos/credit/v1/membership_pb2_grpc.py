@@ -291,7 +291,7 @@ class JoinServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ReadRulebooks(self, request, context):
-        """As MembershipService.ReadRulebooks; the fingerprint of the first comes out of band.
+        """As MembershipService.ReadRulebooks, for anybody; the fingerprint of the first comes out of band.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

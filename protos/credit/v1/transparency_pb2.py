@@ -22,37 +22,47 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from protos.credit.v1 import query_pb2 as protos_dot_credit_dot_v1_dot_query__pb2
+from protos.credit.v1 import rounds_pb2 as protos_dot_credit_dot_v1_dot_rounds__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#protos/credit/v1/transparency.proto\x12\tcredit.v1\"8\n\x14GetCheckpointRequest\x12\x14\n\x07\x61t_most\x18\x01 \x01(\x04H\x00\x88\x01\x01\x42\n\n\x08_at_most\"%\n\x15GetCheckpointResponse\x12\x0c\n\x04note\x18\x01 \x01(\x0c\"/\n\x11GetEntriesRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x04\"#\n\x12GetEntriesResponse\x12\r\n\x05lines\x18\x01 \x03(\x0c\".\n\x0fInclusionWanted\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04size\x18\x02 \x01(\x04\"2\n\x11\x43onsistencyWanted\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0e\n\x06second\x18\x02 \x01(\x04\"7\n\x0bRangeWanted\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x04\x12\x0c\n\x04size\x18\x03 \x01(\x04\"\xaa\x01\n\x0fGetProofRequest\x12/\n\tinclusion\x18\x01 \x01(\x0b\x32\x1a.credit.v1.InclusionWantedH\x00\x12\x33\n\x0b\x63onsistency\x18\x02 \x01(\x0b\x32\x1c.credit.v1.ConsistencyWantedH\x00\x12\'\n\x05range\x18\x03 \x01(\x0b\x32\x16.credit.v1.RangeWantedH\x00\x42\x08\n\x06wanted\"1\n\x10GetProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\r\n\x05right\x18\x02 \x03(\x0c\"3\n\x15\x41\x64\x64\x43osignatureRequest\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0c\n\x04line\x18\x02 \x01(\x0c\"\x18\n\x16\x41\x64\x64\x43osignatureResponse2\xd2\x02\n\x13TransparencyService\x12R\n\rGetCheckpoint\x12\x1f.credit.v1.GetCheckpointRequest\x1a .credit.v1.GetCheckpointResponse\x12K\n\nGetEntries\x12\x1c.credit.v1.GetEntriesRequest\x1a\x1d.credit.v1.GetEntriesResponse0\x01\x12\x43\n\x08GetProof\x12\x1a.credit.v1.GetProofRequest\x1a\x1b.credit.v1.GetProofResponse\x12U\n\x0e\x41\x64\x64\x43osignature\x12 .credit.v1.AddCosignatureRequest\x1a!.credit.v1.AddCosignatureResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#protos/credit/v1/transparency.proto\x12\tcredit.v1\x1a\x1cprotos/credit/v1/query.proto\x1a\x1dprotos/credit/v1/rounds.proto\"8\n\x14GetCheckpointRequest\x12\x14\n\x07\x61t_most\x18\x01 \x01(\x04H\x00\x88\x01\x01\x42\n\n\x08_at_most\"%\n\x15GetCheckpointResponse\x12\x0c\n\x04note\x18\x01 \x01(\x0c\"/\n\x11GetEntriesRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x04\"#\n\x12GetEntriesResponse\x12\r\n\x05lines\x18\x01 \x03(\x0c\".\n\x0fInclusionWanted\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0c\n\x04size\x18\x02 \x01(\x04\"2\n\x11\x43onsistencyWanted\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0e\n\x06second\x18\x02 \x01(\x04\"7\n\x0bRangeWanted\x12\r\n\x05\x66irst\x18\x01 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x04\x12\x0c\n\x04size\x18\x03 \x01(\x04\"\xaa\x01\n\x0fGetProofRequest\x12/\n\tinclusion\x18\x01 \x01(\x0b\x32\x1a.credit.v1.InclusionWantedH\x00\x12\x33\n\x0b\x63onsistency\x18\x02 \x01(\x0b\x32\x1c.credit.v1.ConsistencyWantedH\x00\x12\'\n\x05range\x18\x03 \x01(\x0b\x32\x16.credit.v1.RangeWantedH\x00\x42\x08\n\x06wanted\"1\n\x10GetProofResponse\x12\x0e\n\x06hashes\x18\x01 \x03(\x0c\x12\r\n\x05right\x18\x02 \x03(\x0c\"3\n\x15\x41\x64\x64\x43osignatureRequest\x12\x0c\n\x04size\x18\x01 \x01(\x04\x12\x0c\n\x04line\x18\x02 \x01(\x0c\"\x18\n\x16\x41\x64\x64\x43osignatureResponse\"\xd9\x01\n\tEntryBody\x12%\n\x05query\x18\x01 \x01(\x0b\x32\x16.credit.v1.SignedQuery\x12&\n\x06roster\x18\x02 \x03(\x0b\x32\x16.credit.v1.RosterEntry\x12%\n\x06round1\x18\x03 \x03(\x0b\x32\x15.credit.v1.SignedBody\x12%\n\x06round2\x18\x04 \x03(\x0b\x32\x15.credit.v1.SignedBody\x12\x0f\n\x07product\x18\x05 \x01(\x0c\x12\r\n\x05\x62lock\x18\x06 \x01(\x04\x12\x0f\n\x07receipt\x18\x07 \x01(\x0c\".\n\x10GetBodiesRequest\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x04\"L\n\x04\x42ody\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x0f\n\x07\x63ontent\x18\x02 \x01(\x0c\x12\x16\n\terased_by\x18\x03 \x01(\x04H\x00\x88\x01\x01\x42\x0c\n\n_erased_by\"4\n\x11GetBodiesResponse\x12\x1f\n\x06\x62odies\x18\x01 \x03(\x0b\x32\x0f.credit.v1.Body2\x9c\x03\n\x13TransparencyService\x12R\n\rGetCheckpoint\x12\x1f.credit.v1.GetCheckpointRequest\x1a .credit.v1.GetCheckpointResponse\x12K\n\nGetEntries\x12\x1c.credit.v1.GetEntriesRequest\x1a\x1d.credit.v1.GetEntriesResponse0\x01\x12H\n\tGetBodies\x12\x1b.credit.v1.GetBodiesRequest\x1a\x1c.credit.v1.GetBodiesResponse0\x01\x12\x43\n\x08GetProof\x12\x1a.credit.v1.GetProofRequest\x1a\x1b.credit.v1.GetProofResponse\x12U\n\x0e\x41\x64\x64\x43osignature\x12 .credit.v1.AddCosignatureRequest\x1a!.credit.v1.AddCosignatureResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.credit.v1.transparency_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETCHECKPOINTREQUEST']._serialized_start=50
-  _globals['_GETCHECKPOINTREQUEST']._serialized_end=106
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=108
-  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=145
-  _globals['_GETENTRIESREQUEST']._serialized_start=147
-  _globals['_GETENTRIESREQUEST']._serialized_end=194
-  _globals['_GETENTRIESRESPONSE']._serialized_start=196
-  _globals['_GETENTRIESRESPONSE']._serialized_end=231
-  _globals['_INCLUSIONWANTED']._serialized_start=233
-  _globals['_INCLUSIONWANTED']._serialized_end=279
-  _globals['_CONSISTENCYWANTED']._serialized_start=281
-  _globals['_CONSISTENCYWANTED']._serialized_end=331
-  _globals['_RANGEWANTED']._serialized_start=333
-  _globals['_RANGEWANTED']._serialized_end=388
-  _globals['_GETPROOFREQUEST']._serialized_start=391
-  _globals['_GETPROOFREQUEST']._serialized_end=561
-  _globals['_GETPROOFRESPONSE']._serialized_start=563
-  _globals['_GETPROOFRESPONSE']._serialized_end=612
-  _globals['_ADDCOSIGNATUREREQUEST']._serialized_start=614
-  _globals['_ADDCOSIGNATUREREQUEST']._serialized_end=665
-  _globals['_ADDCOSIGNATURERESPONSE']._serialized_start=667
-  _globals['_ADDCOSIGNATURERESPONSE']._serialized_end=691
-  _globals['_TRANSPARENCYSERVICE']._serialized_start=694
-  _globals['_TRANSPARENCYSERVICE']._serialized_end=1032
+  _globals['_GETCHECKPOINTREQUEST']._serialized_start=111
+  _globals['_GETCHECKPOINTREQUEST']._serialized_end=167
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_start=169
+  _globals['_GETCHECKPOINTRESPONSE']._serialized_end=206
+  _globals['_GETENTRIESREQUEST']._serialized_start=208
+  _globals['_GETENTRIESREQUEST']._serialized_end=255
+  _globals['_GETENTRIESRESPONSE']._serialized_start=257
+  _globals['_GETENTRIESRESPONSE']._serialized_end=292
+  _globals['_INCLUSIONWANTED']._serialized_start=294
+  _globals['_INCLUSIONWANTED']._serialized_end=340
+  _globals['_CONSISTENCYWANTED']._serialized_start=342
+  _globals['_CONSISTENCYWANTED']._serialized_end=392
+  _globals['_RANGEWANTED']._serialized_start=394
+  _globals['_RANGEWANTED']._serialized_end=449
+  _globals['_GETPROOFREQUEST']._serialized_start=452
+  _globals['_GETPROOFREQUEST']._serialized_end=622
+  _globals['_GETPROOFRESPONSE']._serialized_start=624
+  _globals['_GETPROOFRESPONSE']._serialized_end=673
+  _globals['_ADDCOSIGNATUREREQUEST']._serialized_start=675
+  _globals['_ADDCOSIGNATUREREQUEST']._serialized_end=726
+  _globals['_ADDCOSIGNATURERESPONSE']._serialized_start=728
+  _globals['_ADDCOSIGNATURERESPONSE']._serialized_end=752
+  _globals['_ENTRYBODY']._serialized_start=755
+  _globals['_ENTRYBODY']._serialized_end=972
+  _globals['_GETBODIESREQUEST']._serialized_start=974
+  _globals['_GETBODIESREQUEST']._serialized_end=1020
+  _globals['_BODY']._serialized_start=1022
+  _globals['_BODY']._serialized_end=1098
+  _globals['_GETBODIESRESPONSE']._serialized_start=1100
+  _globals['_GETBODIESRESPONSE']._serialized_end=1152
+  _globals['_TRANSPARENCYSERVICE']._serialized_start=1155
+  _globals['_TRANSPARENCYSERVICE']._serialized_end=1567
 # @@protoc_insertion_point(module_scope)

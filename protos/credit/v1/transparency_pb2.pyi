@@ -1,3 +1,5 @@
+from protos.credit.v1 import query_pb2 as _query_pb2
+from protos.credit.v1 import rounds_pb2 as _rounds_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -87,3 +89,45 @@ class AddCosignatureRequest(_message.Message):
 class AddCosignatureResponse(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...
+
+class EntryBody(_message.Message):
+    __slots__ = ("query", "roster", "round1", "round2", "product", "block", "receipt")
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    ROSTER_FIELD_NUMBER: _ClassVar[int]
+    ROUND1_FIELD_NUMBER: _ClassVar[int]
+    ROUND2_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_FIELD_NUMBER: _ClassVar[int]
+    BLOCK_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    query: _query_pb2.SignedQuery
+    roster: _containers.RepeatedCompositeFieldContainer[_rounds_pb2.RosterEntry]
+    round1: _containers.RepeatedCompositeFieldContainer[_rounds_pb2.SignedBody]
+    round2: _containers.RepeatedCompositeFieldContainer[_rounds_pb2.SignedBody]
+    product: bytes
+    block: int
+    receipt: bytes
+    def __init__(self, query: _Optional[_Union[_query_pb2.SignedQuery, _Mapping]] = ..., roster: _Optional[_Iterable[_Union[_rounds_pb2.RosterEntry, _Mapping]]] = ..., round1: _Optional[_Iterable[_Union[_rounds_pb2.SignedBody, _Mapping]]] = ..., round2: _Optional[_Iterable[_Union[_rounds_pb2.SignedBody, _Mapping]]] = ..., product: _Optional[bytes] = ..., block: _Optional[int] = ..., receipt: _Optional[bytes] = ...) -> None: ...
+
+class GetBodiesRequest(_message.Message):
+    __slots__ = ("start", "end")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    start: int
+    end: int
+    def __init__(self, start: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
+
+class Body(_message.Message):
+    __slots__ = ("index", "content", "erased_by")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    ERASED_BY_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    content: bytes
+    erased_by: int
+    def __init__(self, index: _Optional[int] = ..., content: _Optional[bytes] = ..., erased_by: _Optional[int] = ...) -> None: ...
+
+class GetBodiesResponse(_message.Message):
+    __slots__ = ("bodies",)
+    BODIES_FIELD_NUMBER: _ClassVar[int]
+    bodies: _containers.RepeatedCompositeFieldContainer[Body]
+    def __init__(self, bodies: _Optional[_Iterable[_Union[Body, _Mapping]]] = ...) -> None: ...

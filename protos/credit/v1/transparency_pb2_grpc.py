@@ -45,6 +45,11 @@ class TransparencyServiceStub(object):
                 request_serializer=protos_dot_credit_dot_v1_dot_transparency__pb2.GetEntriesRequest.SerializeToString,
                 response_deserializer=protos_dot_credit_dot_v1_dot_transparency__pb2.GetEntriesResponse.FromString,
                 _registered_method=True)
+        self.GetBodies = channel.unary_stream(
+                '/credit.v1.TransparencyService/GetBodies',
+                request_serializer=protos_dot_credit_dot_v1_dot_transparency__pb2.GetBodiesRequest.SerializeToString,
+                response_deserializer=protos_dot_credit_dot_v1_dot_transparency__pb2.GetBodiesResponse.FromString,
+                _registered_method=True)
         self.GetProof = channel.unary_unary(
                 '/credit.v1.TransparencyService/GetProof',
                 request_serializer=protos_dot_credit_dot_v1_dot_transparency__pb2.GetProofRequest.SerializeToString,
@@ -70,6 +75,13 @@ class TransparencyServiceServicer(object):
 
     def GetEntries(self, request, context):
         """Gives entries of a range, in pages of at most about 256 KiB; the regulator's alone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBodies(self, request, context):
+        """Gives what lies beside entries of a range, where there is something; the regulator's alone.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -101,6 +113,11 @@ def add_TransparencyServiceServicer_to_server(servicer, server):
                     servicer.GetEntries,
                     request_deserializer=protos_dot_credit_dot_v1_dot_transparency__pb2.GetEntriesRequest.FromString,
                     response_serializer=protos_dot_credit_dot_v1_dot_transparency__pb2.GetEntriesResponse.SerializeToString,
+            ),
+            'GetBodies': grpc.unary_stream_rpc_method_handler(
+                    servicer.GetBodies,
+                    request_deserializer=protos_dot_credit_dot_v1_dot_transparency__pb2.GetBodiesRequest.FromString,
+                    response_serializer=protos_dot_credit_dot_v1_dot_transparency__pb2.GetBodiesResponse.SerializeToString,
             ),
             'GetProof': grpc.unary_unary_rpc_method_handler(
                     servicer.GetProof,
@@ -168,6 +185,33 @@ class TransparencyService(object):
             '/credit.v1.TransparencyService/GetEntries',
             protos_dot_credit_dot_v1_dot_transparency__pb2.GetEntriesRequest.SerializeToString,
             protos_dot_credit_dot_v1_dot_transparency__pb2.GetEntriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBodies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/credit.v1.TransparencyService/GetBodies',
+            protos_dot_credit_dot_v1_dot_transparency__pb2.GetBodiesRequest.SerializeToString,
+            protos_dot_credit_dot_v1_dot_transparency__pb2.GetBodiesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,4 +1,4 @@
-"""A trusted dealer of key shares for the demonstration and the tests; a distributed key generation replaces it."""
+"""A trusted dealer of key shares, for tests of what follows; the consortium itself has none."""
 
 from consortium.hashing import Randomness
 from consortium.oprf import group

@@ -1,0 +1,29 @@
+"""What the gateway's servers share: the options of their transport, the clock, the end of their tasks."""
+
+import asyncio
+import time
+from typing import Any
+
+MESSAGE_BYTES = 1 << 20
+OPTIONS = (
+    ("grpc.max_receive_message_length", MESSAGE_BYTES),
+    ("grpc.max_concurrent_streams", 1024),
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.so_reuseport", 0),
+)
+
+
+def seconds() -> int:
+    """Give Unix seconds."""
+    return int(time.time())
+
+
+async def cancelled(tasks: list[asyncio.Task[Any]]) -> None:
+    """Cancel tasks and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

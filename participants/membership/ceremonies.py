@@ -1,0 +1,101 @@
+"""A custodian's part in key ceremonies: the plans on the board that name it, driven as far as the others are."""
+
+from functools import partial
+
+from consortium.ceremony.driver import Progress, advance
+from consortium.ceremony.plan import Kind, Plan, check_plan_under, plan_under
+from consortium.ceremony.transcript import Transcript
+from consortium.errors import Code, CreditError
+from consortium.membership.proposals import Announce, NewShares
+from consortium.membership.words import words_text
+from consortium.model.rulebook import Oprf
+from consortium.wire.membership import DocumentKind
+from participants.failpoints import failpoint
+from participants.membership.actions import propose
+from participants.membership.member import Membership
+from participants.membership.transcripts import transcripts
+from participants.membership.view import Motion
+from participants.share_files import ShareFiles
+
+
+def take_part(party: Membership, shares: ShareFiles) -> list[Progress]:
+    """
+    Send what this party owes in every ceremony that names it, as far as it goes now.
+
+    Raises CreditError(CEREMONY_FAULT), (CEREMONY_INVALID) for a state that is lost, and where the board cannot be
+    reached. A plan that the rulebook in force does not allow is passed over.
+    """
+    found = transcripts(party.board.documents())
+    return [progress for transcript in found for progress in _part(party, shares, transcript)]
+
+
+def _part(party: Membership, shares: ShareFiles, transcript: Transcript) -> list[Progress]:
+    plan, me = transcript.plan, party.folder.member
+    if me not in plan.names or not _allowed(party, shares, plan):
+        return []
+    progress = advance(plan, transcript.messages, me, party.signer, shares, party.rng)
+    failpoint(f"ceremony.state-kept-{progress.phase}")
+    for number, message in enumerate(progress.to_post):
+        topic = f"ceremony/{plan.id.hex()}/{len(transcript.sent_by(me)) + number}"
+        party.post(topic, DocumentKind.CEREMONY_MESSAGE, partial(_same, message))
+    if progress.share_kept and party.board.mark("share-confirmed") is None:
+        party.board.set_mark("share-confirmed", party.now)
+    return [progress]
+
+
+def _same(message: bytes) -> bytes:
+    return message
+
+
+def _allowed(party: Membership, shares: ShareFiles, plan: Plan) -> bool:
+    """Say whether to join: a plan under the rulebook in force, one that was joined before, or the very first."""
+    if party.rulebooks is None:
+        return plan.rulebook is None and plan.consortium == party.folder.file.consortium
+    if shares.state(plan.id) is not None:
+        return True
+    try:
+        check_plan_under(plan, party.rulebook)
+    except CreditError:
+        return False
+    return True
+
+
+def begin(party: Membership, kind: Kind) -> Plan:
+    """Plan a refresh or a new key under the rulebook in force, as the next attempt, and post the plan."""
+    known = [one.plan for one in transcripts(party.board.documents()) if one.plan.rulebook == party.rulebook.digest]
+    attempt = 1 + max((plan.attempt for plan in known if plan.kind is kind), default=0)
+    plan = plan_under(party.rulebook, kind, attempt=attempt)
+    party.post(f"plan/{plan.id.hex()}", DocumentKind.CEREMONY_PLAN, plan.to_bytes)
+    return plan
+
+
+def outcome(party: Membership, secrets: bytes) -> Oprf:
+    """
+    Give the share keys of the newest finished ceremony under the rulebook in force, rebuilt from its messages.
+
+    Raises CreditError(CEREMONY_UNFINISHED) where there is none.
+    """
+    for transcript in reversed(transcripts(party.board.documents())):
+        if transcript.plan.rulebook == party.rulebook.digest:
+            return transcript.oprf(secrets)
+    raise CreditError(Code.CEREMONY_UNFINISHED, "no ceremony under the rulebook in force")
+
+
+def propose_shares(party: Membership) -> Motion:
+    """
+    Propose what the newest ceremony made: new shares of the key in force, after a refresh.
+
+    A new generation is announced by a lender, who alone can make its secrets (`announcement`).
+    """
+    rulebook = party.rulebook
+    return propose(party, NewShares(oprf=outcome(party, rulebook.document.oprf.secrets)))
+
+
+def announcement(party: Membership, secrets: bytes) -> Announce:
+    """Build the announcement of the generation that the newest ceremony made, with its secrets' fingerprint."""
+    return Announce(oprf=outcome(party, secrets))
+
+
+def plan_words(plan: Plan) -> str:
+    """Give the plan's id in words, for comparing it out of band."""
+    return words_text(plan.id)

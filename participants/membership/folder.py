@@ -1,0 +1,206 @@
+"""
+A party's folder as `init` makes it: the same layout for lenders and custodians, every step safe to repeat.
+
+    member.toml                who we are, where the gateway is
+    identity.key hpke.key      64 hex digits each, 0600          tls.key   PEM, 0600
+    ca.crt tls.crt             the consortium's CA, and our certificate once there is one
+    rulebook.json ...          the first rulebook, trusted by its fingerprint; later ones below rulebooks/
+    board/                     our copy of the board, and the newest version seen
+    node.toml custodian.toml   what `serve` reads, written when the rulebook is trusted
+"""
+
+import json
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from pydantic import Field
+
+from consortium.errors import Code, CreditError
+from consortium.membership.certificates import tls_key_digest
+from consortium.model.members import MemberId
+from consortium.model.rulebook import Member, Role, Rulebook
+from consortium.model.signing import Ed25519Signer
+from participants.settings import Folder, MemberName, Table
+from participants.whole_files import write_new, write_public
+
+FILE_NAME = "member.toml"
+IDENTITY, HPKE, TLS = Path("identity.key"), Path("hpke.key"), Path("tls.key")
+CERTIFICATE, CA = Path("tls.crt"), Path("ca.crt")
+BOARD = Path("board") / "board.db"
+NEXT = ".next"
+"""A key that is on its way into the rulebook lies beside the one in force under this ending."""
+BEFORE = ".before"
+SEED_BYTES = 32
+
+
+class Invitation(Table):
+    """What a sponsor gives a newcomer: addresses and the CA; nothing of it is secret, nothing of it is believed."""
+
+    consortium: MemberName
+    join: str
+    gateways: tuple[str, ...] = Field(min_length=1)
+    holders: Mapping[MemberName, str] = {}
+    sponsor: str = ""
+    ca: str = Field(max_length=16_384)
+
+
+class MemberFile(Table):
+    """`member.toml`."""
+
+    member: MemberName
+    role: Role
+    consortium: MemberName
+    join: str
+    gateways: tuple[str, ...] = Field(min_length=1)
+    holders: Mapping[MemberName, str] = {}
+    sponsor: str = ""
+    local: str = "127.0.0.1:7501"
+    """Where a lender's local service, or a custodian, listens."""
+
+
+class MemberFolder(Folder):
+    """The folder with the keys in it."""
+
+    def __init__(self, folder: Path) -> None:
+        """Read `member.toml`; raises CreditError(SETTINGS_INVALID)."""
+        super().__init__(folder)
+        self.file = self.table(FILE_NAME, MemberFile)
+
+    @property
+    def member(self) -> MemberId:
+        """Who we are."""
+        return self.file.member
+
+    def signer(self, rulebook: Rulebook | None = None) -> Ed25519Signer:
+        """Give the identity key: that which the rulebook pins, if we have several on their way."""
+        return Ed25519Signer(bytes.fromhex(self._pinned(IDENTITY, rulebook)))
+
+    def seed(self, name: Path) -> bytes:
+        """Read 32 bytes of a key file; raises CreditError(SETTINGS_INVALID)."""
+        try:
+            seed = bytes.fromhex(self.read_private(name).decode("ascii").strip())
+        except ValueError:
+            seed = b""
+        if len(seed) != SEED_BYTES:
+            raise CreditError(Code.SETTINGS_INVALID, f"{name.name} holds no key")
+        return seed
+
+    def hpke_keys(self) -> list[X25519PrivateKey]:
+        """Give every HPKE key that something may be sealed to: the one in force and the one on its way."""
+        names = [HPKE, Path(f"{HPKE}{NEXT}"), Path(f"{HPKE}{BEFORE}")]
+        return [X25519PrivateKey.from_private_bytes(self.seed(name)) for name in names if self.path(name).exists()]
+
+    def hpke_public(self, name: Path = HPKE) -> bytes:
+        """Give the public half of an HPKE key file."""
+        return X25519PrivateKey.from_private_bytes(self.seed(name)).public_key().public_bytes_raw()
+
+    def tls_key(self) -> ec.EllipticCurvePrivateKey:
+        """Read the TLS key; raises CreditError(SETTINGS_INVALID)."""
+        return read_tls_key(self.read_private(TLS))
+
+    def public_keys(self) -> dict[str, Any]:
+        """Give the public keys as an application names them."""
+        return {
+            "identity_key": Ed25519Signer(self.seed(IDENTITY)).public,
+            "hpke_key": self.hpke_public(),
+            "tls_key": tls_key_digest(self.tls_key().public_key()),
+        }
+
+    def put_in_force(self, pinned: Member) -> frozenset[Path]:
+        """Exchange each key whose successor the rulebook pins; the one before stays beside it for a while."""
+        publics = {IDENTITY: pinned.identity_key, HPKE: pinned.hpke_key, TLS: pinned.tls_key}
+        done = [name for name, public in publics.items() if public is not None and self._next(name) == public]
+        for name in done:
+            self.path(name).replace(self.path(Path(f"{name}{BEFORE}")))
+            self.path(Path(f"{name}{NEXT}")).replace(self.path(name))
+        return frozenset(done)
+
+    def _next(self, name: Path) -> bytes | None:
+        following = Path(f"{name}{NEXT}")
+        if not self.path(following).exists():
+            return None
+        if name == IDENTITY:
+            return Ed25519Signer(self.seed(following)).public
+        if name == HPKE:
+            return self.hpke_public(following)
+        return tls_key_digest(read_tls_key(self.read_private(following)).public_key())
+
+    def _pinned(self, name: Path, rulebook: Rulebook | None) -> str:
+        """Give the key on its way instead, once the rulebook has it."""
+        found, following = rulebook.members.get(self.member) if rulebook else None, Path(f"{name}{NEXT}")
+        if found is not None and self.path(following).exists():
+            seed = self.seed(following)
+            if Ed25519Signer(seed).public == found.identity_key:
+                return seed.hex()
+        return self.seed(name).hex()
+
+
+def read_tls_key(data: bytes) -> ec.EllipticCurvePrivateKey:
+    """Parse a P-256 key in PEM; raises CreditError(SETTINGS_INVALID)."""
+    try:
+        key = serialization.load_pem_private_key(data, None)
+    except (ValueError, TypeError):
+        key = None
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise CreditError(Code.SETTINGS_INVALID, f"{TLS} holds no P-256 key")
+    return key
+
+
+def new_tls_key() -> bytes:
+    """Make a P-256 key, PEM."""
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+def make_folder(folder: Path, member: MemberId, role: Role, invitation: Invitation, local: str = "") -> MemberFolder:
+    """
+    Make the folder, its keys and `member.toml`; what is there stays, so that it can be repeated after a crash.
+
+    Raises CreditError(SETTINGS_INVALID) where the folder is another member's.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (folder / BOARD.parent).mkdir(mode=0o700, exist_ok=True)
+    for name in (IDENTITY, HPKE):
+        write_new(folder / name, secrets.token_bytes(SEED_BYTES).hex().encode() + b"\n")
+    write_new(folder / TLS, new_tls_key())
+    if role is Role.LENDER:
+        own = {"audit_secret": secrets.token_hex(SEED_BYTES), "book_secret": secrets.token_hex(SEED_BYTES)}
+        write_new(folder / "own-keys.json", json.dumps(own, indent=2).encode() + b"\n")
+    if not (folder / CA).exists():
+        write_public(folder / CA, invitation.ca.encode())
+    if not (folder / FILE_NAME).exists():
+        write_public(folder / FILE_NAME, member_toml(member, role, invitation, local).encode())
+    made = MemberFolder(folder)
+    if (made.member, made.file.role) != (member, role):
+        raise CreditError(Code.SETTINGS_INVALID, f"{FILE_NAME}: this folder is that of {made.member}")
+    return made
+
+
+def member_toml(member: MemberId, role: Role, invitation: Invitation, local: str) -> str:
+    """Write `member.toml`."""
+    values: dict[str, object] = {"member": member, "role": role.value, "consortium": invitation.consortium}
+    values |= {"join": invitation.join, "gateways": list(invitation.gateways)}
+    values |= {"sponsor": invitation.sponsor} if invitation.sponsor else {}
+    values |= {"local": local} if local else {}
+    return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()) + _table(
+        "holders", invitation.holders
+    )
+
+
+def invitation_toml(invitation: Invitation) -> str:
+    """Write an invitation; read it back by `Folder.table`."""
+    values = {"consortium": invitation.consortium, "join": invitation.join, "gateways": list(invitation.gateways)}
+    values |= {"sponsor": invitation.sponsor, "ca": invitation.ca}
+    lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
+    return lines + _table("holders", invitation.holders)
+
+
+def _table(name: str, values: Mapping[str, str]) -> str:
+    lines = "".join(f"{key} = {json.dumps(value)}\n" for key, value in values.items())
+    return f"\n[{name}]\n{lines}" if values else ""

@@ -1,0 +1,350 @@
+"""
+What lies beside the entries, held to them: digests, signatures and products; and what is missing, lawfully or not.
+
+Bodies come in the order of their entries. Memory holds open queries, and the indices of bodies whose erasure is still
+to be explained by an entry.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from consortium.errors import Code, CreditError
+from consortium.hashing import transcript_hash
+from consortium.labels import Label
+from consortium.model.bodies import BodyAction, BodyOrder, EntryBody, check_order
+from consortium.model.keys import CertifiedKey, KeyType, check_certified_key
+from consortium.model.query import NO_CONSENT, SignedQuery
+from consortium.model.receipts import Receipt, Subject, check_receipt
+from consortium.model.rounds import Round1Body, Round2Body, Signed, Transcript, exchange_ctx
+from consortium.model.rulebook import Member, Role, Rulebook
+from consortium.model.signing import verify_signature
+from consortium.rules.profiles import PROFILES
+from consortium.sums.paillier import Ciphertext, PublicKey, add_plain, product, public_key_from_bytes
+from consortium.sums.profiles import Profile
+from consortium.wire.bodies import StoredBody, entry_body_from_bytes
+from consortium.wire.rounds import transcript_to_bytes
+from participants.regulator.verdict import Verdict
+
+Entry = Mapping[str, Any]
+
+BODIES = "bodies"
+ERASURES = "erasures"
+QUERY_KINDS = frozenset({"query-admitted", "query-answered", "query-refused"})
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """An admitted query whose body was verified."""
+
+    query: SignedQuery
+    rulebook: Rulebook
+    roster: tuple[str, ...]
+
+
+@dataclass
+class BodyChecks:
+    """Checks bodies beside entries that begin at `first`; `rulebooks` are trusted, by their digests in hexadecimal."""
+
+    verdict: Verdict
+    rulebooks: Mapping[str, Rulebook]
+    bodies: Iterator[StoredBody]
+    first: int
+    verified: int = 0
+    erased: int = 0
+    unpaired: int = 0
+    _next: StoredBody | None = None
+    _last: int = -1
+    _open: dict[str, _Open] = field(default_factory=dict)
+    _times: dict[int, int] = field(default_factory=dict)
+    _unexplained: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._advance()
+
+    def take(self, entry: Entry, leaf: bytes) -> None:
+        """Check the next entry against its body, whose place is here or nowhere."""
+        index: int = entry["index"]
+        if self._next is not None and self._next.index < index:
+            self.verdict.fail(BODIES, f"a body of {self._next.index}, which is no entry here, or out of order")
+            self._skip_to(index)
+        body = self._next if self._next is not None and self._next.index == index else None
+        if body is not None:
+            self._advance()
+        if entry["kind"] in QUERY_KINDS:
+            self._take_query(entry, leaf, body)
+        elif body is not None:
+            self.verdict.fail(BODIES, f"entry {index}: a body beside an entry that has none")
+        elif entry["kind"] == "query-abandoned":
+            self._open.pop(entry["query"], None)
+        else:
+            self._take_erasure(entry)
+
+    def finish(self, end: int) -> None:
+        """Give the three counts, and what no entry explains; `end` is the export's."""
+        if self._next is not None:
+            self.verdict.fail(BODIES, f"a body of {self._next.index}, which is no entry here")
+        later = sum(by >= end for by in self._unexplained.values())
+        for index, by in self._unexplained.items():
+            if by < end:
+                self.verdict.fail(ERASURES, f"entry {index}: erased, and entry {by} does not say so")
+        if later:
+            self.verdict.undecided(ERASURES, f"{later} bodies were erased by entries after this export")
+        if not self.verdict.failed(BODIES) and not self.verdict.failed(ERASURES):
+            text = f"{self.verified:,} verified by digest, signatures and product; {self.erased:,} lawfully erased"
+            before = f"; {self.unpaired:,} answers to queries from before the range or erased: without product"
+            self.verdict.complete(BODIES, f"{text}; none missing{before if self.unpaired else ''}")
+
+    def _advance(self) -> None:
+        self._next = next(self.bodies, None)
+        if self._next is not None and self._next.index <= self._last:
+            raise CreditError(Code.EXPORT_INVALID, "bodies out of order")
+        self._last = self._next.index if self._next else self._last
+
+    def _skip_to(self, index: int) -> None:
+        while self._next is not None and self._next.index < index:
+            self._advance()
+
+    def _take_query(self, entry: Entry, leaf: bytes, body: StoredBody | None) -> None:
+        index: int = entry["index"]
+        if body is None:
+            self.verdict.fail(BODIES, f"entry {index}: its body is missing")
+            self._open.pop(entry["query"], None)
+        elif body.erased_by is not None:
+            self._unexplained[index], self._times[index] = body.erased_by, entry["time_ms"]
+            if entry["kind"] != "query-admitted":
+                self._open.pop(entry["query"], None)
+        else:
+            self._check(entry, leaf, body.content)
+
+    def _check(self, entry: Entry, leaf: bytes, content: bytes) -> None:
+        try:
+            body = entry_body_from_bytes(content)
+            match entry["kind"]:
+                case "query-admitted":
+                    self._admitted(entry, body)
+                case "query-answered":
+                    self._answered(entry, body, leaf)
+                case _:
+                    self._refused(entry, body)
+        except CreditError as error:
+            self.verdict.fail(BODIES, f"entry {entry['index']}: {error.code}: {error.cause}")
+        else:
+            self.verified += 1
+
+    def _admitted(self, entry: Entry, body: EntryBody) -> None:
+        rulebook = self._named(entry)
+        if body.query is None:
+            raise _wrong("no query")
+        check_named(entry, body.query)
+        check_signed(body.query, rulebook)
+        self._open[entry["query"]] = _Open(body.query, rulebook, tuple(entry["roster"]))
+
+    def _refused(self, entry: Entry, body: EntryBody) -> None:
+        admitted = self._open.pop(entry["query"], None)
+        if body.query is not None and body.query.digest.hex() != entry["query"]:
+            raise _wrong("another query")
+        self._by_one_rulebook(admitted, lambda rulebook: _check_messages(entry, body, rulebook, None))
+
+    def _answered(self, entry: Entry, body: EntryBody, leaf: bytes) -> None:
+        admitted = self._open.pop(entry["query"], None)
+        if _body(body.product) != entry["product"]:
+            raise _wrong("another product")
+        transcript = _transcript(entry, body)
+        raw = transcript_to_bytes(transcript)
+        if _body(raw) != entry["transcript"]:
+            raise _wrong("another transcript")
+        receipt = Receipt(entry["index"], leaf, entry["time_ms"], body.receipt)
+        subject = Subject(bytes.fromhex(entry["query"]), raw)
+
+        def check(rulebook: Rulebook) -> None:
+            _check_messages(entry, body, rulebook, bytes.fromhex(entry["ctx"]))
+            check_receipt(receipt, _gateway(rulebook).identity_key, subject)
+
+        self._by_one_rulebook(admitted, check)
+        if admitted is None:
+            self.unpaired += 1
+        else:
+            _check_exchange(entry, body, admitted)
+            check_product(transcript, public_key_of(admitted.query))
+
+    def _by_one_rulebook(self, admitted: _Open | None, check: Callable[[Rulebook], None]) -> None:
+        """Check by the admission's rulebook; where the admission is not here, by any of the chain, the newest first."""
+        candidates = [admitted.rulebook] if admitted else [*self.rulebooks.values()][::-1]
+        failed = _wrong("no rulebook is trusted here")
+        for rulebook in candidates:
+            try:
+                return check(rulebook)
+            except CreditError as error:
+                failed = error
+        raise failed
+
+    def _take_erasure(self, entry: Entry) -> None:
+        """Let an entry explain what was erased before it; raises nothing: what it does not explain stays."""
+        if entry["kind"] not in ("bodies-ordered", "bodies-expired"):
+            return
+        try:
+            self._check_erasure(entry)
+        except CreditError as error:
+            self.verdict.fail(ERASURES, f"entry {entry['index']}: {error.code}: {error.cause}")
+            return
+        if entry["kind"] == "bodies-ordered" and entry["action"] != BodyAction.ERASE:
+            return
+        for index in entry["entries"]:
+            if self._unexplained.get(index) == entry["index"]:
+                del self._unexplained[index], self._times[index]
+                self.erased += 1
+
+    def _check_erasure(self, entry: Entry) -> None:
+        if entry["kind"] == "bodies-ordered":
+            rulebook = self._named(entry)
+            action, entries = BodyAction(entry["action"]), tuple(entry["entries"])
+            order = BodyOrder(rulebook.document.consortium, action, entries, entry["reason"], entry["issued_at"])
+            given = {one["member"]: bytes.fromhex(one["signature"]) for one in entry["signatures"]}
+            check_order(order, given, rulebook)
+            return
+        if self._named(entry).policy.retention_days != entry["retention_days"]:
+            raise _wrong("another retention period than the rulebook's")
+        before = entry["time_ms"] - entry["retention_days"] * DAY_MS
+        if any(self._times.get(index, 0) > before for index in entry["entries"]):
+            raise _wrong("erased before the retention period was over")
+
+    def _named(self, entry: Entry) -> Rulebook:
+        rulebook = self.rulebooks.get(entry["rulebook"])
+        if rulebook is None:
+            raise _wrong("under a rulebook that is not in the chain")
+        return rulebook
+
+
+def check_named(entry: Entry, query: SignedQuery) -> None:
+    """Raise CreditError(EXPORT_INVALID) unless an admission's entry says what the query says."""
+    header = query.header
+    said = {
+        "query": query.digest.hex(),
+        "requester": header.requester,
+        "purpose": header.purpose.value,
+        "attributes": [*header.attributes],
+        "suite": header.suite.name,
+        "consent": header.consent_digest.hex(),
+        "staff": header.staff_commitment.hex(),
+        "issued_at": header.issued_at,
+        "expires_at": header.expires_at,
+        "rulebook": header.rulebook_digest.hex(),
+        "tags": query.tags_commitment.hex(),
+        "payload": _body(query.payload),
+        "envelope": _body(query.envelope),
+    }
+    for name, value in said.items():
+        if entry[name] != value:
+            raise _wrong(f"{name} is not the query's")
+
+
+def check_signed(query: SignedQuery, rulebook: Rulebook) -> None:
+    """Raise unless requester, query key's certificate and consent record carry their signatures."""
+    header = query.header
+    requester = rulebook.active_member(header.requester)
+    verify_signature(requester.identity_key, query.signature, Label.SIGNED_QUERY, *query.signed_fields)
+    _check_query_key(query.query_key, requester.id, requester.identity_key, header.issued_at)
+    if query.query_key.digest != header.query_key_digest:
+        raise _wrong("another query key")
+    if query.consent is None:
+        if header.consent_digest != NO_CONSENT:
+            raise _wrong("no consent record")
+        return
+    if query.consent.digest != header.consent_digest:
+        raise _wrong("another consent record")
+    controller = rulebook.active_member(query.consent.record.controller)
+    verify_signature(controller.identity_key, query.consent.signature, Label.CONSENT, query.consent.raw)
+
+
+def public_key_of(query: SignedQuery) -> PublicKey:
+    """Give the requester's Paillier key, checked; raises CreditError(PUBLIC_KEY_WEAK)."""
+    return _public_key(query.query_key.key, PROFILES[query.header.suite])
+
+
+def check_product(transcript: Transcript, key: PublicKey) -> None:
+    """Raise CreditError(EXPORT_INVALID) unless contributions and corrections multiply to the product."""
+    ciphertexts = [Ciphertext.from_bytes(key, signed.body.ciphertext) for signed in transcript.round1]
+    corrections = sum(int.from_bytes(signed.body.correction, "big") for signed in transcript.round2)
+    if add_plain(product(ciphertexts), -corrections).to_bytes() != transcript.product:
+        raise _wrong("the product is not that of the contributions and corrections")
+
+
+@lru_cache(maxsize=256)
+def _public_key(modulus: bytes, profile: Profile) -> PublicKey:
+    """Check a key once; it serves many queries."""
+    return public_key_from_bytes(modulus, profile)
+
+
+@lru_cache(maxsize=1024)
+def _check_query_key(certified: CertifiedKey, member: str, identity_key: bytes, at: int) -> None:
+    check_certified_key(certified, member, KeyType.QUERY, identity_key, at)
+
+
+def _check_messages(entry: Entry, body: EntryBody, rulebook: Rulebook, ctx: bytes | None) -> None:
+    """Hold every message to its digest, counter, author's signature and exchange; there are none but those named."""
+    for name, label, messages in (("round1", Label.ROUND1, body.round1), ("round2", Label.ROUND2, body.round2)):
+        named = {one["member"]: one[name] for one in entry["contributions"] if one[name]}
+        if [signed.body.contributor for signed in messages] != sorted(named):
+            raise _wrong(f"messages of {name} are missing, or there are others")
+        for signed in messages:
+            _check_message(signed, label, named[signed.body.contributor], rulebook)
+            if ctx is not None and signed.body.ctx != ctx:
+                raise _wrong("a message of another exchange")
+
+
+def _check_message(
+    signed: Signed[Round1Body] | Signed[Round2Body], label: Label, named: Entry, rulebook: Rulebook
+) -> None:
+    member = rulebook.members.get(signed.body.contributor)
+    if member is None:
+        raise _wrong("a contributor that the rulebook has not")
+    if transcript_hash(label, signed.raw, signed.signature).hex() != named["digest"]:
+        raise _wrong("another message")
+    opening = signed.opening
+    if opening is None or opening.counter != named["counter"] or opening.digest != signed.body.opening_digest:
+        raise _wrong("another message number than the one that was signed")
+    verify_signature(member.identity_key, signed.signature, label, signed.raw)
+
+
+def _gateway(rulebook: Rulebook) -> Member:
+    gateway = next((one for one in rulebook.members.values() if one.role is Role.GATEWAY), None)
+    if gateway is None:
+        raise _wrong("no gateway in the rulebook")
+    return gateway
+
+
+def _check_exchange(entry: Entry, body: EntryBody, admitted: _Open) -> None:
+    if tuple(one.member for one in body.roster) != admitted.roster:
+        raise _wrong("another roster than at the admission")
+    intended = frozenset(entry["intended"])
+    ctx = exchange_ctx(admitted.query, body.roster, entry["attempt"], intended, body.block)
+    if ctx.hex() != entry["ctx"]:
+        raise _wrong("another exchange")
+
+
+def _transcript(entry: Entry, body: EntryBody) -> Transcript:
+    """Build what the requester was sent: the messages of U, without their openings."""
+    answering = frozenset(entry["answering"])
+    if any(signed.body.members != answering for signed in body.round2):
+        raise _wrong("a correction for another answering set")
+    return Transcript(
+        roster=body.roster,
+        attempt=entry["attempt"],
+        intended=frozenset(entry["intended"]),
+        members=answering,
+        block=body.block,
+        round1=tuple(signed for signed in body.round1 if signed.body.contributor in answering),
+        round2=tuple(signed for signed in body.round2 if signed.body.contributor in answering),
+        product=body.product,
+    )
+
+
+def _body(body: bytes) -> str:
+    return transcript_hash(Label.BODY, body).hex()
+
+
+def _wrong(cause: str) -> CreditError:
+    return CreditError(Code.EXPORT_INVALID, cause)

@@ -1,0 +1,149 @@
+"""
+A node that changes while it runs: with each rulebook version it takes new secrets, share keys and identity keys.
+
+The node's parts are immutable; a change makes new ones and puts them into their place at once, so that a query sees
+either the old ones or the new ones. Where the new epoch's key is not here yet, the node goes on with what it has,
+refuses what it cannot open, and asks for the board to be read.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+from consortium.errors import Code, CreditError
+from consortium.model.identifiers import NormalisedIdentifier
+from consortium.model.rulebook import Rulebook
+from consortium.rules.queries import taking_part
+from consortium.silent import Silent
+from participants.bootstrap import open_secrets, open_tokeniser, own_signer
+from participants.composition import Parts, requester_of_today
+from participants.gateway_client.channel import Tls
+from participants.lender.identity import DerivedMaskKeys, PairKeys
+from participants.lender.tokenise import Token
+from participants.lender.tokens import GatheringTokeniser, RememberingTokeniser, Tokenises
+from participants.settings import NodeSettings
+
+LOG = logging.getLogger("participants.node")
+STALE = frozenset({Code.PROOF_INVALID, Code.RULEBOOK_MISMATCH, Code.UNREACHABLE, Code.CERTIFICATE_INVALID})
+"""What a holder says or shows when its share is newer than our rulebook, or our channel older than its certificate."""
+PATIENCE_SECONDS = 3.0
+LINGER_SECONDS = 15.0
+
+
+class ExchangeableTokeniser(Silent):
+    """A way to the key holders that can be exchanged; a request that this spoilt is made again on the new one."""
+
+    def __init__(self, settings: NodeSettings, tls: Callable[[], Tls]) -> None:
+        self._settings, self._tls = settings, tls
+        self._changed = threading.Condition()
+        self._number = 0
+        self._stale = False
+        self._inner, self._stack = self._open()
+
+    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
+        """Give the token of each identifier, in order; raises as `Tokeniser.tokenise`."""
+        with self._changed:
+            inner, number = self._inner, self._number
+        try:
+            return inner.tokenise(identifiers)
+        except CreditError as error:
+            if error.code is not Code.TOO_FEW_HOLDERS or not self._has_changed(number):
+                raise
+        return self._inner.tokenise(identifiers)
+
+    def exchange(self) -> None:
+        """Open a new way with the rulebook and certificate of now; the old one is closed a little later."""
+        inner, stack = self._open()
+        with self._changed:
+            old, self._inner, self._stack = self._stack, inner, stack
+            self._number += 1
+            self._stale = False
+            self._changed.notify_all()
+        closing = threading.Timer(LINGER_SECONDS, old.close)
+        closing.daemon = True
+        closing.start()
+
+    def close(self) -> None:
+        """Close the way in use."""
+        self._stack.close()
+
+    def _open(self) -> tuple[Tokenises, ExitStack]:
+        stack = ExitStack()
+        return stack.enter_context(open_tokeniser(self._settings, self._failed, tls=self._tls)), stack
+
+    def _failed(self, holder: int, error: CreditError) -> None:
+        LOG.warning("holder-failed", extra={"holder": holder, "code": error.code})
+        self._stale = self._stale or error.code in STALE
+
+    def _has_changed(self, number: int) -> bool:
+        """Wait for an exchange, where one may explain the failure."""
+        with self._changed:
+            if not self._stale and self._number == number:
+                return False
+            return self._changed.wait_for(lambda: self._number != number, PATIENCE_SECONDS)
+
+
+class Renewal(Silent):
+    """Brings a node's parts up to the rulebook in force; `hurry` asks for the board to be read at once."""
+
+    def __init__(self, parts: Parts, tokeniser: ExchangeableTokeniser, hurry: Callable[[], None]) -> None:
+        self._parts, self._tokeniser, self._hurry = parts, tokeniser, hurry
+        self._done = _state(parts.rulebooks.current(), parts.settings.file.member)
+        self.identity_changed: Callable[[], None] = lambda: None
+
+    def to_current(self) -> bool:
+        """Renew what the rulebook in force changed; gives whether the node is up to it."""
+        rulebook, parts = self._parts.rulebooks.current(), self._parts
+        wanted = _state(rulebook, parts.settings.file.member)
+        if wanted == self._done:
+            return True
+        try:
+            self._renew(rulebook)
+        except CreditError as error:
+            LOG.warning("not-renewed", extra={"code": error.code, "cause": error.cause})
+            self._hurry()
+            return False
+        self._done = wanted
+        LOG.info("renewed", extra={"version": rulebook.document.version, "epoch": rulebook.document.epoch})
+        return True
+
+    def _renew(self, rulebook: Rulebook) -> None:
+        parts, settings, node = self._parts, self._parts.settings, self._parts.asker.node
+        start = time.monotonic()
+        signer = own_signer(settings, taking_part(rulebook, settings.file.member))
+        new_secrets, contributor = open_secrets(settings, rulebook), node.contributor
+        identity = replace(contributor.identity, signer=signer)
+        same_identity = wanted_key(self._done) == rulebook.members[settings.file.member].identity_key
+        pairs = contributor.pairs if same_identity else PairKeys(DerivedMaskKeys(identity))
+        contributor = replace(contributor, identity=identity, secrets=new_secrets, pairs=pairs)
+        requester = requester_of_today(contributor, parts.secret_key, node.requester.executor)
+        tokens = node.tokeniser
+        if new_secrets.generation != node.contributor.secrets.generation:
+            tokens = RememberingTokeniser(GatheringTokeniser(self._tokeniser), new_secrets)
+        parts.asker.node = replace(node, contributor=contributor, requester=requester, tokeniser=tokens)
+        if _holders(self._done) != _holders(_state(rulebook, settings.file.member)) or not same_identity:
+            self._tokeniser.exchange()
+        if not same_identity:
+            self.identity_changed()
+        LOG.debug("renewal", extra={"seconds": time.monotonic() - start})
+
+
+State = tuple[int, bytes, bytes, bytes]
+
+
+def _state(rulebook: Rulebook, member: str) -> State:
+    """Give what a node's parts depend on: epoch, its key's digest, the holders' keys, its own identity key."""
+    document, own = rulebook.document, rulebook.members.get(member)
+    return document.epoch, document.epoch_secret, document.oprf.to_bytes(), own.identity_key if own else b""
+
+
+def _holders(state: State) -> bytes:
+    return state[2]
+
+
+def wanted_key(state: State) -> bytes:
+    """Give the identity key of a state."""
+    return state[3]

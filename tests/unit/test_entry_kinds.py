@@ -1,0 +1,114 @@
+"""Every kind of entry has a published schema, and what the gateway really writes is true to it."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import jsonschema_rs
+import pytest
+
+from consortium.canonical import canonical_json
+from consortium.errors import Code, CreditError
+from consortium.membership.applications import Application
+from consortium.membership.ballots import Decision, Vote
+from consortium.membership.emergency import EmergencySuspension
+from consortium.model.bodies import BodyAction, BodyOrder
+from consortium.model.query import SignedQuery
+from consortium.transparency.kinds import DIALECT, SCHEMAS, check_entry, parse_entry
+from consortium.wire.rounds import transcript_to_bytes
+from demo.schema_pages import FOLDER, pages
+from gateway.membership import entries as membership
+from gateway.usecases import entries
+from gateway.usecases.admission import open_run
+from gateway.usecases.query import QueryRun
+from participants.regulator.dictionary import data_dictionary
+from tests.support.codes import refused
+from tests.support.world import ALICE, World
+
+
+def test_the_published_schemas_are_those_of_the_code() -> None:
+    assert {path.name: path.read_text("utf-8") for path in FOLDER.iterdir()} == pages()
+    for schema in SCHEMAS.values():
+        assert schema["$schema"] == DIALECT
+        jsonschema_rs.meta.validate(schema)
+
+
+def answered_run(world: World, query: SignedQuery) -> QueryRun:
+    """Carry a query through both rounds."""
+    roster = world.hub.roster(query.header.issued_at)
+    run = open_run(query, world.rulebook, roster, world.hub.keys, world.now)
+    assert world.hub.first_round(run, world.now)
+    world.hub.second_round(run, world.now)
+    return run
+
+
+def written(world: World) -> list[dict[str, Any]]:
+    """Make every kind by the code that makes them."""
+    query = world.query(world.subject(ALICE))
+    run = answered_run(world, query)
+    transcript = run.transcript()
+    refusal = CreditError(Code.CONSENT_USED_UP, "no use left")
+    return [
+        entries.admitted(query, run, b"r" * 16, (4, 5, 10)),
+        entries.answered(run, transcript, transcript_to_bytes(transcript), 7),
+        entries.refused("lender-a", b"r" * 16, query, refusal, run),
+        entries.refused("lender-a", b"r" * 16, query, refusal, None),
+        entries.abandoned(query.digest.hex(), 7, query.header.expires_at),
+        entries.dropped("lender-a", 3, 1_790_000_000),
+        entries.ordered(
+            BodyOrder("demo", BodyAction.ERASE, (3, 4), "asked for", 1_790_000_000),
+            {"regulator": bytes(64), "gateway": bytes(64)},
+            b"r" * 32,
+        ),
+        entries.expired([3, 4], 1_825, b"r" * 32),
+    ]
+
+
+def written_of_members() -> list[dict[str, Any]]:
+    """Make the kinds of membership; the code reads these fields of verified documents and no other."""
+    vote = SimpleNamespace(approver="lender-a", proposal=b"p" * 32, version=2, decision=Decision.APPROVE)
+    application = SimpleNamespace(member="lender-f", sponsor="lender-a")
+    notice = SimpleNamespace(member="lender-f", version=2, lapses_at=1_790_000_000)
+    return [
+        membership.applied(cast("Application", application), b"a" * 32),
+        membership.voted(cast("Vote", vote)),
+        membership.decided(2, b"r" * 32, {"lender-b", "lender-a"}),
+        membership.suspended(cast("EmergencySuspension", notice), b"n" * 32),
+        membership.certified("lender-f", b"k" * 32, 1_790_000_000),
+    ]
+
+
+def test_every_kind_that_the_gateway_writes_is_true_to_its_schema(world: World) -> None:
+    all_written = [*written(world), *written_of_members()]
+    made = [{**entry, "index": index, "time_ms": 1_790_000_000_000} for index, entry in enumerate(all_written)]
+    assert {check_entry(entry) for entry in made} == set(SCHEMAS)
+    for entry in made:
+        assert parse_entry(canonical_json(entry)) == json.loads(json.dumps(entry))
+        for name in entry:
+            with refused(Code.ENTRY_INVALID):
+                check_entry({key: value for key, value in entry.items() if key != name})
+        with refused(Code.ENTRY_INVALID):
+            check_entry({**entry, "national_id": "11010519491231002X"})
+
+
+@pytest.mark.parametrize("value", [[], "x", 1, None, {}, {"kind": []}, {"kind": "unknown"}])
+def test_what_is_no_entry_is_refused(value: Any) -> None:
+    with refused(Code.ENTRY_INVALID):
+        parse_entry(canonical_json(value))
+
+
+def test_the_data_dictionary_names_every_kind_and_every_field() -> None:
+    page = data_dictionary()
+    for kind, schema in SCHEMAS.items():
+        assert f"## {kind}" in page
+        properties = schema["properties"]
+        assert isinstance(properties, dict)
+        assert all(f"`{name}`" in page for name in properties)
+
+
+def test_no_schema_has_room_for_a_tag_or_an_identifier() -> None:
+    allowed = {"tags"}  # the salted commitment
+    for path in Path(FOLDER).iterdir():
+        names = set(json.loads(path.read_text("utf-8"))["properties"])
+        assert not {name for name in names - allowed if "tag" in name or "identifier" in name or "phone" in name}
