@@ -30,6 +30,7 @@ from participants.metrics import Metrics
 from participants.renewal import ExchangeableTokeniser, Renewal
 from participants.rpc.local import LenderServicer, NodeStatus, Token
 from participants.settings import NodeSettings
+from participants.witnessing import run_witness, witness_of
 from protos.credit.v1 import lender_pb2_grpc
 
 LOG = logging.getLogger("participants.node")
@@ -87,6 +88,9 @@ class LenderServer:
             _renew_daily(parts),
             metrics.watch(self._attachments),
         ]
+        if (witnessing := parts.settings.file.witness) is not None:
+            witness = witness_of(parts.settings, witnessing)
+            works += [run_witness(witness, address, tls) for address in addresses]
         return [asyncio.create_task(work) for work in works]
 
     async def _open_local(self, parts: Parts) -> None:

@@ -89,6 +89,19 @@ class LocalSettings(Table):
     token: Path = Path("local-token")
 
 
+class WitnessSettings(Table):
+    """
+    A witness of the gateway's log, run by the node.
+
+    `policy` (C2SP tlog-policy) names the log's key and this witness's; `key` holds 64 hex digits; `folder` is what the
+    witness must not forget, and never goes into a back-up that is put back alone.
+    """
+
+    policy: Path = Path("policy.txt")
+    key: Path = Path("witness.key")
+    folder: Path = Path("witness")
+
+
 class NodeFile(Table):
     """`node.toml`; paths are relative to its folder."""
 
@@ -109,6 +122,7 @@ class NodeFile(Table):
     tls: TlsFiles | None = None
     gateway: GatewaySettings | None = None
     local: LocalSettings = LocalSettings()
+    witness: WitnessSettings | None = None
 
 
 class LendersSecretsFile(_SecretTable):

@@ -21,8 +21,6 @@ from participants.gateway_client.transparency import TransparencyClient
 from participants.regulator.serving import tls_of
 from participants.regulator.settings import RegulatorSettings
 from participants.regulator.watching import WITNESS_SECONDS, Alarm, Watcher, WitnessWatch
-from participants.storage.witness import WitnessFiles
-from participants.witness import Witness
 
 OnceOption = Annotated[bool, typer.Option("--once", help="End at the newest checkpoint; exit status 1 with any alarm.")]
 FromOption = Annotated[int, typer.Option("--from-entry", min=0, help="The first entry to look at.")]
@@ -60,8 +58,7 @@ class Watching:
         self.alarms = 0
         self._settings = settings
         self._policy: Policy = settings.policy()
-        files = WitnessFiles(settings.path(settings.file.witness))
-        self._witness = Witness(self._policy.logs[0], settings.witness_signer(), files, lambda: int(time.time()))
+        self._witness = settings.witness()
         self._watcher = Watcher()
         self._witnesses = WitnessWatch(witness_seconds)
         self._as_json = as_json

@@ -26,6 +26,7 @@ from participants.gateway_client.channel import Tls
 from participants.gateway_client.rulebook import watch_rulebooks
 from participants.membership.upkeep import Upkeep
 from participants.rpc.errors import mapped
+from participants.rpc.peers import BoundPeers
 from participants.rpc.renewed import renewed_server_credentials
 from participants.rulebooks import TrustedRulebooks
 from participants.share_files import ShareFiles
@@ -61,15 +62,17 @@ class QuotaMembers:
 
 
 class KeyHolderServicer(grpc_pb.KeyHolderServiceServicer):
-    """Evaluates off the event loop, one request after another; the signature inside is the authentication."""
+    """Evaluates off the event loop, one request after another; the signature inside says who asks."""
 
-    def __init__(self, holder: SharesInService, worker: ThreadPoolExecutor) -> None:
+    def __init__(self, holder: SharesInService, worker: ThreadPoolExecutor, peers: BoundPeers) -> None:
         self._holder = holder
         self._worker = worker
+        self._peers = peers
 
     @mapped
-    async def Evaluate(self, request: pb.EvaluateRequest, rpc_context: Context) -> pb.EvaluateResponse:  # noqa: ARG002, N802
+    async def Evaluate(self, request: pb.EvaluateRequest, rpc_context: Context) -> pb.EvaluateResponse:  # noqa: N802
         """Evaluate a signed batch."""
+        self._peers.check(rpc_context)
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(self._worker, self._holder.answer, request.request, secrets.token_bytes)
         return pb.EvaluateResponse(answer=answer)
@@ -115,7 +118,8 @@ class CustodianServer:
         self._shares = SharesInService(files, settings.member, members, ledger)
         self._shares.use(rulebooks.current())
         worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="key-holder"))
-        grpc_pb.add_KeyHolderServiceServicer_to_server(KeyHolderServicer(self._shares, worker), self._server)
+        servicer = KeyHolderServicer(self._shares, worker, BoundPeers(rulebooks.current, time.time))
+        grpc_pb.add_KeyHolderServiceServicer_to_server(servicer, self._server)
         checker = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(checker, self._server)
         try:

@@ -42,7 +42,7 @@ NOT_PROVEN = (
     "That a lender's numbers are true: that is what inspections are for.",
     "That a question which no gateway ever admitted was not asked elsewhere.",
     "Anything after the checkpoint's size, or after it was witnessed.",
-    "What the bodies say: this export holds their digests only.",
+    "What erased bodies said: their entries and the reason why they were erased are all that is left.",
     "That a missing message number was dropped by the gateway: it may have come too late. The member can tell.",
     "Who the people asked about are: the log holds commitments, no tags.",
     "That witnesses are independent of the gateway: judge that by who they are.",

@@ -2,18 +2,16 @@
 
 import asyncio
 import logging
-import time
+from functools import partial
 from pathlib import Path
 
 from consortium.errors import CreditError
 from consortium.model.rulebook import Rulebook, verify_rulebook
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.rulebook import watch_rulebooks
-from participants.gateway_client.transparency import TransparencyClient
 from participants.regulator.settings import RegulatorSettings
 from participants.rulebooks import TrustedRulebooks
-from participants.storage.witness import WitnessFiles
-from participants.witness import Witness
+from participants.witnessing import run_witness
 
 LOG = logging.getLogger("participants.regulator")
 
@@ -28,15 +26,10 @@ class RegulatorServer:
         """Witness until `stopping` is set; raises CreditError where the regulator cannot start."""
         settings = self._settings
         rulebooks = TrustedRulebooks(first_rulebook(settings), settings.path(settings.file.rulebooks))
-        witness = Witness(
-            settings.policy().logs[0],
-            settings.witness_signer(),
-            WitnessFiles(settings.path(settings.file.witness)),
-            lambda: int(time.time()),
-        )
+        witness = settings.witness()
         tls, addresses = tls_of(settings), settings.file.gateway.addresses
         works = [
-            *(_witness(witness, one, tls) for one in addresses),
+            *(run_witness(witness, one, partial(tls_of, settings)) for one in addresses),
             *(_follow(one, tls, rulebooks) for one in addresses),
         ]
         tasks = [asyncio.create_task(work) for work in works]
@@ -59,11 +52,6 @@ def tls_of(settings: RegulatorSettings) -> Tls:
     """Read certificate, key and CA."""
     files = settings.file.tls
     return Tls(settings.read(files.certificate), settings.read_private(files.key), settings.read(files.ca))
-
-
-async def _witness(witness: Witness, address: str, tls: Tls) -> None:
-    async with TransparencyClient(address, tls) as client:
-        await witness.run(client)
 
 
 async def _follow(address: str, tls: Tls, rulebooks: TrustedRulebooks) -> None:

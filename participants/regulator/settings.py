@@ -4,14 +4,22 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from consortium.errors import Code, CreditError
 from consortium.model.signing import Ed25519Signer
-from consortium.transparency.notes import NoteSigner
-from consortium.transparency.policy import Policy, parse_policy
-from participants.settings import Folder, GatewaySettings, Key32, MemberName, RulebookFiles, Table, TlsFiles
+from consortium.transparency.policy import Policy
+from participants.settings import (
+    Folder,
+    GatewaySettings,
+    Key32,
+    MemberName,
+    RulebookFiles,
+    Table,
+    TlsFiles,
+    WitnessSettings,
+)
+from participants.witness import Witness
+from participants.witnessing import read_policy, witness_of
 
 FILE_NAME = "regulator.toml"
-SEED_BYTES = 32
 
 
 class RegulatorKeysFile(Table):
@@ -56,10 +64,12 @@ class RegulatorSettings(Folder):
 
     def policy(self) -> Policy:
         """Read the policy; raises CreditError(POLICY_INVALID), also where it names no log."""
-        policy = parse_policy(self.read(self.file.policy))
-        if not policy.logs:
-            raise CreditError(Code.POLICY_INVALID, "no log")
-        return policy
+        return read_policy(self, self.file.policy)
+
+    def witness(self) -> Witness:
+        """Make the witness; raises CreditError where key or policy do not serve."""
+        file = self.file
+        return witness_of(self, WitnessSettings(policy=file.policy, key=file.witness_key, folder=file.witness))
 
     def identity(self) -> Ed25519Signer:
         """Read the identity key; raises CreditError(SETTINGS_INVALID)."""
@@ -68,17 +78,3 @@ class RegulatorSettings(Folder):
     def audit_key(self) -> X25519PrivateKey:
         """Read the key that opens envelopes; raises CreditError(SETTINGS_INVALID)."""
         return X25519PrivateKey.from_private_bytes(self.read_secret(self.file.own_keys, RegulatorKeysFile).audit_key)
-
-    def witness_signer(self) -> NoteSigner:
-        """Read the witness's key; its name is the one that the policy gives to this key, or one of the consortium's."""
-        try:
-            seed = bytes.fromhex(self.read_private(self.file.witness_key).decode("ascii").strip())
-        except ValueError:
-            seed = b""
-        if len(seed) != SEED_BYTES:
-            raise CreditError(Code.SETTINGS_INVALID, f"{self.file.witness_key.name}: no Ed25519 key")
-        public = NoteSigner("unnamed", seed).public
-        names = [key.name for key in self.policy().witnesses.values() if key.public == public]
-        if not names:
-            raise CreditError(Code.POLICY_INVALID, "the policy does not know this witness's key")
-        return NoteSigner(names[0], seed)

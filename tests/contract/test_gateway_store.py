@@ -189,3 +189,58 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(tmp_path: Path) -> None:
         store.transact([lambda t: t.append({"kind": "x" * 100_000})])
     assert store.size() == 0
     store.close()
+
+
+def test_a_body_is_durable_with_its_entry_or_not_at_all(reopen: Open) -> None:
+    store = reopen()
+
+    def keep(transaction: GatewayTransaction) -> int:
+        appended = transaction.append({"kind": "test"})
+        transaction.bodies.keep(appended, b"q" * 32, b"what was said")
+        return appended.index
+
+    def keep_and_fail(transaction: GatewayTransaction) -> int:
+        keep(transaction)
+        raise CreditError(Code.QUOTA_EXCEEDED)
+
+    first, failed, second = store.transact([keep, keep_and_fail, keep])
+    assert (first, second) == (0, 1)
+    assert isinstance(failed, CreditError)
+
+    def states(transaction: GatewayTransaction) -> list[bool]:
+        return [transaction.bodies.state(index) is not None for index in range(3)]
+
+    assert reopen().transact([states]) == [[True, True, False]]
+
+
+def test_an_erased_body_is_gone_and_the_response_to_its_query_with_it(reopen: Open) -> None:
+    store, later = reopen(), 1 << 52
+
+    def make(transaction: GatewayTransaction) -> None:
+        for number in (b"a" * 32, b"b" * 32):
+            transaction.open_request("lender-a", number[:16], number)
+            transaction.close_request("lender-a", number[:16], b"answer")
+            transaction.bodies.keep(transaction.append({"kind": "test"}), number, b"body")
+        transaction.bodies.hold(1, held=True)
+
+    def old(transaction: GatewayTransaction) -> list[int]:
+        return transaction.bodies.older_than(later, 10)
+
+    def erase(transaction: GatewayTransaction) -> None:
+        transaction.bodies.erase(0, 7)
+
+    def seen(transaction: GatewayTransaction) -> list[object]:
+        requests = [transaction.request("lender-a", number * 16) for number in (b"a", b"b")]
+        states = [transaction.bodies.state(index) for index in range(2)]
+        return [
+            *(request.response if request else "?" for request in requests),
+            *((state.readable, state.held) if state else None for state in states),
+        ]
+
+    assert store.transact([make, old, erase, seen, old]) == [
+        None,
+        [0],
+        None,
+        [None, b"answer", (False, False), (True, True)],
+        [],
+    ]

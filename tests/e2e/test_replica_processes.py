@@ -43,8 +43,7 @@ def parties(tmp_path: Path, postgres: Postgres) -> Iterator[Processes]:
             )
         for custodian in ("custodian-one", "custodian-two"):
             path = processes.out / custodian / "custodian.toml"
-            change(path, f'gateway = "{first}"\n', "")
-            path.write_text(f'{path.read_text()}\n[gateway]\naddresses = ["{first}", "{second}"]\n')
+            change(path, f'addresses = ["{first}"]', f'addresses = ["{first}", "{second}"]')
         processes.start_all()
         wait_attached_to(processes, 2)
         yield processes
@@ -57,7 +56,8 @@ def add_replica(out: Path, first: str, second: str, storage: str) -> None:
     path.write_text(f"{path.read_text()}\n[limits]\nqueries_per_day = {QUOTA}\n")
     shutil.copytree(out / "gateway", out / SECOND)
     lines = (out / SECOND / "gateway.toml").read_text().replace(first, second).splitlines()
-    (out / SECOND / "gateway.toml").write_text("\n".join(line for line in lines if "metrics_port" not in line))
+    own = ("metrics_port", "join_listen")  # ports of the first replica alone
+    (out / SECOND / "gateway.toml").write_text("\n".join(line for line in lines if not line.startswith(own)))
 
 
 def change(path: Path, old: str, new: str) -> None:

@@ -15,7 +15,7 @@ from consortium.model.rounds import Round2Request
 from consortium.model.rulebook import Rulebook, verify_rulebook
 from consortium.wire.queries import signed_query_to_bytes
 from consortium.wire.rounds import round1_request_to_bytes, round2_request_to_bytes
-from gateway import bootstrap
+from gateway import bootstrap, transport
 from gateway.usecases import carrier
 from participants.lender.answer import Contributor
 from tests.support.amended import follow, next_version, put_into_force
@@ -188,4 +188,4 @@ def test_a_node_releases_nothing_under_a_rulebook_that_has_expired(worlds: World
 
 def test_the_times_are_those_of_the_present() -> None:
     """The gateway's own clock, which the tests above turn, is the wall clock."""
-    assert abs(bootstrap.seconds() - time.time()) < 2
+    assert abs(transport.seconds() - time.time()) < 2

@@ -18,6 +18,7 @@ from consortium.errors import Code
 from participants.cli.main import app
 from participants.cli.output import LateProgress
 from participants.lender.connectors import BATCH_ROWS, CsvSource
+from participants.regulator.access import tags_from_text
 from participants.storage import database
 from participants.storage.book_rows import SCHEMA_VERSION
 from tests.support.nodes import node_folder
@@ -376,3 +377,17 @@ def test_the_installed_command_in_processes_of_their_own(tmp_path: Path, node: P
     done = json.loads(loading.communicate(timeout=60)[0])
     assert done["reports"][0]["rows"]["accepted"] == 2 * BATCH_ROWS - 100
     succeed("record", "release", "--node", node, told={"identifiers": WHO, "id": "meanwhile"})
+
+
+def test_a_persons_tags_go_into_a_file_for_the_regulator_alone(node: Path, tmp_path: Path) -> None:
+    out = tmp_path / "tags.txt"
+    both = {"country": "CN", "phone": PHONE, "email": "li.hua@example.com"}
+    done = succeed("tags", out, "--node", node, told={"identifiers": both})
+    assert done == {"file": str(out), "tags": 2}
+    assert out.stat().st_mode & 0o077 == 0
+    phone, email = tags_from_text(out.read_text())
+    assert phone.value != email.value
+    succeed("tags", tmp_path / "other.txt", "--node", node, told={"identifiers": WHO})
+    assert tags_from_text((tmp_path / "other.txt").read_text())[0].value == phone.value
+    fail(Code.SETTINGS_INVALID, "tags", out, "--node", node, told={"identifiers": WHO})
+    fail(Code.RECORD_INVALID, "tags", tmp_path / "none.txt", "--node", node, told={"identifiers": {"country": "CN"}})

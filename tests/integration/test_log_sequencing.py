@@ -81,6 +81,7 @@ def test_a_log_on_postgresql(postgres: Postgres, tmp_path: Path) -> None:
     stored.store.add_cosignature(300, "w", "line 2\n")
     assert stored.store.cosignatures(300) == ["line 2\n"]
     proof = reopened(stored).prover.range(17, 66_000, 70_000)
+    assert signed is not None
     verify_range(proof, stored.store.lines(17, 66_000), signed.root)
     assert not Checker(stored.store, stored.guard, KEY).run().findings
     stored.close()

@@ -1,0 +1,92 @@
+"""A lender's node as witness: its settings, its cosignatures at the gateway, and the ages that alerts are made of."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from consortium.errors import Code
+from consortium.wire.queries import signed_query_to_bytes
+from gateway.tlog.health import LogHealth
+from gateway.tlog.ports import Kept
+from participants.settings import Folder, WitnessSettings
+from participants.witnessing import run_witness, witness_of
+from tests.support.audits import log_settings
+from tests.support.codes import refused
+from tests.support.grpc_world import grpc_world
+from tests.support.logs import SECOND, WITNESS, StoredLog, dropped, policy_text
+from tests.support.world import ALICE, LENDERS, World, Worlds
+
+
+def witness_folder(path: Path, seed: bytes = b"v" * 32) -> Folder:
+    path.mkdir()
+    (path / "policy.txt").write_text(policy_text())
+    (path / "witness.key").touch(mode=0o600)
+    (path / "witness.key").write_text(seed.hex())
+    return Folder(path)
+
+
+def test_a_lender_cosigns_and_the_gateway_knows_who_is_absent(worlds: Worlds, tmp_path: Path) -> None:
+    asyncio.run(_cosigns(worlds.make(), tmp_path))
+
+
+async def _cosigns(world: World, folder: Path) -> None:
+    witness = witness_of(witness_folder(folder / "lender"), WitnessSettings())
+    async with grpc_world(world, folder, log=log_settings(folder)) as running:
+        await running.attach(*LENDERS)
+        working = asyncio.create_task(run_witness(witness, running.address, lambda: running.tls("lender-a")))
+        query = world.query(world.subject(ALICE))
+        await running.ask(signed_query_to_bytes(query), b"r" * 16)
+        assert running.parts.log is not None
+        store = running.parts.log.store
+        async with asyncio.timeout(15):
+            while store.cosigned().get(SECOND.name) != 2:
+                await asyncio.sleep(0.05)
+        async with asyncio.timeout(15):
+            while (page := _ages(running.parts.metrics.registry)).get(SECOND.name) != 0.0 or page[WITNESS.name] <= 0:
+                await asyncio.sleep(0.05)
+        working.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await working
+
+
+def _ages(registry: object) -> dict[str, float]:
+    families = registry.collect()  # type: ignore[attr-defined]  # a registry of Prometheus, untyped here
+    return {
+        sample.labels["witness"]: sample.value
+        for family in families
+        if family.name == "credit_log_cosignature_age_seconds"
+        for sample in family.samples
+    }
+
+
+def test_a_key_that_the_policy_does_not_know_is_refused(tmp_path: Path) -> None:
+    with refused(Code.POLICY_INVALID):
+        witness_of(witness_folder(tmp_path / "stranger", b"x" * 32), WitnessSettings())
+    folder = witness_folder(tmp_path / "open")
+    (tmp_path / "open" / "witness.key").chmod(0o644)
+    with refused(Code.SETTINGS_INVALID):
+        witness_of(folder, WitnessSettings())
+
+
+@pytest.fixture
+def stored(tmp_path: Path) -> StoredLog:
+    return StoredLog(tmp_path)
+
+
+def test_ages_grow_while_something_is_left_to_follow_and_only_then(stored: StoredLog) -> None:
+    health = LogHealth(stored.store, ("one", "two"))
+    assert (health.checkpoint_age(0), health.checkpoint_age(100)) == (0, 0), "nothing waits in an empty log"
+    stored.append([dropped()])
+    assert (health.checkpoint_age(110), health.checkpoint_age(150)) == (10, 50)
+    signed = stored.log.publish()
+    assert signed is not None
+    assert health.checkpoint_age(160) == 0
+    health.cosignature_ages(200)
+    stored.store.add_cosignature(signed.size, "one", "line")
+    assert health.cosignature_ages(230) == {"one": 0, "two": 30}
+    assert health.cosignature_ages(900) == {"one": 0, "two": 700}
+    stored.append([dropped()])
+    stored.store.publish(Kept(2, b"note"), ())
+    assert health.cosignature_ages(910) == {"one": 10, "two": 710}
