@@ -113,9 +113,9 @@ async def _export(settings: RegulatorSettings, target: Path) -> None:
 def _verified(target: Path, settings: RegulatorSettings) -> list[Row]:
     believed = settings.policy()
     trust = Trust(Policy(believed.logs, {}, {}, NONE), settings.file.rulebook.fingerprint.hex())
-    start = time.perf_counter()
+    start = time.process_time()
     audit = verify(target, trust)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start  # of one core: it has one thread
     answered = audit.statistics.outcomes["answered"]
     if audit.verdict.state is State.FAILED or not answered:
         raise RuntimeError("the export does not verify")

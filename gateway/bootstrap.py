@@ -157,7 +157,7 @@ class GatewayServer:
         if self.publisher and parts.log:
             watched = tuple(key.name for key in parts.log.witnesses.witnesses.values()) if parts.log.witnesses else ()
             followed = LogHealth(parts.log.store, watched)
-            works = self.publisher.run(), self._watch_log(followed), self._expire_bodies()
+            works = self.publisher.run(), self._watch_log(self.publisher, followed), self._expire_bodies()
             self._tasks += [asyncio.create_task(work) for work in works]
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
         LOG.info("serving", extra={"address": parts.settings.listen, "version": self._version})
@@ -270,13 +270,13 @@ class GatewayServer:
             except CreditError as error:  # a full disk or a database that is away: tried again in a moment
                 LOG.error("housekeeping", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
 
-    async def _watch_log(self, log: LogHealth) -> None:
+    async def _watch_log(self, publisher: Publisher, log: LogHealth) -> None:
         metrics = self.parts.metrics
         while True:
             now = time.monotonic()
             with contextlib.suppress(CreditError):  # a database that is away shows in housekeeping
-                metrics.checkpoint_age.set(await asyncio.to_thread(log.checkpoint_age, now))
-                for name, age in (await asyncio.to_thread(log.cosignature_ages, now)).items():
+                metrics.checkpoint_age.set(await publisher.off_loop(partial(log.checkpoint_age, now)))
+                for name, age in (await publisher.off_loop(partial(log.cosignature_ages, now))).items():
                     metrics.cosignature_age.labels(name).set(age)
             await asyncio.sleep(HOUSEKEEPING_SECONDS)
 

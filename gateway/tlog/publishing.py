@@ -10,6 +10,7 @@ from functools import partial
 
 from consortium.errors import CreditError
 from gateway.committer import GroupCommitter
+from gateway.ports import ResultT
 from gateway.tlog.abandoned import OpenQueries, append_abandoned
 from gateway.tlog.log import Log
 
@@ -48,6 +49,10 @@ class Publisher:
             if loop.time() - looked_at >= ABANDONED_SECONDS:
                 looked_at = loop.time()
                 await self.end_abandoned()
+
+    async def off_loop(self, work: Callable[[], ResultT]) -> ResultT:
+        """Run a piece of work on the publisher's thread; it has ended before `stop` returns, even where cancelled."""
+        return await asyncio.get_running_loop().run_in_executor(self._worker, work)
 
     async def stop(self) -> None:
         """Publish what is left."""
