@@ -12,6 +12,8 @@ from demo.processes import BIN
 from tests.support.journey import KILLED
 from tests.support.processes import LENDERS, Processes, consortium
 
+pytestmark = pytest.mark.slow
+
 CUSTODIANS = ("custodian-one", "custodian-two")
 PERSON = {"phone": "13912345678"}
 EVENT = {

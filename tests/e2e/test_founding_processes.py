@@ -34,6 +34,8 @@ from participants.gateway_client.membership import JoinDoor
 from tests.support.membership import LEI
 from tests.support.processes import own_ports
 
+pytestmark = pytest.mark.slow
+
 LENDERS = ("lender-one", "lender-two", "lender-three", "lender-four")
 CUSTODIANS = HOLDERS[1:]
 ROLES = {

@@ -77,6 +77,7 @@ def test_who_leaves_is_cut_off_and_the_others_go_on(parties: Processes) -> None:
     assert (sorted(answer["answered"]), answer["missing"]) == (sorted(remaining), [])
 
 
+@pytest.mark.slow
 def test_a_journey_that_is_killed_after_every_step_ends_alike(parties: Processes) -> None:
     newcomer = Newcomer(parties, "lender-two-b", 12)
     words = newcomer.invite()

@@ -7,6 +7,8 @@ import pytest
 
 from tests.support.processes import LENDERS, Processes, consortium
 
+pytestmark = pytest.mark.slow
+
 ROTATING = "lender-two"
 
 
