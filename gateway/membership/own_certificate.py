@@ -45,9 +45,17 @@ class ServerTls:
 
     def credentials(self, *, clients: bool) -> grpc.ServerCredentials:
         """Give credentials that follow the files; `clients` says whether callers must show a certificate."""
-        return grpc.dynamic_ssl_server_credentials(
-            self._configuration, lambda: self._configuration, require_client_authentication=clients
-        )
+        given = self._configuration
+
+        def changed() -> grpc.ServerCertificateConfiguration | None:
+            """Give what is new since the last handshake only: gRPC drops handshakes that are under way at a change."""
+            nonlocal given
+            if given is self._configuration:
+                return None
+            given = self._configuration
+            return given
+
+        return grpc.dynamic_ssl_server_credentials(given, changed, require_client_authentication=clients)
 
     async def follow(self) -> None:
         """Look at the files for ever; ones that cannot be read leave what is in use."""

@@ -10,16 +10,18 @@ from participants.gateway_client.channel import Tls
 def renewed_server_credentials(tls: Callable[[], Tls]) -> grpc.ServerCredentials:
     """Give credentials for mutual TLS that ask `tls` at each handshake whether there is a newer certificate."""
     first = tls()
-    known = {first.certificate: _configuration(first)}
+    known = first.certificate
 
-    def fetch() -> grpc.ServerCertificateConfiguration:
+    def changed() -> grpc.ServerCertificateConfiguration | None:
+        """Give what is new since the last handshake only: gRPC drops handshakes that are under way at a change."""
+        nonlocal known
         now = tls()
-        if now.certificate not in known:
-            known.clear()
-            known[now.certificate] = _configuration(now)
-        return known[now.certificate]
+        if now.certificate == known:
+            return None
+        known = now.certificate
+        return _configuration(now)
 
-    return grpc.dynamic_ssl_server_credentials(_configuration(first), fetch, require_client_authentication=True)
+    return grpc.dynamic_ssl_server_credentials(_configuration(first), changed, require_client_authentication=True)
 
 
 def _configuration(tls: Tls) -> grpc.ServerCertificateConfiguration:
