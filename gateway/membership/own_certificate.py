@@ -55,7 +55,11 @@ class ServerTls:
             given = self._configuration
             return given
 
-        return grpc.dynamic_ssl_server_credentials(given, changed, require_client_authentication=clients)
+        return grpc.dynamic_ssl_server_credentials(
+            given,
+            changed,  # type: ignore[arg-type]  # None means "as before", which the types leave out
+            require_client_authentication=clients,
+        )
 
     async def follow(self) -> None:
         """Look at the files for ever; ones that cannot be read leave what is in use."""

@@ -21,7 +21,11 @@ def renewed_server_credentials(tls: Callable[[], Tls]) -> grpc.ServerCredentials
         known = now.certificate
         return _configuration(now)
 
-    return grpc.dynamic_ssl_server_credentials(_configuration(first), changed, require_client_authentication=True)
+    return grpc.dynamic_ssl_server_credentials(
+        _configuration(first),
+        changed,  # type: ignore[arg-type]  # None means "as before", which the types leave out
+        require_client_authentication=True,
+    )
 
 
 def _configuration(tls: Tls) -> grpc.ServerCertificateConfiguration:
