@@ -20,10 +20,8 @@ from benchmarks.processes import measure, question
 from benchmarks.rows import Row, row
 from consortium.model.query import Suite
 from consortium.transparency.policy import NONE, Policy
-from demo.consortium import LENDERS, REGULATOR, Terms
-from demo.founding import Founding
-from demo.network import Ports
-from demo.processes import Processes, free_ports
+from demo.consortium import LENDERS, Terms
+from demo.founding import found_folders
 from participants.gateway_client.rulebook import fetch_rulebooks
 from participants.gateway_client.transparency import TransparencyClient
 from participants.regulator.archive import Selection
@@ -32,6 +30,9 @@ from participants.regulator.serving import first_rulebook, tls_of
 from participants.regulator.settings import RegulatorSettings
 from participants.regulator.verdict import State
 from participants.regulator.verify import Trust, verify
+from participants.sandbox.founding import REGULATOR
+from participants.sandbox.ports import Ports
+from participants.sandbox.processes import Processes, free_ports
 from protos.credit.v1 import lender_pb2_grpc as grpc_pb
 
 ROUNDS = 24
@@ -62,7 +63,7 @@ def rows() -> list[Row]:
 @contextmanager
 def _consortium(out: Path, first: int, *, log: bool) -> Iterator[tuple[Path, int]]:
     port = free_ports(first)
-    Founding(out, Ports(port), LENDERS, Terms(suite=Suite.PAILLIER_3072_MASKED), lambda _: None).run()
+    found_folders(out, Ports(port), LENDERS, Terms(suite=Suite.PAILLIER_3072_MASKED))
     settings = out / "gateway" / "gateway.toml"
     if not log:
         text = settings.read_text()

@@ -20,9 +20,9 @@ from benchmarks.rows import Row, left_out, row
 from benchmarks.slow_network import Distance, SlowNetwork
 from consortium.model.query import Suite
 from demo.consortium import LENDERS, Terms
-from demo.founding import Founding
-from demo.network import Ports
-from demo.processes import Processes, free_ports
+from demo.founding import found_folders
+from participants.sandbox.ports import Ports
+from participants.sandbox.processes import Processes, free_ports
 from protos.credit.v1 import lender_pb2_grpc as grpc_pb
 
 ONE_WAY = 0.015
@@ -47,7 +47,7 @@ def measured(distance: Distance) -> Figures:
     """Start a consortium whose lenders reach the gateway over a distance, and ask; gives milliseconds by name."""
     with tempfile.TemporaryDirectory(prefix="credit-bench-") as name:
         out, port = Path(name) / "consortium", free_ports(25_000)
-        Founding(out, Ports(port), LENDERS, Terms(suite=Suite.PAILLIER_3072_MASKED), lambda _: None).run()
+        found_folders(out, Ports(port), LENDERS, Terms(suite=Suite.PAILLIER_3072_MASKED))
         with SlowNetwork(port, distance) as network, Processes(out) as processes:
             for lender in LENDERS:
                 _redirect(out / lender / "node.toml", port, network.port)

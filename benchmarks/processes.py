@@ -24,9 +24,9 @@ import grpc
 from benchmarks.rows import Row, row
 from consortium.model.query import Suite
 from demo.consortium import HOLDERS, LENDERS, Terms
-from demo.founding import Founding
-from demo.network import Ports
-from demo.processes import Processes, free_ports
+from demo.founding import found_folders
+from participants.sandbox.ports import Ports
+from participants.sandbox.processes import Processes, free_ports
 from protos.credit.v1 import lender_pb2 as pb
 from protos.credit.v1 import lender_pb2_grpc as grpc_pb
 
@@ -69,7 +69,7 @@ def run() -> list[Row]:
     with tempfile.TemporaryDirectory(prefix="credit-bench-") as name:
         out = Path(name) / "consortium"
         port = free_ports(23_000)
-        Founding(out, Ports(port), LENDERS, Terms(suite=Suite.PAILLIER_3072_MASKED), lambda _: None).run()
+        found_folders(out, Ports(port), LENDERS, Terms(suite=Suite.PAILLIER_3072_MASKED))
         node = out / LENDERS[0] / "node.toml"
         node.write_text(f"metrics_port = {port + 20}\n" + node.read_text())
         with Processes(out) as processes:

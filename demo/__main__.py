@@ -11,8 +11,8 @@ from rich.text import Text
 
 from consortium.errors import CreditError
 from consortium.model.query import Suite
-from demo.processes import ProcessFailedError
 from demo.run import FIRST_PORT, SUITES, Options, run
+from participants.sandbox.processes import ProcessFailedError
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 MINIMUM_WIDTH = 120

@@ -17,15 +17,14 @@ from typing import Any
 
 from consortium.errors import CreditError
 from consortium.transparency.notes import parse_note
-from demo.consortium import REGULATOR
 from demo.forgery import change_one_byte
-from demo.network import GATEWAY
-from demo.processes import BIN, Processes, ProcessFailedError
 from gateway.storage.log import SqlLogStore
 from participants.gateway_client.transparency import TransparencyClient
 from participants.regulator.archive import ENTRIES, PROOF
 from participants.regulator.serving import tls_of
 from participants.regulator.settings import RegulatorSettings
+from participants.sandbox.founding import GATEWAY, REGULATOR
+from participants.sandbox.processes import BIN, Processes, ProcessFailedError
 
 EXPORT = "export.zip"
 FORGED = "changed-in-one-byte.zip"

@@ -19,10 +19,10 @@ from typing import Any
 from consortium.model.identifiers import RawIdentifier
 from consortium.model.members import MemberId
 from demo.dataset import BookSource, Dataset, LiveEvent
-from demo.network import CUSTODIANS, GATEWAY
-from demo.processes import Processes
 from demo.progress import Meter
 from participants.rpc.local_client import LocalClient
+from participants.sandbox.founding import CUSTODIANS, GATEWAY
+from participants.sandbox.processes import Processes
 from participants.settings import NodeSettings
 
 MAXIMUM_REFUSED = "20"  # per cent; a tiny population has the same few broken rows

@@ -12,23 +12,21 @@ from consortium.ceremony.plan import Kind, Party, Plan, Seat
 from consortium.custody import KeyHolder
 from consortium.hashing import Randomness
 from consortium.labels import Label
+from consortium.membership.genesis import DEFAULT_FAMILIES, default_policy, first_document
 from consortium.membership.secrets import EpochSecret, GenerationSecrets, epoch_fingerprint, generation_fingerprint
 from consortium.membership.words import words_text
-from consortium.model.catalogue import DEFAULT_CATALOGUE, Attribute, Family, Purpose, Tier
+from consortium.model.catalogue import DEFAULT_CATALOGUE, Attribute, Family, Tier
 from consortium.model.identifiers import Secret
 from consortium.model.keys import SECONDS_PER_DAY, utc_day
 from consortium.model.members import MemberId
 from consortium.model.query import Suite
 from consortium.model.rulebook import (
-    Approvers,
     Member,
     MemberStatus,
     Oprf,
     Policy,
-    PurposeRule,
     Role,
     Rulebook,
-    RulebookDocument,
     rulebook_digest,
     threshold_key,
     verify_rulebook,
@@ -46,17 +44,15 @@ from participants.lender.identity import LenderIdentity, MaskKey, PairKeys, new_
 from participants.lender.node import LenderNode
 from participants.lender.protect import LendersSecrets
 from participants.lender.tokenise import HolderLink, HolderSession, Tokeniser
+from participants.sandbox.founding import CUSTODIANS, GATEWAY, REGULATOR, charter_of
+from participants.sandbox.ports import Ports
 from participants.storage.answers import SqliteAnswers
 
 CONSORTIUM = "demo-consortium"
 LENDERS = ("lender-one", "lender-two", "lender-three", "lender-four", "lender-five")
-HOLDERS = ("gateway", "custodian-one", "custodian-two")
-REGULATOR = "regulator"
+HOLDERS = (GATEWAY, *CUSTODIANS)
 THRESHOLD = 2
 QUOTA = 10_000_000
-LIVE = (Purpose.ORIGINATION,)
-WITHOUT_CONSENT = (Purpose.SUPERVISION,)
-FAMILIES = (Family.EXPOSURE, Family.REPAYMENT, Family.INQUIRIES, Family.RISK)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -76,16 +72,23 @@ class Keys(Silent):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a demonstration may vary: suite, policy, catalogue and who is in which controlling group."""
+    """What a demonstration may vary: suite, policy, catalogue, controlling groups, and the gateway's database."""
 
     suite: Suite = Suite.PAILLIER_3072_MASKED
     attributes: tuple[Attribute, ...] = DEFAULT_CATALOGUE
-    families: tuple[Family, ...] = FAMILIES
+    families: tuple[Family, ...] = DEFAULT_FAMILIES
     tiers: tuple[Tier, ...] = (Tier.DEFAULTS_ONLY, Tier.FULL)
     colluders: int = 1
     minimum_groups: int = 3
     ledger_window: int = 7 * SECONDS_PER_DAY
     groups: Mapping[MemberId, str] = field(default_factory=dict)
+    storage: str = "sqlite:///gateway.db"
+
+    @property
+    def policy(self) -> Policy:
+        """Give the limits."""
+        changes = {"colluders": self.colluders, "minimum_groups": self.minimum_groups, "families": self.families}
+        return default_policy(self.suite).model_copy(update=changes | {"ledger_window": self.ledger_window})
 
 
 @dataclass(repr=False)
@@ -124,7 +127,8 @@ def found(lenders: Sequence[MemberId], now: int, rng: Randomness, terms: Terms) 
     fingerprints = fingerprints_of(shared)
     shares, oprf = first_ceremony({holder: keys[holder].signer for holder in HOLDERS}, fingerprints[0], rng)
     members = [_member(party, role, keys[party], terms) for party, role in roles_of(lenders).items()]
-    document = first_document(members, oprf, fingerprints[1], now, terms)
+    charter = charter_of(lenders, attributes=terms.attributes, policy=terms.policy)
+    document = first_document(CONSORTIUM, members, oprf, fingerprints[1], charter, now)
     raw = document.to_bytes()
     signatures = {member: keys[member].signer.sign(Label.RULEBOOK, raw) for member in document.approvers.members}
     rulebook = verify_rulebook(raw, signatures, fingerprint=rulebook_digest(raw))
@@ -177,35 +181,6 @@ def fingerprints_of(shared: LendersSecrets) -> tuple[bytes, bytes]:
     return generation_fingerprint(CONSORTIUM, generation), epoch_fingerprint(CONSORTIUM, epoch)
 
 
-def first_document(
-    members: Sequence[Member], oprf: Oprf, epoch_secret: bytes, now: int, terms: Terms
-) -> RulebookDocument:
-    """Build version 1; its approvers are the first two lenders."""
-    lenders = [member.id for member in members if member.role is Role.LENDER]
-    return RulebookDocument(
-        consortium=CONSORTIUM,
-        version=1,
-        issued_at=now,
-        expires_at=now + 365 * SECONDS_PER_DAY,
-        epoch=1,
-        epoch_secret=epoch_secret,
-        members=tuple(members),
-        oprf=oprf,
-        approvers=Approvers(members=tuple(lenders[:2]), threshold=2),
-        attributes=terms.attributes,
-        purposes=tuple(
-            PurposeRule(
-                id=purpose,
-                roles=(Role.REGULATOR,) if purpose in WITHOUT_CONSENT else (Role.LENDER,),
-                consent_required=purpose not in WITHOUT_CONSENT,
-                live=purpose in LIVE,
-            )
-            for purpose in Purpose
-        ),
-        policy=_policy(terms),
-    )
-
-
 def _member(party: MemberId, role: Role, keys: Keys, terms: Terms) -> Member:
     return Member(
         id=party,
@@ -222,20 +197,6 @@ def _member(party: MemberId, role: Role, keys: Keys, terms: Terms) -> Member:
 def group_of(party: MemberId, terms: Terms) -> str:
     """Give a party's controlling group: its own, unless the terms say otherwise."""
     return terms.groups.get(party, f"{party}-group"[:32])
-
-
-def _policy(terms: Terms) -> Policy:
-    return Policy(
-        colluders=terms.colluders,
-        minimum_groups=terms.minimum_groups,
-        roster_maximum=32,
-        ledger_window=terms.ledger_window,
-        query_lifetime=600,
-        clock_skew=60,
-        retention_days=5 * 365,
-        families=terms.families,
-        suites=(terms.suite,),
-    )
 
 
 @dataclass
@@ -285,21 +246,20 @@ def _always(rulebook: Rulebook) -> Callable[[], Rulebook]:
 
 def main() -> None:
     """Found a consortium of five lenders by the journey of its members, and leave one folder a party."""
-    from demo.founding import Founding  # noqa: PLC0415  they import this module
-    from demo.network import Ports  # noqa: PLC0415
+    from demo.founding import found_folders  # noqa: PLC0415  it imports this module
 
     parser = argparse.ArgumentParser(prog="python -m demo.consortium", description=main.__doc__)
     parser.add_argument("out", type=Path, help="where to make the folders")
     parser.add_argument("--port", type=int, default=7400, help="the gateway's port; the others follow it")
     parser.add_argument("--suite", choices=[suite.name for suite in Suite], default=Suite.PAILLIER_3072_MASKED.name)
+    parser.add_argument("--storage", default="sqlite:///gateway.db", help="the gateway's database, an SQLAlchemy URL")
     given = parser.parse_args()
     if given.out.exists():
         parser.error(f"{given.out} exists: name a new folder, or remove it")
     if not 1024 <= given.port <= 65_000:
         parser.error("--port must be 1024 to 65000")
-    terms = Terms(suite=Suite[given.suite])
-    founding = Founding(given.out, Ports(given.port), LENDERS, terms, print)
-    rulebook = founding.run()
+    terms = Terms(suite=Suite[given.suite], storage=given.storage)
+    rulebook = found_folders(given.out, Ports(given.port), LENDERS, terms, print)
     print(f"wrote {given.out}: the rulebook's fingerprint is {rulebook.digest.hex()}")
     print(f"in words:\n{words_text(rulebook.digest)}")
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from consortium.membership.genesis import DEFAULT_FAMILIES, LIVE, WITHOUT_CONSENT
 from consortium.model.catalogue import DEFAULT_CATALOGUE, META_SLOTS, Attribute, Purpose
-from demo.consortium import FAMILIES, LIVE, WITHOUT_CONSENT
 from participants.lender.national_ids import COUNTRIES
 
 PAGE = Path(__file__).parents[1] / "docs" / "attributes.md"
@@ -40,7 +40,7 @@ def page() -> str:
     head = HEAD.format(
         countries=", ".join(sorted(COUNTRIES)),
         purposes="\n".join(map(_purpose, Purpose)),
-        families=", ".join(f"`{family}`" for family in FAMILIES),
+        families=", ".join(f"`{family}`" for family in DEFAULT_FAMILIES),
         meta=", ".join(f"`{name}`" for name in META_SLOTS),
     )
     return head + "\n".join(map(_attribute, DEFAULT_CATALOGUE)) + "\n"

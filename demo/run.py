@@ -6,30 +6,30 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from consortium.errors import Code, CreditError
-from consortium.model.catalogue import DEFAULT_CATALOGUE
 from consortium.model.query import Suite
 from consortium.rules.profiles import PROFILES
 from demo.audit import audit
 from demo.books import Books, load_all, record_live
 from demo.consortium import Terms
 from demo.dataset import Dataset
-from demo.founding import Founding
+from demo.founding import found_in
 from demo.made_up import made_up
-from demo.network import Ports
 from demo.population import PEOPLE
-from demo.processes import Processes, ProcessFailedError, free_ports
 from demo.progress import Meter, Stages
 from demo.questions import Answer, ask_all
 from demo.report import print_books, print_people, print_summary
 from demo.summary import Run, write_summary
 from demo.taiwan import taiwan
+from participants.membership.charter import catalogue_in
 from participants.rpc.local_client import LocalClient
+from participants.sandbox.ports import Ports
+from participants.sandbox.processes import Processes, ProcessFailedError, free_ports
 from participants.settings import NodeSettings
 
 MARK = ".made-by-demo"
@@ -71,7 +71,7 @@ def run(options: Options, console: Console) -> int:
     folder, ports = _fresh(options.out / "consortium"), Ports(free_ports(options.port))
     with Processes(folder) as processes, _explained(processes):
         with stages.stage("consortium", f"a folder for each party in {folder}, and a process for each"):
-            _found(dataset, options, folder, ports, console)
+            _found(dataset, options, processes, ports, console)
             processes.start_all()
             _print_processes(console, processes)
         with stages.stage("books", "five loads, every identifier through gateway and custodians"):
@@ -112,13 +112,9 @@ def _fresh(folder: Path) -> Path:
     return folder
 
 
-def _found(dataset: Dataset, options: Options, folder: Path, ports: Ports, console: Console) -> None:
-    catalogue = tuple(
-        replace(attribute, currency=dataset.currency) if attribute.currency else attribute
-        for attribute in DEFAULT_CATALOGUE
-    )
-    terms = Terms(suite=options.suite, attributes=catalogue)
-    Founding(folder, ports, dataset.lenders, terms, lambda line: console.print(line, highlight=False)).run()
+def _found(dataset: Dataset, options: Options, processes: Processes, ports: Ports, console: Console) -> None:
+    terms = Terms(suite=options.suite, attributes=catalogue_in(dataset.currency))
+    found_in(processes, ports, dataset.lenders, terms, lambda line: console.print(line, highlight=False))
 
 
 @contextmanager

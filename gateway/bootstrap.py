@@ -82,7 +82,7 @@ def build(settings: Settings) -> Parts:
     holding = HoldingService(shares, members, StoredEvaluations(store, seconds), secrets.token_bytes)
     asking = _asking(settings, signer, rulebooks, committer, attachments, mask_keys)
     consortium = rulebooks.current().document.consortium
-    log = log_parts(settings.log, settings.storage, consortium) if settings.log else None
+    log = log_parts(settings.log, settings.storage, rulebooks.current) if settings.log else None
     membership = MembershipService(Around(settings, consortium, signer, committer, rulebooks, seconds))
     metrics = Metrics()
     return Parts(
@@ -155,8 +155,7 @@ class GatewayServer:
             )
         ]
         if self.publisher and parts.log:
-            watched = tuple(key.name for key in parts.log.witnesses.witnesses.values()) if parts.log.witnesses else ()
-            followed = LogHealth(parts.log.store, watched)
+            followed = LogHealth(parts.log.store, parts.log.witnesses)
             works = self.publisher.run(), self._watch_log(self.publisher, followed), self._expire_bodies()
             self._tasks += [asyncio.create_task(work) for work in works]
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from consortium.errors import Code, CreditError
+from consortium.membership.genesis import FIRST_EPOCH, FIRST_GENERATION
 from consortium.membership.secrets import (
     EpochSecret,
     GenerationSecrets,
@@ -58,6 +59,12 @@ def keep_opened(folder: Folder, opened: Opened) -> None:
         _write(place / _generation_name(pair.generation), value | {"tag_key": pair.tag_key.hex()})
     if (epoch := opened.epoch) is not None:
         _write(place / _epoch_name(epoch.epoch), {"epoch": epoch.epoch, "sealing_key": epoch.sealing_key.hex()})
+
+
+def first_secrets(folder: Folder) -> Opened | None:
+    """Give the secrets of the first generation and epoch, before there is a rulebook that pins them."""
+    pair, epoch = next(_pairs(folder, FIRST_GENERATION), None), next(_epochs(folder, FIRST_EPOCH), None)
+    return Opened(pair, epoch) if pair is not None and epoch is not None else None
 
 
 def find_secrets(folder: Folder, rulebook: Rulebook, oprf: Oprf | None = None) -> LendersSecrets:

@@ -220,13 +220,14 @@ class NodeSettings(Folder):
         """Give every identity key of the folder: the one in force, and one that is on its way into the rulebook."""
         kept = self.own_keys().identity_key
         seeds = [kept] if kept is not None else []
-        seeds += [_seed(self.read_private(name), name) for name in IDENTITY_FILES if self.path(name).exists()]
+        seeds += [seed_of(self.read_private(name), name) for name in IDENTITY_FILES if self.path(name).exists()]
         if not seeds:
             raise _invalid(f"{self.file.own_keys}: identity_key: missing, and there is no {IDENTITY_FILES[0]}")
         return seeds
 
 
-def _seed(data: bytes, name: Path) -> bytes:
+def seed_of(data: bytes, name: Path) -> bytes:
+    """Read a key file's 64 hex digits; raises CreditError(SETTINGS_INVALID)."""
     try:
         seed = bytes.fromhex(data.decode("ascii").strip())
     except ValueError:

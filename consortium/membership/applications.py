@@ -17,6 +17,7 @@ from consortium.model.catalogue import Tier
 from consortium.model.keys import check_mask_key
 from consortium.model.members import MemberId, id_skeleton
 from consortium.model.rulebook import Member, MemberStatus, Role, Rulebook
+from consortium.model.rulebook_checks import pinned_keys
 from consortium.model.rulebook_document import Document, Id, Key32, Line
 from consortium.model.signing import SIGNATURE_BYTES, Signer, check_identity_key, verify_signature
 
@@ -55,9 +56,16 @@ class Application(Document):
     identity_key: Key32
     hpke_key: Key32
     tls_key: Key32 | None = None
+    log_key: Key32 | None = None
+    witness_key: Key32 | None = None
     sponsor: Id
     nonce: Key32
     issued_at: int = Field(ge=0)
+
+    @property
+    def keys(self) -> tuple[bytes | None, ...]:
+        """Every key that it brings."""
+        return self.identity_key, self.hpke_key, self.tls_key, self.log_key, self.witness_key
 
     def as_member(self, digest: bytes) -> Member:
         """Give the rulebook's entry for it, admitted by the application of this digest."""
@@ -70,6 +78,8 @@ class Application(Document):
             identity_key=self.identity_key,
             hpke_key=self.hpke_key,
             tls_key=self.tls_key,
+            log_key=self.log_key,
+            witness_key=self.witness_key,
             tiers=self.tiers,
             application=digest,
         )
@@ -111,7 +121,11 @@ def read_application(signed: bytes) -> Application:
     application = open_document(
         Application, signed, Label.APPLICATION, lambda one: one.identity_key, Code.APPLICATION_INVALID
     )
-    check_identity_key(application.identity_key)
+    for key in (application.identity_key, application.log_key, application.witness_key):
+        if key is not None:
+            check_identity_key(key)
+    _require(application.log_key is None or application.role is Role.GATEWAY, "a log key is a gateway's")
+    _require(application.witness_key is None or application.role is not Role.GATEWAY, "a gateway witnesses no log")
     check_mask_key(application.hpke_key)
     _require(bool(application.tiers) == (application.role is Role.LENDER), "tiers are for lenders, and needed for them")
     return application
@@ -133,7 +147,7 @@ def check_application(signed: bytes, rulebook: Rulebook, now: int) -> Applicatio
     if any(member.application == digest for member in document.members):
         raise CreditError(Code.APPLICATION_REPLAYED, "it was admitted before")
     _check_id(application.member, rulebook)
-    _check_new_keys((application.identity_key, application.hpke_key, application.tls_key), rulebook)
+    _check_new_keys(application.keys, rulebook)
     sponsor = rulebook.members.get(application.sponsor)
     able = sponsor is not None and (sponsor.role, sponsor.status) == (Role.LENDER, MemberStatus.ACTIVE)
     _require(able, "the sponsor is no active lender")
@@ -207,7 +221,7 @@ def _check_id(member: MemberId, rulebook: Rulebook) -> None:
 
 def _check_new_keys(keys: tuple[bytes | None, ...], rulebook: Rulebook) -> None:
     given = [key for key in keys if key is not None]
-    pinned = {key for one in rulebook.document.members for key in (one.identity_key, one.hpke_key, one.tls_key or b"")}
+    pinned = {key for one in rulebook.document.members for _, key in pinned_keys(one)}
     if len(set(given)) != len(given) or pinned & set(given):
         raise CreditError(Code.KEY_REUSED, "one of the new keys")
 

@@ -65,6 +65,14 @@ class Facts:
     conformance_passed: bool = False
     activation_proposed: int | None = None
     activated: int | None = None
+    founding: bool = False
+    """Whether this party founds the consortium: it is active from version 1 on, by the founders' signatures."""
+    first_key: int | None = None
+    """When gateway and custodians had made the first key; nobody's clock but this party's, 0 where it was before."""
+    first_signed: tuple[MemberId, ...] = ()
+    """Who has signed a first version that is on the board."""
+    in_force: int | None = None
+    """When version 1 had its signatures, as far as this party knows; 0 where it was before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +122,38 @@ def _step(stage: _Stage, since: int | None, *, pending: bool) -> Step:
 def _stages(facts: Facts) -> Iterator[_Stage]:
     me = facts.member
     yield _Stage("keys made", facts.keys_made, me, f"{_program(facts)} init")
-    yield _Stage("rulebook trusted by its fingerprint", facts.rulebook_trusted, me, f"{_program(facts)} init")
-    yield _Stage("application signed", facts.applied, me, f"{_program(facts)} apply")
-    yield _Stage("application delivered", facts.application_delivered, me, f"{_program(facts)} apply --resend")
+    if facts.founding:
+        yield from _founding(facts)
+        return
+    yield _Stage("rulebook trusted by its fingerprint", facts.rulebook_trusted, me, f"{_program(facts)} trust")
+    yield from _application(facts)
     yield from _admission(facts)
     yield _Stage("certificate", facts.certificate_issued, me, f"{_program(facts)} certificate")
     yield from _preparation(facts)
     yield from _activation(facts)
+
+
+def _application(facts: Facts) -> Iterator[_Stage]:
+    me = facts.member
+    yield _Stage("application signed", facts.applied, me, f"{_program(facts)} apply")
+    yield _Stage("application delivered", facts.application_delivered, me, f"{_program(facts)} apply --resend")
+
+
+def _founding(facts: Facts) -> Iterator[_Stage]:
+    """Give a founder's steps: apply, the first key, version 1 by two groups, and then the secrets."""
+    me, holders = facts.member, "gateway and custodians"
+    yield from _application(facts)
+    yield _Stage("first key made", facts.first_key, holders, "credit-custodian ceremony --begin first")
+    signed = f"signed by {', '.join(facts.first_signed)}" if facts.first_signed else ""
+    command = "credit-participant found sign" if facts.first_signed else "credit-participant found propose"
+    yield _Stage("version 1 signed by two groups", facts.in_force, "the founding lenders", command, signed)
+    yield _Stage("rulebook trusted by its fingerprint", facts.rulebook_trusted, me, f"{_program(facts)} trust")
+    yield _Stage("certificate", facts.certificate_issued, me, f"{_program(facts)} certificate")
+    if facts.role is Role.LENDER:
+        seal = "credit-participant found seal"
+        yield _Stage("secrets sealed", facts.secrets_sealed, "the founding lender", seal)
+        yield _Stage("secrets opened and compared", facts.secrets_opened, me, "credit-participant serve")
+        yield _Stage("book loaded", facts.book_loaded, me, "credit-participant book load")
 
 
 def _admission(facts: Facts) -> Iterator[_Stage]:

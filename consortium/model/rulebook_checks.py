@@ -23,8 +23,8 @@ def pinned_keys(member: Member) -> Iterator[tuple[str, bytes]]:
     """Give every key of a member with its kind."""
     yield "identity", member.identity_key
     yield "hpke", member.hpke_key
-    if member.tls_key is not None:
-        yield "tls", member.tls_key
+    others = (("tls", member.tls_key), ("log", member.log_key), ("witness", member.witness_key))
+    yield from ((kind, key) for kind, key in others if key is not None)
 
 
 def check_consistent(document: RulebookDocument) -> None:
@@ -70,9 +70,13 @@ def _check_members(document: RulebookDocument) -> None:
 
 
 def check_member_keys(member: Member) -> None:
-    """Raise CreditError(RULEBOOK_INVALID) for keys of small order, with which anybody could sign."""
+    """Raise CreditError(RULEBOOK_INVALID) for keys of small order, with which anybody could sign, or out of place."""
+    _require(member.log_key is None or member.role is Role.GATEWAY, f"{member.id}: a log key, and no gateway")
+    _require(member.witness_key is None or member.role is not Role.GATEWAY, f"{member.id} would witness its own log")
     try:
-        check_identity_key(member.identity_key)
+        for key in (member.identity_key, member.log_key, member.witness_key):
+            if key is not None:
+                check_identity_key(key)
         check_mask_key(member.hpke_key)
     except CreditError as error:
         raise CreditError(Code.RULEBOOK_INVALID, f"{member.id}: a weak key") from error

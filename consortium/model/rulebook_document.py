@@ -63,8 +63,9 @@ class Member(Document):
     One party with the keys that everybody pins; `tiers` are those it contributes.
 
     `tls_key` is the SHA-256 of the SubjectPublicKeyInfo of its TLS key (None: not pinned, for development only).
-    `application` is the digest of the application that it was admitted by, `conformance` that of the report that it
-    was activated on; founders have neither.
+    `log_key` (a gateway's) signs the checkpoints of its log, `witness_key` cosigns them: Ed25519, each used for
+    nothing else. `application` is the digest of the application that it was admitted by, `conformance` that of the
+    report that it was activated on; founders have neither.
     """
 
     id: Id
@@ -75,6 +76,8 @@ class Member(Document):
     identity_key: Key32
     hpke_key: Key32
     tls_key: Key32 | None = None
+    log_key: Key32 | None = None
+    witness_key: Key32 | None = None
     tiers: tuple[Tier, ...] = ()
     application: Key32 | None = None
     conformance: Key32 | None = None

@@ -82,7 +82,7 @@ def log_parts_of(settings: Settings) -> LogParts:
     if settings.log is None:
         raise CreditError(Code.SETTINGS_INVALID, "there is no [log]")
     rulebook = Rulebooks(settings.rulebooks, first_fingerprint(settings.rulebooks, settings.fingerprint)).current()
-    return log_parts(settings.log, settings.storage, rulebook.document.consortium)
+    return log_parts(settings.log, settings.storage, lambda: rulebook)
 
 
 def _check(parts: LogParts) -> Checked:

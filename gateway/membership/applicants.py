@@ -21,8 +21,7 @@ class Applied:
     @property
     def keys(self) -> frozenset[bytes]:
         """Every key that it names."""
-        found = (self.application.identity_key, self.application.hpke_key, self.application.tls_key)
-        return frozenset(key for key in found if key is not None)
+        return frozenset(key for key in self.application.keys if key is not None)
 
 
 class Applicants:

@@ -165,7 +165,7 @@ class State:
 
     def _application(self, signed: bytes, now: int) -> Checked:
         application = check_application(signed, self.rulebook, now)
-        self._check_fresh(application.identity_key, application.hpke_key, application.tls_key)
+        self._check_fresh(*application.keys)
         self.applicants.check(application, signed, now)
         return Checked(application.member, (entries.applied(application, application_digest(signed)),))
 

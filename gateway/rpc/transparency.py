@@ -9,7 +9,6 @@ import grpc
 from consortium.errors import Code, CreditError
 from consortium.model.rulebook import Role
 from consortium.transparency.notes import Note, VerifierKey, has_signature, parse_signatures, verify_cosigned
-from consortium.transparency.policy import Policy
 from consortium.wire.bodies import stored_body_to_proto
 from consortium.wire.reading import unsigned
 from consortium.wire.transparency import (
@@ -19,6 +18,7 @@ from consortium.wire.transparency import (
     proof_wanted_from_proto,
     range_proof_to_proto,
 )
+from gateway.log_parts import Witnesses
 from gateway.rpc.identity import peer_identity
 from gateway.rulebooks import Rulebooks
 from gateway.storage.body_reader import SqlBodyReader
@@ -35,7 +35,7 @@ PAGE_BODIES = 16
 class TransparencyServicer(grpc_pb.TransparencyServiceServicer):
     """The log for whoever may read it; every read is off the event loop."""
 
-    def __init__(self, log: Log, bodies: SqlBodyReader, rulebooks: Rulebooks, witnesses: Policy | None) -> None:
+    def __init__(self, log: Log, bodies: SqlBodyReader, rulebooks: Rulebooks, witnesses: Witnesses) -> None:
         self._log = log
         self._bodies = bodies
         self._rulebooks = rulebooks
@@ -135,7 +135,7 @@ class TransparencyServicer(grpc_pb.TransparencyServiceServicer):
         self._log.store.add_cosignature(size, key.name, signature.line)
 
     def _witness(self, note: Note) -> VerifierKey:
-        for key in self._witnesses.witnesses.values() if self._witnesses else ():
+        for key in self._witnesses():
             if has_signature(note, key):
                 return key
         raise CreditError(Code.CHECKPOINT_INVALID, "a witness that is not known here")

@@ -1,7 +1,9 @@
 """How far checkpoint and witnesses are behind the entries, in seconds, for the alert rules of `docs/alerts.yml`."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from consortium.transparency.notes import VerifierKey
 from gateway.tlog.ports import LogStore
 
 
@@ -18,11 +20,11 @@ class LogHealth:
     """
     Ages of what follows the log; an age is 0 while nothing is left to follow, so that an idle log raises no alarm.
 
-    `clock` values are seconds that only grow; `witnesses` are the names of whom the gateway takes cosignatures.
+    `clock` values are seconds that only grow; `witnesses` gives the keys whose cosignatures the gateway takes.
     """
 
     store: LogStore
-    witnesses: tuple[str, ...]
+    witnesses: Callable[[], Iterable[VerifierKey]]
     _followers: dict[str, _Follower] = field(default_factory=dict)
 
     def checkpoint_age(self, now: float) -> float:
@@ -34,7 +36,7 @@ class LogHealth:
         """Give how long each witness has cosigned nothing while there was something newer."""
         newest, signed = self.store.newest(), self.store.cosigned()
         size = newest.size if newest else 0
-        return {name: self._age(name, signed.get(name, 0), size, now) for name in self.witnesses}
+        return {key.name: self._age(key.name, signed.get(key.name, 0), size, now) for key in self.witnesses()}
 
     def _age(self, name: str, size: int, level: int, now: float) -> float:
         known = self._followers.setdefault(name, _Follower(size, now))

@@ -16,19 +16,21 @@ from consortium.ceremony.transcript import Phase
 from consortium.errors import Code, CreditError
 from consortium.model.rulebook import Role
 from participants.cli import membership_join, membership_status
-from participants.cli.membership_join import FingerprintOption, InvitationOption, LocalOption, init_as
-from participants.cli.membership_options import FolderOption, party_in, show_journey
+from participants.cli.membership_join import FingerprintOption, InvitationOption, LocalOption, Wish, show_init
+from participants.cli.membership_options import FolderOption, party_in
 from participants.cli.output import JsonOption, output
 from participants.custodian.serving import CustodianServer
 from participants.custodian.settings import CustodianSettings
 from participants.logs import configure
 from participants.membership.ceremonies import begin as begin_ceremony
 from participants.membership.ceremonies import plan_words, propose_shares, take_part
+from participants.membership.founding import begin_first
 from participants.membership.member import Membership
 from participants.share_files import ShareFiles
 
 app = typer.Typer(help="A holder of a share of the OPRF key.", no_args_is_help=True, pretty_exceptions_enable=False)
 POLL_SECONDS = 0.5
+FIRST = "first"
 
 
 @app.callback()
@@ -47,18 +49,15 @@ def init(
     as_json: JsonOption = False,
 ) -> None:
     """Make the folder and its keys; nothing leaves this machine."""
-    with output(as_json=as_json) as shown:
-        party = init_as(Role.CUSTODIAN, folder, member, invitation, fingerprint, listen)
-        try:
-            show_journey(shown, party, party.view())
-        finally:
-            party.close()
+    show_init(Wish(Role.CUSTODIAN, member, listen), folder, invitation, fingerprint, as_json=as_json)
 
 
 @app.command()
 def ceremony(
     folder: FolderOption,
-    begin: Annotated[str, typer.Option("--begin", help="Plan one first: refresh, or new (a new generation).")] = "",
+    begin: Annotated[
+        str, typer.Option("--begin", help="Plan one: first (founders), refresh, or new (a generation).")
+    ] = "",
     seconds: Annotated[int, typer.Option("--seconds", help="How long to wait for the others.")] = 300,
     propose: Annotated[bool, typer.Option("--propose", help="Propose the new share keys when it is done.")] = False,  # noqa: FBT002
     *,
@@ -68,7 +67,7 @@ def ceremony(
     with output(as_json=as_json) as shown, party_in(folder) as party:
         party.sync()
         if begin:
-            plan = begin_ceremony(party, Kind(begin))
+            plan = begin_first(party) if begin == FIRST else begin_ceremony(party, _kind(begin))
             shown.show({"plan": plan.id.hex()}, Text(f"planned; compare these words:\n{plan_words(plan)}"))
         found = _until_done(party, ShareFiles(party.folder), seconds)
         value: list[CanonicalValue] = [_progress(one) for one in found]
@@ -76,6 +75,12 @@ def ceremony(
         if propose:
             motion = propose_shares(party)
             shown.show({"proposed": motion.ballot.next.version}, Text("proposed; next: the approvers' votes"))
+
+
+def _kind(text: str) -> Kind:
+    if text not in (Kind.REFRESH, Kind.NEW):
+        raise CreditError(Code.SETTINGS_INVALID, f"--begin {FIRST}, {Kind.REFRESH} or {Kind.NEW}")
+    return Kind(text)
 
 
 def _until_done(party: Membership, shares: ShareFiles, seconds: int) -> list[Progress]:
@@ -120,5 +125,10 @@ async def _run(server: CustodianServer) -> None:
     await server.run(stopping)
 
 
-for command in (membership_join.apply, membership_join.certificate, membership_status.status):
+for command in (
+    membership_join.apply,
+    membership_join.trust,
+    membership_join.certificate,
+    membership_status.status,
+):
     app.command()(command)

@@ -8,6 +8,7 @@ from participants.cli import (
     book_status,
     conformance,
     doctor,
+    founding,
     membership_decide,
     membership_join,
     membership_status,
@@ -46,6 +47,7 @@ app.command()(membership_status.status)
 for joining in (
     membership_join.init,
     membership_join.apply,
+    membership_join.trust,
     membership_join.certificate,
     membership_join.invitation,
     membership_decide.sponsor,
@@ -59,3 +61,4 @@ for joining in (
     app.command()(joining)
 app.add_typer(book_app, name="book")
 app.add_typer(record_app, name="record")
+app.add_typer(founding.app, name="found")

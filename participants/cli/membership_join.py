@@ -1,5 +1,7 @@
 """`init`, `apply`, `certificate`, `invitation`: how a party comes in, each step safe to repeat."""
 
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -34,10 +36,20 @@ ResendOption = Annotated[bool, typer.Option("--resend", help="Send the same appl
 TierOption = Annotated[list[str] | None, typer.Option("--tier", help="defaults-only, full; may be repeated.")]
 
 
-def init_as(role: Role, folder: Path, member: str, invitation: Path, fingerprint: str, local: str) -> Membership:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What `init` is told of a party besides who invites it: role, id, where it listens, and whether it witnesses."""
+
+    role: Role
+    member: str
+    local: str = ""
+    witness: bool = False
+
+
+def init_as(wish: Wish, folder: Path, invitation: Path, fingerprint: str) -> Membership:
     """Make folder and keys, and trust the rulebook if the gateway gives it already."""
     invited = Folder(invitation.parent).table(invitation.name, Invitation)
-    made = make_folder(folder, member, role, invited, local)
+    made = make_folder(folder, wish.member, wish.role, invited, wish.local, witness=wish.witness)
     if fingerprint:
         write_public(folder / FINGERPRINT, fingerprint.encode())
     failpoint("init.keys-made")
@@ -60,22 +72,36 @@ def trust_if_possible(party: Membership) -> None:
             raise
 
 
+def show_init(wish: Wish, folder: Path, invitation: Path, fingerprint: str, *, as_json: bool) -> None:
+    """Run `init` of any role, and show the journey that begins with it."""
+    with output(as_json=as_json) as shown, closing(init_as(wish, folder, invitation, fingerprint)) as party:
+        show_journey(shown, party, party.view())
+
+
 def init(
     node: FolderOption,
     member: Annotated[str, typer.Option("--member", help="The id that you want: a-z, 0-9, hyphens.")],
     invitation: InvitationOption,
     fingerprint: FingerprintOption = "",
     listen: LocalOption = "127.0.0.1:7501",
+    witness: Annotated[bool, typer.Option("--witness", help="Witness the gateway's log, too.")] = False,  # noqa: FBT002
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Make the folder and its keys; nothing leaves this machine."""
-    with output(as_json=as_json) as shown:
-        party = init_as(Role.LENDER, node, member, invitation, fingerprint, listen)
-        try:
-            show_journey(shown, party, party.view())
-        finally:
-            party.close()
+    show_init(Wish(Role.LENDER, member, listen, witness), node, invitation, fingerprint, as_json=as_json)
+
+
+def trust(
+    node: FolderOption,
+    fingerprint: Annotated[str, typer.Option("--fingerprint", help="The rulebook's words, heard out of band.")],
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """Trust the rulebook with this fingerprint, and every version that follows from it."""
+    with output(as_json=as_json) as shown, party_in(node) as party:
+        party.trust(fingerprint)
+        show_journey(shown, party, party.view())
 
 
 def apply(
@@ -107,7 +133,9 @@ def apply(
         known = party.board.own("application")
         terms_given = terms is not None or any(value not in ("", None, ()) for value in given.values())
         if known is None or again or terms_given:
-            options: dict[str, object] = {**given, "sponsor": sponsor or party.folder.file.sponsor}
+            file = party.folder.file
+            sponsored = sponsor or file.sponsor or (file.member if file.founding else "")  # founders sponsor themselves
+            options: dict[str, object] = {**given, "sponsor": sponsored}
             apply_for(party, read_terms(terms, options), again=again)
         trust_if_possible(party)
         show_journey(shown, party, synced(party, shown))

@@ -3,8 +3,12 @@
 import typer
 
 from participants.cli import (
+    membership_decide,
+    membership_join,
+    membership_status,
     regulator_access,
     regulator_export,
+    regulator_init,
     regulator_order,
     regulator_serve,
     regulator_verify,
@@ -21,5 +25,17 @@ app.command()(regulator_watch.watch)
 app.command()(regulator_export.export)
 app.command()(regulator_verify.verify)
 app.command()(regulator_verify.report)
+for command in (
+    regulator_init.init,
+    membership_join.apply,
+    membership_join.trust,
+    membership_join.certificate,
+    membership_status.status,
+    membership_decide.approve,
+    membership_decide.reject,
+    membership_decide.rotate,
+    membership_decide.leave,
+):
+    app.command()(command)
 app.command("access-report")(regulator_access.access_report)
 app.command()(regulator_order.order)

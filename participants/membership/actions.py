@@ -244,7 +244,7 @@ def _propose_admission(party: Membership, view: BoardView, member: MemberId) -> 
 
 def _admission(party: Membership, application: bytes) -> Admit:
     found = check_application(application, party.rulebook, party.now)
-    for key in (found.identity_key, found.hpke_key, found.tls_key):
+    for key in found.keys:
         if key is not None and party.rulebooks is not None and party.rulebooks.trusted.key_is_used(key):
             raise CreditError(Code.KEY_REUSED, "one of the applicant's keys")
     return Admit(application=application)

@@ -3,6 +3,7 @@ A party's folder as `init` makes it: the same layout for lenders and custodians,
 
     member.toml                who we are, where the gateway is
     identity.key hpke.key      64 hex digits each, 0600          tls.key   PEM, 0600
+    witness.key                a regulator's, and a lender's that witnesses the log
     ca.crt tls.crt             the consortium's CA, and our certificate once there is one
     rulebook.json ...          the first rulebook, trusted by its fingerprint; later ones below rulebooks/
     board/                     our copy of the board, and the newest version seen
@@ -30,6 +31,7 @@ from participants.whole_files import write_new, write_public
 
 FILE_NAME = "member.toml"
 IDENTITY, HPKE, TLS = Path("identity.key"), Path("hpke.key"), Path("tls.key")
+WITNESS = Path("witness.key")
 CERTIFICATE, CA = Path("tls.crt"), Path("ca.crt")
 BOARD = Path("board") / "board.db"
 NEXT = ".next"
@@ -46,6 +48,8 @@ class Invitation(Table):
     gateways: tuple[str, ...] = Field(min_length=1)
     holders: Mapping[MemberName, str] = {}
     sponsor: str = ""
+    founding: bool = False
+    """Whether there is no rulebook yet: whoever is invited founds the consortium."""
     ca: str = Field(max_length=16_384)
 
 
@@ -59,6 +63,7 @@ class MemberFile(Table):
     gateways: tuple[str, ...] = Field(min_length=1)
     holders: Mapping[MemberName, str] = {}
     sponsor: str = ""
+    founding: bool = False
     local: str = "127.0.0.1:7501"
     """Where a lender's local service, or a custodian, listens."""
 
@@ -105,10 +110,12 @@ class MemberFolder(Folder):
 
     def public_keys(self) -> dict[str, Any]:
         """Give the public keys as an application names them."""
+        witness = Ed25519Signer(self.seed(WITNESS)).public if self.path(WITNESS).exists() else None
         return {
             "identity_key": Ed25519Signer(self.seed(IDENTITY)).public,
             "hpke_key": self.hpke_public(),
             "tls_key": tls_key_digest(self.tls_key().public_key()),
+            "witness_key": witness,
         }
 
     def put_in_force(self, pinned: Member) -> frozenset[Path]:
@@ -158,10 +165,13 @@ def new_tls_key() -> bytes:
     )
 
 
-def make_folder(folder: Path, member: MemberId, role: Role, invitation: Invitation, local: str = "") -> MemberFolder:
+def make_folder(
+    folder: Path, member: MemberId, role: Role, invitation: Invitation, local: str = "", *, witness: bool = False
+) -> MemberFolder:
     """
     Make the folder, its keys and `member.toml`; what is there stays, so that it can be repeated after a crash.
 
+    A regulator witnesses the log in any case, others where `witness` says so.
     Raises CreditError(SETTINGS_INVALID) where the folder is another member's.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -169,6 +179,8 @@ def make_folder(folder: Path, member: MemberId, role: Role, invitation: Invitati
     for name in (IDENTITY, HPKE):
         write_new(folder / name, secrets.token_bytes(SEED_BYTES).hex().encode() + b"\n")
     write_new(folder / TLS, new_tls_key())
+    if witness or role is Role.REGULATOR:
+        write_new(folder / WITNESS, secrets.token_bytes(SEED_BYTES).hex().encode() + b"\n")
     if role is Role.LENDER:
         own = {"audit_secret": secrets.token_hex(SEED_BYTES), "book_secret": secrets.token_hex(SEED_BYTES)}
         write_new(folder / "own-keys.json", json.dumps(own, indent=2).encode() + b"\n")
@@ -187,6 +199,7 @@ def member_toml(member: MemberId, role: Role, invitation: Invitation, local: str
     values: dict[str, object] = {"member": member, "role": role.value, "consortium": invitation.consortium}
     values |= {"join": invitation.join, "gateways": list(invitation.gateways)}
     values |= {"sponsor": invitation.sponsor} if invitation.sponsor else {}
+    values |= {"founding": True} if invitation.founding else {}
     values |= {"local": local} if local else {}
     return "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items()) + _table(
         "holders", invitation.holders
@@ -195,8 +208,10 @@ def member_toml(member: MemberId, role: Role, invitation: Invitation, local: str
 
 def invitation_toml(invitation: Invitation) -> str:
     """Write an invitation; read it back by `Folder.table`."""
-    values = {"consortium": invitation.consortium, "join": invitation.join, "gateways": list(invitation.gateways)}
+    values: dict[str, object] = {"consortium": invitation.consortium, "join": invitation.join}
+    values |= {"gateways": list(invitation.gateways)}
     values |= {"sponsor": invitation.sponsor, "ca": invitation.ca}
+    values |= {"founding": True} if invitation.founding else {}
     lines = "".join(f"{name} = {json.dumps(value)}\n" for name, value in values.items())
     return lines + _table("holders", invitation.holders)
 

@@ -111,7 +111,7 @@ class Membership(Silent):
             write_first_rulebook(self.folder, found)
             self.board.set_mark("rulebook-trusted", self.now)
             self.rulebooks = TrustedRulebooks(trusted.current, self.folder.path(LATER))
-        write_settings(self.folder, self.rulebooks.history[0].digest)
+        write_settings(self.folder, self.rulebooks.history[0])
         self.follow()
         return self.rulebook
 

@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 
 from consortium.membership.files import signatures_to_text
-from consortium.model.rulebook import Role
+from consortium.membership.log_policy import policy_text
+from consortium.model.rulebook import Role, Rulebook
 from consortium.wire.gateway import SignedRulebook
-from participants.membership.folder import MemberFolder
+from participants.membership.folder import WITNESS, MemberFolder
 from participants.whole_files import write_public
 
+_HEAD = "# Every setting: docs/running.md\n"
 _COMMON = """
 [rulebook]
 file = "rulebook.json"
@@ -32,20 +34,25 @@ def write_first_rulebook(folder: MemberFolder, signed: SignedRulebook) -> None:
     write_public(folder.path(Path("rulebook.json")), signed.document)
 
 
-def write_settings(folder: MemberFolder, fingerprint: bytes) -> None:
-    """Write `node.toml` or `custodian.toml`."""
-    common = _COMMON.format(fingerprint=fingerprint.hex(), gateways=json.dumps(list(folder.file.gateways)))
+def write_settings(folder: MemberFolder, rulebook: Rulebook) -> None:
+    """Write `node.toml`, `custodian.toml` or `regulator.toml`, and whoever witnesses gets the log's policy."""
+    common = _COMMON.format(fingerprint=rulebook.digest.hex(), gateways=json.dumps(list(folder.file.gateways)))
+    if folder.path(WITNESS).exists() and any(member.log_key for member in rulebook.document.members):
+        _write_once(folder.path(Path("policy.txt")), policy_text(rulebook.document))
+    if folder.file.role is Role.REGULATOR:
+        _write_once(folder.path(Path("regulator.toml")), f'{_HEAD}member = "{folder.member}"\n{common}')
     if folder.file.role is Role.LENDER:
         _write_once(folder.path(Path("node.toml")), _node(folder, common))
     if folder.file.role is Role.CUSTODIAN:
-        head = f'member = "{folder.member}"\nlisten = "{folder.file.local}"\n'
-        _write_once(folder.path(Path("custodian.toml")), f"# Every setting: docs/running.md\n{head}{common}")
+        head = f'{_HEAD}member = "{folder.member}"\nlisten = "{folder.file.local}"\n'
+        _write_once(folder.path(Path("custodian.toml")), f"{head}{common}")
 
 
 def _node(folder: MemberFolder, common: str) -> str:
     holders = "".join(f'\n[holders.{name}]\naddress = "{at}"\n' for name, at in sorted(folder.file.holders.items()))
     local = f'\n[local]\nlisten = "{folder.file.local}"\n'
-    return f'# Every setting: docs/running.md\nmember = "{folder.member}"\n{common}{local}{holders}'
+    witness = "\n[witness]\n" if folder.path(WITNESS).exists() else ""
+    return f'{_HEAD}member = "{folder.member}"\n{common}{local}{witness}{holders}'
 
 
 def _write_once(path: Path, text: str) -> None:

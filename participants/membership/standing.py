@@ -1,13 +1,16 @@
 """Where a party stands: from the board's verified documents to the facts that `journey` turns into steps."""
 
 from consortium.canonical import CanonicalValue
+from consortium.ceremony.transcript import Phase
 from consortium.membership.applications import application_digest
 from consortium.membership.ballots import Outcome
-from consortium.membership.journey import Facts, Step, StepState, journey
+from consortium.membership.journey import Facts, Step, journey
 from consortium.membership.proposals import Activate, Admit
 from consortium.model.members import MemberId
 from consortium.model.rulebook import MemberStatus, Role, Rulebook
 from participants.membership.member import Membership
+from participants.membership.offers import offers
+from participants.membership.transcripts import transcripts
 from participants.membership.view import BoardView, Motion, Told
 
 BOOK_LOADED = "book-loaded"
@@ -29,7 +32,24 @@ def own_facts(party: Membership, view: BoardView) -> Facts:
         "share_confirmed": board.mark("share-confirmed"),
         "sponsor": facts.sponsor or folder.file.sponsor,
     }
+    if folder.file.founding:
+        mine |= _founding_facts(party)
     return _changed(facts, mine)
+
+
+def _founding_facts(party: Membership) -> dict[str, object]:
+    """Give how far the founding is; the lender that made the secrets needs nobody to seal them to it."""
+    board = party.board
+    keys = [one for one in transcripts(board.documents()) if one.plan.rulebook is None and one.phase is Phase.DONE]
+    trusted = party.rulebooks is not None
+    sealed = board.mark("secrets-sealed")
+    return {
+        "founding": True,
+        "first_key": 0 if keys or trusted else None,
+        "first_signed": tuple(sorted({name for one in offers(board) for name in one.signers})),
+        "in_force": 0 if trusted or board.mark("founded") is not None else None,
+        **({"secrets_sealed": sealed, "secrets_opened": sealed} if sealed is not None else {}),
+    }
 
 
 def facts_of(view: BoardView, rulebook: Rulebook | None, member: MemberId, role: Role = Role.LENDER) -> Facts:
@@ -65,12 +85,8 @@ def facts_of(view: BoardView, rulebook: Rulebook | None, member: MemberId, role:
 
 
 def own_steps(party: Membership, view: BoardView) -> list[Step]:
-    """Give the journey of this party; a founder that was active from the first version has none to show."""
-    facts = own_facts(party, view)
-    found = party.rulebook.members.get(party.folder.member) if party.rulebooks else None
-    if found is not None and found.application is None:
-        return [Step("founding member", StepState.DONE, note=str(found.status))]
-    return journey(facts)
+    """Give the journey of this party."""
+    return journey(own_facts(party, view))
 
 
 def step_value(step: Step) -> dict[str, CanonicalValue]:

@@ -15,11 +15,13 @@ from participants.settings import (
     Table,
     TlsFiles,
     WitnessSettings,
+    seed_of,
 )
 from participants.witness import Witness
 from participants.witnessing import read_policy, witness_of
 
 FILE_NAME = "regulator.toml"
+IDENTITY_KEY, AUDIT_KEY = Path("identity.key"), Path("hpke.key")
 
 
 class RegulatorKeysFile(Table):
@@ -39,7 +41,8 @@ class RegulatorFile(Table):
     `regulator.toml`; paths are relative to its folder.
 
     `policy` (C2SP tlog-policy) names the log's key, the witnesses' keys and the quorum; it came out of band, as the
-    rulebook's fingerprint did. `own_keys` is needed for orders and access reports only.
+    rulebook's fingerprint did. `own_keys` (or `identity.key` and `hpke.key`, as
+    `init` makes them) is needed for orders and access reports only.
     `witness_key` holds 64 hex digits, `witness` is the folder of what the witness keeps.
     """
 
@@ -73,8 +76,15 @@ class RegulatorSettings(Folder):
 
     def identity(self) -> Ed25519Signer:
         """Read the identity key; raises CreditError(SETTINGS_INVALID)."""
-        return Ed25519Signer(self.read_secret(self.file.own_keys, RegulatorKeysFile).identity_key)
+        return Ed25519Signer(self._own_keys().identity_key)
 
     def audit_key(self) -> X25519PrivateKey:
         """Read the key that opens envelopes; raises CreditError(SETTINGS_INVALID)."""
-        return X25519PrivateKey.from_private_bytes(self.read_secret(self.file.own_keys, RegulatorKeysFile).audit_key)
+        return X25519PrivateKey.from_private_bytes(self._own_keys().audit_key)
+
+    def _own_keys(self) -> RegulatorKeysFile:
+        """Read both from one file, or from those that `init` makes."""
+        if self.path(self.file.own_keys).exists():
+            return self.read_secret(self.file.own_keys, RegulatorKeysFile)
+        identity, audit = (seed_of(self.read_private(name), name) for name in (IDENTITY_KEY, AUDIT_KEY))
+        return RegulatorKeysFile(identity_key=identity, audit_key=audit)

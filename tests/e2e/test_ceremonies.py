@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from demo.processes import BIN
+from participants.sandbox.processes import BIN
 from tests.support.journey import KILLED
 from tests.support.processes import LENDERS, Processes, consortium
 

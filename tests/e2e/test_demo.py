@@ -28,13 +28,13 @@ from demo.consortium import LENDERS as PARTIES
 from demo.dataset import Asked, Dataset, Expected
 from demo.made_up import ATTRIBUTES, made_up
 from demo.population import LENDERS, make_population
-from demo.processes import Processes, ProcessFailedError
 from demo.progress import Meter, Stages
 from demo.questions import Answer, Result, Timed, Value, compare
 from demo.run import Options, run
 from demo.summary import Run, latency, summarise
 from demo.taiwan import COLUMNS, KAGGLE_HEADER, MADE_COLUMNS, UCI_HEADER, taiwan
 from participants.lender.ask import ValueStatus
+from participants.sandbox.processes import Processes, ProcessFailedError
 from tests.support.processes import consortium, own_ports
 
 POPULATION, PEOPLE, SEED = 210, 60, 5

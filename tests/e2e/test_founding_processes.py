@@ -19,6 +19,7 @@ from consortium.errors import Code, CreditError
 from consortium.labels import Label
 from consortium.membership.applications import Application, read_application, sign_application
 from consortium.membership.ballots import Ballot, Decision
+from consortium.membership.genesis import first_document
 from consortium.membership.proposals import Proposal, Renew
 from consortium.membership.signed import sign_document
 from consortium.membership.statements import sign_founding
@@ -28,9 +29,10 @@ from consortium.model.catalogue import Tier
 from consortium.model.members import MemberId
 from consortium.model.rulebook import MemberStatus, Role, RulebookDocument, rulebook_digest
 from consortium.wire.membership import DocumentKind, Posted
-from demo.consortium import CONSORTIUM, HOLDERS, Keys, Terms, first_document, first_plan
-from demo.processes import BIN
+from demo.consortium import CONSORTIUM, HOLDERS, Keys, first_plan
 from participants.gateway_client.membership import JoinDoor
+from participants.sandbox.founding import charter_of
+from participants.sandbox.processes import BIN
 from tests.support.membership import LEI
 from tests.support.processes import own_ports
 
@@ -168,7 +170,9 @@ class Founding:
         for name in (*LENDERS, "gateway", *CUSTODIANS, "regulator"):
             entry = self.applications()[name][0].as_member(bytes(32))
             members.append(entry.model_copy(update={"status": MemberStatus.ACTIVE, "application": None}))
-        document = first_document(members, transcript.oprf(b"s" * 32), b"e" * 32, int(time.time()), Terms())
+        document = first_document(
+            CONSORTIUM, members, transcript.oprf(b"s" * 32), b"e" * 32, charter_of(LENDERS), int(time.time())
+        )
         for founder in LENDERS[:2]:
             signed = sign_founding(self.keys[founder].signer, CONSORTIUM, founder, document.to_bytes())
             self.post(founder, DocumentKind.GENESIS, signed)

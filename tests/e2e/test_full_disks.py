@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.processes import LENDERS, consortium
-from tests.support.small_disks import SmallDisks, need_small_disks
+from tests.support.small_disks import SEED, SmallDisks, need_small_disks
 
 POOR = "lender-three"
 SPARES = (0, 24_000, 40_000, 56_000, 80_000)
@@ -26,10 +26,18 @@ def parties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisks]:
     need_small_disks(tmp_path_factory.mktemp("small"))
     with consortium(tmp_path_factory.mktemp("consortium") / "out") as written:
         change(written.out / "gateway" / "gateway.toml", "sqlite:///gateway.db", "sqlite:///store/gateway.db")
+        seed_gateway(written.out / "gateway")
         change(written.out / POOR / "node.toml", "[rulebook]", 'answers = "store/answers.db"\n[rulebook]')
         with SmallDisks(written.out, written.port, ("gateway", POOR)) as parties:
             parties.start_all()
             yield parties
+
+
+def seed_gateway(folder: Path) -> None:
+    """Put what the founding has written on the small disk."""
+    (folder / SEED).mkdir()
+    for path in folder.glob("gateway.db*"):
+        path.rename(folder / SEED / path.name)
 
 
 def change(path: Path, old: str, new: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from demo.certificates import Authority
-from demo.network import Ports
+from participants.sandbox.ports import Ports
 from tests.support.processes import LENDERS, Processes, consortium
 
 ROOT = Path(__file__).parents[2]

@@ -34,9 +34,9 @@ RECOVERY_SECONDS = 60.0
 def parties(tmp_path: Path, postgres: Postgres) -> Iterator[Processes]:
     """Both replicas, custodians that know both, and lenders attached to both."""
     storage = postgres.new_database(f"replicas-{tmp_path.name}")
-    with consortium(tmp_path / "out") as processes:
+    with consortium(tmp_path / "out", storage) as processes:
         first, second = f"127.0.0.1:{processes.port}", f"127.0.0.1:{processes.port + 25}"
-        add_replica(processes.out, first, second, storage)
+        add_replica(processes.out, first, second)
         for lender in LENDERS:
             change(
                 processes.out / lender / "node.toml", f'addresses = ["{first}"]', f'addresses = ["{first}", "{second}"]'
@@ -49,10 +49,9 @@ def parties(tmp_path: Path, postgres: Postgres) -> Iterator[Processes]:
         yield processes
 
 
-def add_replica(out: Path, first: str, second: str, storage: str) -> None:
+def add_replica(out: Path, first: str, second: str) -> None:
     """Put both replicas on one database, with a quota; the second has a folder like the first's."""
     path = out / "gateway" / "gateway.toml"
-    change(path, "sqlite:///gateway.db", storage)
     path.write_text(f"{path.read_text()}\n[limits]\nqueries_per_day = {QUOTA}\n")
     shutil.copytree(out / "gateway", out / SECOND)
     lines = (out / SECOND / "gateway.toml").read_text().replace(first, second).splitlines()

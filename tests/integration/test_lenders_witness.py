@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from consortium.errors import Code
+from consortium.transparency.notes import KeyType, VerifierKey
 from consortium.wire.queries import signed_query_to_bytes
 from gateway.tlog.health import LogHealth
 from gateway.tlog.ports import Kept
@@ -76,7 +77,8 @@ def stored(tmp_path: Path) -> StoredLog:
 
 
 def test_ages_grow_while_something_is_left_to_follow_and_only_then(stored: StoredLog) -> None:
-    health = LogHealth(stored.store, ("one", "two"))
+    keys = [VerifierKey(name, KeyType.COSIGNATURE, bytes(32)) for name in ("one", "two")]
+    health = LogHealth(stored.store, lambda: keys)
     assert (health.checkpoint_age(0), health.checkpoint_age(100)) == (0, 0), "nothing waits in an empty log"
     stored.append([dropped()])
     assert (health.checkpoint_age(110), health.checkpoint_age(150)) == (10, 50)

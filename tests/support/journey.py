@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from demo.founding import demo_lei
-from demo.processes import BIN
+from participants.sandbox.founding import made_up_lei as demo_lei
+from participants.sandbox.processes import BIN
 from tests.support.processes import Processes
 
 SPONSOR, SECOND = "lender-one", "lender-two"

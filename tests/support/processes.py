@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import demo.processes as demo_processes
+import participants.sandbox.processes as real_processes
 from demo.consortium import LENDERS as LENDERS  # noqa: PLC0414  the tests' name for it
-from demo.processes import BIN, free_ports
+from participants.sandbox.processes import BIN, free_ports
 
 
-class Processes(demo_processes.Processes):
+class Processes(real_processes.Processes):
     """Starts, stops and kills the parties, and runs their commands; `port` is the gateway's."""
 
     def __init__(self, out: Path, port: int) -> None:
@@ -75,11 +75,11 @@ class Processes(demo_processes.Processes):
 
 
 @contextmanager
-def consortium(out: Path) -> Iterator[Processes]:
+def consortium(out: Path, storage: str = "sqlite:///gateway.db") -> Iterator[Processes]:
     """Write the folders of a consortium with small keys and run nobody yet."""
     port = own_ports()
     command = [sys.executable, "-m", "demo.consortium", str(out), "--port", str(port)]
-    command += ["--suite", "INSECURE_TEST_1024_MASKED"]
+    command += ["--suite", "INSECURE_TEST_1024_MASKED", "--storage", storage]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     with Processes(out, port) as processes:
         yield processes

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from demo.processes import BIN
+from participants.sandbox.processes import BIN
 from tests.support.processes import Processes
 
 UNSHARE = "/usr/bin/unshare"
 FOLDER = "store"
+SEED = "store-seed"
+"""What lies on the small disk from the start."""
 MEGABYTES = 8
 MOUNT = f"mount -t tmpfs -o size={MEGABYTES}m,mode=700 tmpfs {FOLDER}"
 
@@ -25,12 +27,13 @@ class SmallDisks(Processes):
         self._small = small
         for name in small:
             (out / name / FOLDER).mkdir(exist_ok=True)
+            (out / name / SEED).mkdir(exist_ok=True)
 
     def _command(self, name: str) -> Sequence[str]:
         program, *arguments = super()._command(name)
         if name not in self._small:
             return program, *arguments
-        started = f'{MOUNT} && exec "$0" "$@"'
+        started = f'{MOUNT} && cp -a {SEED}/. {FOLDER}/ && exec "$0" "$@"'
         return UNSHARE, "--mount", "sh", "-c", started, str(BIN / program), *arguments
 
     def disk(self, name: str) -> Path:

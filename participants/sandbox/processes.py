@@ -60,19 +60,19 @@ class Processes(AbstractContextManager["Processes"]):
         """Give what a party finds in its environment besides our own."""
         return {}
 
-    def start(self, *names: str) -> None:
+    def start(self, *names: str, until: str = "serving") -> None:
         """Start parties and wait until their logs say that they serve."""
         for name in names:
             with self.log(name).open("ab") as log:
                 files = log.fileno(), log.fileno()
                 self.running[name] = self._launch(name, self._command(name), files, self.environment(name))
         for name in names:
-            self.wait_for(partial(self.has_logged, name, "serving"), f"{name} to serve")
+            self.wait_for(partial(self.has_logged, name, until), f"{name} to log {until}")
 
     def start_all(self) -> None:
-        """Start everybody and wait until every lender is attached."""
+        """Start everybody that does not run yet, and wait until every lender is attached."""
         for settings in COMMANDS:
-            self.start(*self.parties(settings))
+            self.start(*(name for name in self.parties(settings) if name not in self.running))
         self.wait_attached(*self.parties("node.toml"))
 
     def wait_attached(self, *names: str) -> None:
