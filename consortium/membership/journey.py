@@ -125,7 +125,12 @@ def _stages(facts: Facts) -> Iterator[_Stage]:
     if facts.founding:
         yield from _founding(facts)
         return
-    yield _Stage("rulebook trusted by its fingerprint", facts.rulebook_trusted, me, f"{_program(facts)} trust")
+    yield _Stage(
+        "rulebook trusted by its fingerprint",
+        facts.rulebook_trusted,
+        me,
+        f'{_program(facts)} trust --fingerprint "WORDS"',
+    )
     yield from _application(facts)
     yield from _admission(facts)
     yield _Stage("certificate", facts.certificate_issued, me, f"{_program(facts)} certificate")
@@ -135,7 +140,7 @@ def _stages(facts: Facts) -> Iterator[_Stage]:
 
 def _application(facts: Facts) -> Iterator[_Stage]:
     me = facts.member
-    yield _Stage("application signed", facts.applied, me, f"{_program(facts)} apply")
+    yield _Stage("application signed", facts.applied, me, f"{_program(facts)} apply --from terms.toml")
     yield _Stage("application delivered", facts.application_delivered, me, f"{_program(facts)} apply --resend")
 
 
@@ -145,15 +150,21 @@ def _founding(facts: Facts) -> Iterator[_Stage]:
     yield from _application(facts)
     yield _Stage("first key made", facts.first_key, holders, "credit-custodian ceremony --begin first")
     signed = f"signed by {', '.join(facts.first_signed)}" if facts.first_signed else ""
-    command = "credit-participant found sign" if facts.first_signed else "credit-participant found propose"
+    propose, sign = "propose --charter charter.toml", 'sign --fingerprint "WORDS"'
+    command = f"credit-participant found {sign if facts.first_signed else propose}"
     yield _Stage("version 1 signed by two groups", facts.in_force, "the founding lenders", command, signed)
-    yield _Stage("rulebook trusted by its fingerprint", facts.rulebook_trusted, me, f"{_program(facts)} trust")
+    yield _Stage(
+        "rulebook trusted by its fingerprint",
+        facts.rulebook_trusted,
+        me,
+        f'{_program(facts)} trust --fingerprint "WORDS"',
+    )
     yield _Stage("certificate", facts.certificate_issued, me, f"{_program(facts)} certificate")
     if facts.role is Role.LENDER:
         seal = "credit-participant found seal"
         yield _Stage("secrets sealed", facts.secrets_sealed, "the founding lender", seal)
         yield _Stage("secrets opened and compared", facts.secrets_opened, me, "credit-participant serve")
-        yield _Stage("book loaded", facts.book_loaded, me, "credit-participant book load")
+        yield _Stage("book loaded", facts.book_loaded, me, "credit-participant book load --mapping mapping.toml")
 
 
 def _admission(facts: Facts) -> Iterator[_Stage]:
@@ -164,7 +175,7 @@ def _admission(facts: Facts) -> Iterator[_Stage]:
         "approved",
         facts.rejected if rejected else facts.admitted,
         member if rejected else ", ".join(facts.waiting_for),
-        f"{_program(facts)} apply" if rejected else f"credit-participant approve {member}",
+        f"{_program(facts)} apply --again" if rejected else f"credit-participant approve {member}",
         facts.rejection_reason if rejected else f"{len(facts.approvals)} approved" if facts.approvals else "",
         failed=rejected,
     )
@@ -173,11 +184,11 @@ def _admission(facts: Facts) -> Iterator[_Stage]:
 def _preparation(facts: Facts) -> Iterator[_Stage]:
     me = facts.member
     if facts.role is Role.CUSTODIAN:
-        yield _Stage("key ceremony", facts.share_confirmed, me, "credit-custodian ceremony join")
+        yield _Stage("key ceremony", facts.share_confirmed, me, "credit-custodian ceremony")
     if facts.role is Role.LENDER:
         yield _Stage("secrets sealed", facts.secrets_sealed, facts.sponsor, f"credit-participant sponsor {me} --seal")
         yield _Stage("secrets opened and compared", facts.secrets_opened, me, "credit-participant serve")
-        yield _Stage("book loaded", facts.book_loaded, me, "credit-participant book load")
+        yield _Stage("book loaded", facts.book_loaded, me, "credit-participant book load --mapping mapping.toml")
         failed = facts.conformance_run is not None and not facts.conformance_passed
         note = "the report names what failed" if failed else ""
         command = "credit-participant conformance"

@@ -71,7 +71,7 @@ def ceremony(
             shown.show({"plan": plan.id.hex()}, Text(f"planned; compare these words:\n{plan_words(plan)}"))
         found = _until_done(party, ShareFiles(party.folder), seconds)
         value: list[CanonicalValue] = [_progress(one) for one in found]
-        shown.show({"ceremonies": value}, *[Text(" ".join(map(str, _progress(one).values()))) for one in found])
+        shown.show({"ceremonies": value}, *[Text(_progress_line(one)) for one in found])
         if propose:
             motion = propose_shares(party)
             shown.show({"proposed": motion.ballot.next.version}, Text("proposed; next: the approvers' votes"))
@@ -84,16 +84,20 @@ def _kind(text: str) -> Kind:
 
 
 def _until_done(party: Membership, shares: ShareFiles, seconds: int) -> list[Progress]:
-    """Go on until every ceremony that names us is finished; raises CreditError(CEREMONY_UNFINISHED) after a time."""
+    """
+    Go on until every ceremony that names us is finished; a founder waits until there is one.
+
+    Raises CreditError(CEREMONY_UNFINISHED) after a time.
+    """
     deadline = time.monotonic() + seconds
     while True:
         party.sync()
         found = take_part(party, shares)
-        if all(one.share_kept and one.phase is Phase.DONE for one in found):
+        if (found or party.rulebooks) and all(one.share_kept and one.phase is Phase.DONE for one in found):
             return found
         if time.monotonic() > deadline:
             waiting = sorted({name for one in found for name in one.waiting_for})
-            raise CreditError(Code.CEREMONY_UNFINISHED, f"waiting for {', '.join(waiting)}")
+            raise CreditError(Code.CEREMONY_UNFINISHED, f"waiting for {', '.join(waiting) or 'its plan'}")
         time.sleep(POLL_SECONDS)
 
 
@@ -105,6 +109,13 @@ def _progress(progress: Progress) -> dict[str, CanonicalValue]:
         "waiting_for": list(progress.waiting_for),
         "share_kept": progress.share_kept,
     }
+
+
+def _progress_line(progress: Progress) -> str:
+    plan = progress.plan
+    what = f"{plan.kind}, generation {plan.generation}, revision {plan.revision}"
+    kept = "our share is kept" if progress.share_kept else f"waiting for {', '.join(progress.waiting_for)}"
+    return f"ceremony {plan.id.hex()[:16]} ({what}): {progress.phase}, {kept}"
 
 
 @app.command()

@@ -14,6 +14,7 @@ from participants.cli import (
     membership_status,
     query,
     record,
+    sandbox,
     serve,
     tags,
 )
@@ -61,4 +62,5 @@ for joining in (
     app.command()(joining)
 app.add_typer(book_app, name="book")
 app.add_typer(record_app, name="record")
+app.command("sandbox")(sandbox.sandbox_command)
 app.add_typer(founding.app, name="found")

@@ -1,6 +1,7 @@
 """What the membership commands share: the folder, the party in it, and a journey on a screen of 80 columns."""
 
 import datetime as dt
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,8 @@ from participants.membership.member import Membership
 from participants.membership.standing import own_steps, step_value
 from participants.membership.view import BoardView
 
-FolderOption = Annotated[Path, typer.Option("--node", "--folder", envvar="CREDIT_NODE", help="The party's folder.")]
+FOLDER_VARIABLE = "CREDIT_NODE"
+FolderOption = Annotated[Path, typer.Option("--node", "--folder", envvar=FOLDER_VARIABLE, help="The party's folder.")]
 MemberArgument = Annotated[str, typer.Argument(help="The member's id.")]
 _SIGNS = {StepState.DONE: "+", StepState.NOW: ">", StepState.LATER: " ", StepState.FAILED: "!"}
 _NOT_NOW = frozenset({Code.UNREACHABLE, Code.DEADLINE, Code.OVERLOADED, Code.DRAINING})
@@ -51,19 +53,29 @@ def show_journey(shown: Output, party: Membership, view: BoardView) -> None:
     steps = own_steps(party, view)
     lines: list[CanonicalValue] = [step_value(step) for step in steps]
     value: dict[str, CanonicalValue] = {"member": party.folder.member, "journey": lines}
-    shown.show(value, *journey_lines(party.folder.member, steps))
+    shown.show(value, *journey_lines(party.folder.member, steps, in_folder(party)))
 
 
-def journey_lines(member: str, steps: list[Step]) -> list[Text]:
-    """Give a journey as lines: what is done, whose turn it is, since when, and the exact next command."""
+def in_folder(party: Membership) -> str:
+    """Give what makes a command one in this party's folder; nothing where the environment names it."""
+    return "" if os.environ.get(FOLDER_VARIABLE) else f" --node {party.folder.folder}"
+
+
+def journey_lines(member: str, steps: list[Step], own: str = "") -> list[Text]:
+    """
+    Give a journey as lines: what is done, whose turn it is, since when, and the exact next command.
+
+    `own` ends a command that is this party's own.
+    """
     lines = [Text(f"{member}", style="bold")]
     lines += [Text(_line(step), style="" if step.state is not StepState.FAILED else "red") for step in steps]
     following = next_step(steps)
     if following is None:
         return [*lines, Text("everything is done")]
     whose = f"turn: {following.turn}" if following.turn else ""
+    command = following.command + (own if following.turn == member else "")
     since = f" since {_time(following.since)}" if following.since else ""
-    return [*lines, Text(f"{whose}{since}"), Text(f"next: {following.command}", style="bold")]
+    return [*lines, Text(f"{whose}{since}"), Text(f"next: {command}", style="bold")]
 
 
 def _line(step: Step) -> str:

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
-from participants.cli.membership_options import FolderOption, party_in, show_journey, synced
+from participants.cli.membership_options import FolderOption, in_folder, party_in, show_journey, synced
 from participants.cli.output import JsonOption, Output, field_lines, output
 from participants.cli.query import status_fields
 from participants.membership.folder import FILE_NAME
@@ -60,7 +60,7 @@ def _show_pending(shown: Output, party: Membership, view: BoardView) -> None:
         rejected = facts_of(view, rulebook, application.member).rejected
         if application.member not in known and rejected is None:
             waiting.append(f"credit-participant sponsor {application.member}")
-    lines = [Text(f"waits for you: {one}", style="bold") for one in waiting[:MAXIMUM_PENDING]]
+    lines = [Text(f"waits for you: {one}{in_folder(party)}", style="bold") for one in waiting[:MAXIMUM_PENDING]]
     shown.show({"waiting": waiting}, *lines)
 
 

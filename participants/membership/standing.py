@@ -53,7 +53,11 @@ def _founding_facts(party: Membership) -> dict[str, object]:
 
 
 def facts_of(view: BoardView, rulebook: Rulebook | None, member: MemberId, role: Role = Role.LENDER) -> Facts:
-    """Give what the board and the rulebook say of any party."""
+    """
+    Give what the board and the rulebook say of any party.
+
+    What happens in its own folder only (keys, certificate, book) is taken from what it does next on the board.
+    """
     found = rulebook.members.get(member) if rulebook else None
     applied = view.application_of(member)
     told, application = applied or (None, None)
@@ -62,12 +66,16 @@ def facts_of(view: BoardView, rulebook: Rulebook | None, member: MemberId, role:
     report = view.report_of(member)
     sealed, opened = _secrets(view, member)
     status, newer = found.status if found else None, found is not None
+    run = report[0].at if report else None
+    signed = application.issued_at if application else None
     return Facts(
         member=member,
         role=found.role if found else application.role if application else role,
         sponsor=application.sponsor if application else "",
         status=status,
-        applied=application.issued_at if application else None,
+        keys_made=signed,
+        rulebook_trusted=signed,
+        applied=signed,
         application_delivered=told.at if told else None,
         proposed=admission.told.at if admission else (_decided(admission) if newer else None),
         approvals=dict(now_open.voted_at) if now_open else {},
@@ -77,7 +85,9 @@ def facts_of(view: BoardView, rulebook: Rulebook | None, member: MemberId, role:
         admitted=_decided(admission) if found else None,
         secrets_sealed=sealed,
         secrets_opened=opened,
-        conformance_run=report[0].at if report else None,
+        certificate_issued=opened or run,
+        book_loaded=run,
+        conformance_run=run,
         conformance_passed=report[1].passed if report else False,
         activation_proposed=activation.told.at if activation else None,
         activated=_decided(activation) if status in (MemberStatus.ACTIVE, MemberStatus.SUSPENDED) else None,

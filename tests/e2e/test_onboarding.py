@@ -1,12 +1,18 @@
 """A sixth lender from an empty folder to a first answered query, by the commands alone; then one leaves."""
 
+import json
+import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support.journey import SECOND, SPONSOR, Newcomer
+from tests.support.journey import EXAMPLE, SECOND, SPONSOR, Newcomer
+from tests.support.pages import PageRun
 from tests.support.processes import LENDERS, Processes, consortium
+
+PAGE = Path(__file__).parents[2] / "docs" / "onboarding.md"
 
 
 @pytest.fixture(scope="module")
@@ -19,29 +25,18 @@ def parties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
         yield processes
 
 
-def test_from_an_empty_folder_to_the_first_answer(parties: Processes) -> None:
+def test_the_page_from_an_empty_folder_to_the_first_answer(parties: Processes) -> None:
     newcomer = Newcomer(parties, "lender-six", 6)
     words = newcomer.invite()
+    for path in EXAMPLE.iterdir():
+        shutil.copy(path, newcomer.folder)
+    question = parties.question({"phone": "13812633920"})
+    (newcomer.folder / "question.json").write_text(json.dumps(question))
 
-    newcomer.init(words)
-    newcomer.apply()
-    assert (newcomer.step("put to the vote")["state"], newcomer.step("put to the vote")["turn"]) == ("now", SPONSOR)
-    waiting = newcomer.status(SPONSOR)["waiting"]
-    assert waiting == ["credit-participant sponsor lender-six"]
+    count = PageRun(PAGE, parties, {"WORDS": words}, places={"lender-six": newcomer.listen}).run()
 
-    newcomer.decide()
-    assert newcomer.status()["journey"][-1]["state"] == "later"
-    newcomer.own("certificate")
-    newcomer.run(SPONSOR, "sponsor", "lender-six", "--seal")
-    newcomer.own("status")
-    newcomer.load()
-    newcomer.own("conformance")
-    newcomer.decide("--activate")
-
-    parties.start("lender-six")
-    parties.wait_attached("lender-six")
-    journey = newcomer.status()["journey"]
-    assert [step["name"] for step in journey if step["state"] != "done"] == []
+    assert count > 12
+    assert [step["name"] for step in newcomer.status()["journey"] if step["state"] != "done"] == []
     answer = parties.query("lender-six", {"phone": "13812633920"})
     assert (sorted(answer["answered"]), answer["missing"]) == (sorted([*LENDERS, "lender-six"]), [])
     told = parties.query("lender-two", {"national_id": "110105198503130747"})

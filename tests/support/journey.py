@@ -66,10 +66,14 @@ class Newcomer:
         (self.folder / "terms.toml").write_text(terms)
         return str(told["words"])
 
+    @property
+    def listen(self) -> str:
+        """Where its local service listens."""
+        return f"127.0.0.1:{self.parties.port + 10 + self.number}"
+
     def init(self, words: str, **how: Any) -> Any:
-        listen = f"127.0.0.1:{self.parties.port + 10 + self.number}"
         arguments = ("--member", self.member, "--invitation", "invitation.toml", "--fingerprint", words)
-        return self.run(self.member, "init", *arguments, "--listen", listen, **how)
+        return self.run(self.member, "init", *arguments, "--listen", self.listen, **how)
 
     def apply(self, *more: str, **how: Any) -> Any:
         return self.run(self.member, "apply", "--from", "terms.toml", *more, **how)
