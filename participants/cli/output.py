@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Annotated, Self
+from typing import TYPE_CHECKING, Annotated, Self
 
 import typer
 from rich.console import Console, RenderableType
@@ -17,7 +17,9 @@ from rich.text import Text
 
 from consortium.canonical import CanonicalValue
 from consortium.errors import CATALOGUE, Code, CreditError
-from participants.lender.connectors import Source
+
+if TYPE_CHECKING:  # duckdb and SQLAlchemy come with it, which most commands do without
+    from participants.lender.connectors import Source
 
 PROGRESS_AFTER_SECONDS = 2.0
 FAILED = 1
@@ -117,7 +119,7 @@ def _unexpected(error: Exception, shown: Output) -> CreditError:
 class LateProgress:
     """A progress bar on standard error that appears when a task takes longer than two seconds."""
 
-    def __init__(self, sources: Sequence[Source], *, hidden: bool) -> None:
+    def __init__(self, sources: "Sequence[Source]", *, hidden: bool) -> None:
         self._sources = sources
         self._shown_from = float("inf") if hidden else time.monotonic() + PROGRESS_AFTER_SECONDS
         columns = (

@@ -8,7 +8,6 @@ place: a newcomer that serves without having passed is not on the roster, and no
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 
 from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness, transcript_hash
@@ -35,7 +34,7 @@ UNRELEASED = RawIdentifier(IdentifierKind.PHONE, "13811112222", "CN")
 """Known too, but nothing is ever released about this person, as about the unknown one: ledgers say the same of both."""
 UNKNOWN = RawIdentifier(IdentifierKind.PHONE, "13987654321", "CN")
 KNOWN_TOKEN = bytes.fromhex("2869c005b6fef18bba1c835aecc33d69e15fb31bb9fde9d73fb7bfa954bbae7a")
-TIMED = 12
+TIMED, TIMED_ROUNDS = 12, 4
 SLOWEST_SECONDS = 0.5
 """What a call may take at most, on whatever machine a lender brings: a quarter of a gateway's time-out for a round."""
 
@@ -157,9 +156,19 @@ def unknown_people(run: Run) -> None:
     sizes = {len(run.round1(run.query(person))) for person in (UNRELEASED, UNKNOWN)}
     if len(sizes) != 1:
         raise Failed("the size of an answer shows whether the person is known")
-    known, unknown = (median(_timed(run, run.query(person)) for _ in range(TIMED)) for person in (UNRELEASED, UNKNOWN))
-    if abs(on_grid(known) - on_grid(unknown)) > GRID_SECONDS * 1.5:
+    if not any(_same_step(run) for _ in range(TIMED_ROUNDS)):
         raise Failed("the time of an answer shows whether the person is known")
+
+
+def _same_step(run: Run) -> bool:
+    """
+    Compare quick answers about both, asked in turn; the quickest quarter is what a busy machine spoils least.
+
+    A difference that the program makes is there in every round; one that the machine makes is not.
+    """
+    pairs = [[_timed(run, run.query(person)) for person in (UNRELEASED, UNKNOWN)] for _ in range(TIMED)]
+    known, unknown = (on_grid(sorted(times)[TIMED // 4]) for times in zip(*pairs, strict=True))
+    return abs(known - unknown) <= GRID_SECONDS * 1.5
 
 
 def bad_queries(run: Run) -> None:

@@ -62,6 +62,8 @@ class Membership(Silent):
         self.board = SqliteBoard(folder.path(BOARD))
         self.rulebooks: TrustedRulebooks | None = self._open_rulebooks()
         self._door: BoardDoor | None = None
+        self._reader: Reader | None = None
+        self._read_sequence = self._read_count = self._read_versions = 0
 
     @property
     def now(self) -> int:
@@ -142,7 +144,16 @@ class Membership(Silent):
     def view(self) -> BoardView:
         """Give what our copy of the board says, verified."""
         history = self.rulebooks.history if self.rulebooks else ()
-        return Reader(history, self.now).read(self.board.documents())
+        new = self.board.documents(self._read_sequence)
+        if self._reader is None or self.board.count() != self._read_count + len(new):
+            self._reader, self._read_count, self._read_versions = Reader(history, self.now), 0, len(history)
+            new = self.board.documents()  # also after one of our own came before others' that are older
+        for version in history[self._read_versions :]:
+            self._reader.add(version)
+        self._read_versions = len(history)
+        self._read_count += len(new)
+        self._read_sequence = new[-1].sequence if new else self._read_sequence
+        return self._reader.read(new, self.now)
 
     def post(self, topic: str, kind: DocumentKind, make: Callable[[], bytes]) -> Own:
         """

@@ -130,20 +130,34 @@ def subject_of(proposal: Proposal) -> MemberId:
 
 
 class Reader:
-    """Builds a view; `history` are the versions that this party trusts, in order."""
+    """
+    Builds a view, as documents and rulebook versions come; `history` are the versions that this party trusts, in order.
+
+    What cannot be verified yet (under a version that is not here, on a proposal that is not) is tried again with
+    each new version.
+    """
 
     def __init__(self, history: Iterable[Rulebook], now: int) -> None:
         self._versions = {one.digest: one for one in history}
         self._now = now
+        self._failed: list[BoardDocument] = []
         self.view = BoardView()
 
-    def read(self, documents: Iterable[BoardDocument]) -> BoardView:
-        """Take every document in the board's order; what fails is counted."""
+    def add(self, version: Rulebook) -> None:
+        """Take a next version."""
+        self._versions[version.digest] = version
+        failed, self._failed = self._failed, []
+        self.read(failed)
+
+    def read(self, documents: Iterable[BoardDocument], now: int | None = None) -> BoardView:
+        """Take documents in the board's order; what fails is kept and counted."""
+        self._now = self._now if now is None else now
         for document in documents:
             try:
                 self._take(document)
             except CreditError:
-                self.view.refused += 1
+                self._failed.append(document)
+        self.view.refused = len(self._failed)
         return self.view
 
     def _take(self, document: BoardDocument) -> None:

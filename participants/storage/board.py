@@ -59,11 +59,16 @@ class SqliteBoard:
             if read_to:
                 _set_mark(connection, _READ_TO, read_to)
 
-    def documents(self) -> list[BoardDocument]:
-        """Give every document in the board's order."""
-        sql = "SELECT sequence, kind, signed, time_ms, author FROM documents ORDER BY sequence"
+    def count(self) -> int:
+        """Give how many documents there are."""
         with self._lock, storage_errors():
-            rows = self._connection.execute(sql).fetchall()
+            return int(self._connection.execute("SELECT count(*) FROM documents").fetchone()[0])
+
+    def documents(self, after: int = 0) -> list[BoardDocument]:
+        """Give every document after a place, in the board's order."""
+        sql = "SELECT sequence, kind, signed, time_ms, author FROM documents WHERE sequence > ? ORDER BY sequence"
+        with self._lock, storage_errors():
+            rows = self._connection.execute(sql, (after,)).fetchall()
         return [BoardDocument(row[0], DocumentKind(row[1]), row[2], row[3], row[4]) for row in rows]
 
     def queue(self, topic: str, kind: DocumentKind, signed: bytes, now: int) -> Own:
