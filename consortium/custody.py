@@ -57,6 +57,16 @@ class EvaluationRequest(Silent):
         return signer.sign(Label.EVALUATION_REQUEST, body) + body
 
 
+def resigned(signed: bytes, signer: Signer) -> bytes:
+    """
+    Sign a request anew: the same bytes under the same key, and a good request still where the key was exchanged.
+
+    A holder knows a repeat by its body, so that this counts as one.
+    """
+    body = signed[SIGNATURE_BYTES:]
+    return signer.sign(Label.EVALUATION_REQUEST, body) + body
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class EvaluationAnswer(Silent):
     """A holder's evaluation and proof for the request at the same position; the proof is its authentication."""

@@ -127,6 +127,10 @@ class GatewayTransaction(ConsentUses, Protocol):
     A unit checks before it writes: when it raises CreditError, what it has written so far stays undone.
     """
 
+    def give_back_consent(self, consent_digest: bytes, query_digest: bytes) -> None:
+        """Count a query under a consent record no more: it ended before anything was released."""
+        ...
+
     @property
     def size(self) -> int:
         """Give the number of entries."""

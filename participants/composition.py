@@ -5,7 +5,7 @@ import secrets
 import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import Secret
@@ -16,13 +16,12 @@ from consortium.model.rounds import Transcript
 from consortium.model.rulebook import Rulebook
 from consortium.rules.profiles import PROFILES
 from consortium.rules.queries import taking_part
-from consortium.sums.secret import SecretKey
 from participants.bootstrap import open_book, open_rulebooks, open_secrets, own_signer
 from participants.gateway_client.asking import AskClient
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.lender import ask_gateway
 from participants.keys.obfuscators import ObfuscatorPool
-from participants.keys.query_key import load_or_make
+from participants.keys.query_key import QueryKeyFiles
 from participants.lender.answer import Contributor
 from participants.lender.ask import Requester, new_query_key
 from participants.lender.encryptor import PooledEncryptor
@@ -30,6 +29,7 @@ from participants.lender.identity import DerivedMaskKeys, LenderIdentity, PairKe
 from participants.lender.node import LenderNode
 from participants.lender.questions import Asker, AskGateway
 from participants.lender.tokens import GatheringTokeniser, RememberingTokeniser, Tokenises
+from participants.mask_secrets import MaskSecretFile
 from participants.rulebooks import TrustedRulebooks
 from participants.settings import NodeSettings
 from participants.storage.answers import SqliteAnswers
@@ -57,7 +57,7 @@ class Parts:
     rulebooks: TrustedRulebooks
     book: SqliteBook
     answers: SqliteAnswers
-    secret_key: SecretKey
+    query_keys: QueryKeyFiles
     asker: Asker
     """Holds the node, which a change of the rulebook replaces."""
     client: AskClient
@@ -79,10 +79,11 @@ def compose(settings: NodeSettings, stack: ExitStack, tokeniser: Tokenises, tls:
     answers = stack.enter_context(closing(SqliteAnswers(settings.path(settings.file.answers))))
     contributor = _contributor(settings, rulebooks, book, answers, stack)
     client = AskClient(gateway_addresses(settings), tls)
-    secret_key = load_or_make(settings.path(settings.file.query_key), PROFILES[first.policy.suites[0]])
-    asker = _asker(settings, contributor, secret_key, _asking(client, rulebooks), stack, tokeniser)
+    query_keys = QueryKeyFiles(settings.path(settings.file.query_key), PROFILES[first.policy.suites[0]])
+    asker = _asker(settings, contributor, query_keys, _asking(client, rulebooks), stack, tokeniser)
+    asker.node = replace(asker.node, version=rulebooks.with_digest)
     answering = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="answer"))
-    return Parts(settings, rulebooks, book, answers, secret_key, asker, client, answering)
+    return Parts(settings, rulebooks, book, answers, query_keys, asker, client, answering)
 
 
 def gateway_addresses(settings: NodeSettings) -> tuple[str, ...]:
@@ -92,11 +93,19 @@ def gateway_addresses(settings: NodeSettings) -> tuple[str, ...]:
     return settings.file.gateway.addresses
 
 
-def requester_of_today(contributor: Contributor, secret_key: SecretKey, executor: Executor | None) -> Requester:
+def requester_of_today(contributor: Contributor, keys: QueryKeyFiles, executor: Executor | None) -> Requester:
     """Give the asking side with its query key certified until the end of tomorrow (UTC)."""
     start = utc_day(seconds()) * SECONDS_PER_DAY
-    certified = new_query_key(contributor.identity, secret_key, (start, start + 2 * SECONDS_PER_DAY))
-    return Requester(contributor.identity, contributor.secrets, certified, contributor.rng, executor)
+    newest, *earlier = keys.read()
+    certified = new_query_key(contributor.identity, newest, (start, start + 2 * SECONDS_PER_DAY))
+    return Requester(
+        contributor.identity, contributor.secrets, certified, contributor.rng, executor, earlier=tuple(earlier)
+    )
+
+
+def mask_keys_of(settings: NodeSettings, identity: LenderIdentity) -> PairKeys:
+    """Give the node's mask keys, from the audit secret or what took its place."""
+    return PairKeys(DerivedMaskKeys(identity, MaskSecretFile(settings).read()))
 
 
 def _contributor(
@@ -111,7 +120,7 @@ def _contributor(
         rulebook=rulebooks.current,
         book=book,
         store=answers,
-        pairs=PairKeys(DerivedMaskKeys(identity)),
+        pairs=mask_keys_of(settings, identity),
         encryptor=PooledEncryptor(stack.enter_context(ObfuscatorPool())),
         alarms=LoggedAlarms(),
         rng=secrets.token_bytes,
@@ -129,7 +138,7 @@ def _asking(client: AskClient, rulebooks: TrustedRulebooks) -> AskGateway:
 def _asker(
     settings: NodeSettings,
     contributor: Contributor,
-    secret_key: SecretKey,
+    query_keys: QueryKeyFiles,
     ask: AskGateway,
     stack: ExitStack,
     tokeniser: Tokenises,
@@ -139,5 +148,5 @@ def _asker(
     consents = stack.enter_context(closing(SqliteConsents(settings.path(settings.file.consents))))
     threads = stack.enter_context(ThreadPoolExecutor(ASK_THREADS, thread_name_prefix="ask"))
     primes = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="decrypt"))
-    requester = requester_of_today(contributor, secret_key, primes)
+    requester = requester_of_today(contributor, query_keys, primes)
     return Asker(LenderNode(contributor, requester, tokens), questions, consents, ask, threads, seconds)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import NormalisedIdentifier
@@ -19,16 +19,25 @@ from consortium.model.rulebook import Rulebook
 from consortium.rules.queries import taking_part
 from consortium.silent import Silent
 from participants.bootstrap import open_secrets, open_tokeniser, own_signer
-from participants.composition import Parts, requester_of_today
+from participants.composition import Parts, mask_keys_of, requester_of_today
 from participants.gateway_client.channel import Tls
-from participants.lender.identity import DerivedMaskKeys, PairKeys
+from participants.keys.query_key import Stamp, stamp_of
 from participants.lender.tokenise import Token
 from participants.lender.tokens import GatheringTokeniser, RememberingTokeniser, Tokenises
+from participants.mask_secrets import MaskSecretFile
 from participants.settings import NodeSettings
 
 LOG = logging.getLogger("participants.node")
-STALE = frozenset({Code.PROOF_INVALID, Code.RULEBOOK_MISMATCH, Code.UNREACHABLE, Code.CERTIFICATE_INVALID})
-"""What a holder says or shows when its share is newer than our rulebook, or our channel older than its certificate."""
+STALE = frozenset(
+    {
+        Code.PROOF_INVALID,
+        Code.RULEBOOK_MISMATCH,
+        Code.UNREACHABLE,
+        Code.CERTIFICATE_INVALID,
+        Code.SIGNATURE_INVALID,
+    }
+)
+"""What a holder says or shows when its share or our identity key is newer than our rulebook, or our channel older."""
 PATIENCE_SECONDS = 3.0
 LINGER_SECONDS = 15.0
 
@@ -45,14 +54,15 @@ class ExchangeableTokeniser(Silent):
 
     def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
         """Give the token of each identifier, in order; raises as `Tokeniser.tokenise`."""
-        with self._changed:
-            inner, number = self._inner, self._number
-        try:
-            return inner.tokenise(identifiers)
-        except CreditError as error:
-            if error.code is not Code.TOO_FEW_HOLDERS or not self._has_changed(number):
-                raise
-        return self._inner.tokenise(identifiers)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            with self._changed:
+                inner, number = self._inner, self._number
+            try:
+                return inner.tokenise(identifiers)
+            except CreditError as error:
+                if error.code is not Code.TOO_FEW_HOLDERS or not self._has_changed(number, deadline):
+                    raise
 
     def exchange(self) -> None:
         """Open a new way with the rulebook and certificate of now; the old one is closed a little later."""
@@ -78,12 +88,12 @@ class ExchangeableTokeniser(Silent):
         LOG.warning("holder-failed", extra={"holder": holder, "code": error.code})
         self._stale = self._stale or error.code in STALE
 
-    def _has_changed(self, number: int) -> bool:
-        """Wait for an exchange, where one may explain the failure."""
+    def _has_changed(self, number: int, deadline: float) -> bool:
+        """Wait for an exchange, where one may explain the failure: first the keys come, then the certificate."""
         with self._changed:
             if not self._stale and self._number == number:
                 return False
-            return self._changed.wait_for(lambda: self._number != number, PATIENCE_SECONDS)
+            return self._changed.wait_for(lambda: self._number != number, max(0.0, deadline - time.monotonic()))
 
 
 class Renewal(Silent):
@@ -91,17 +101,18 @@ class Renewal(Silent):
 
     def __init__(self, parts: Parts, tokeniser: ExchangeableTokeniser, hurry: Callable[[], None]) -> None:
         self._parts, self._tokeniser, self._hurry = parts, tokeniser, hurry
-        self._done = _state(parts.rulebooks.current(), parts.settings.file.member)
+        self._done = self._state(parts.rulebooks.current())
         self.identity_changed: Callable[[], None] = lambda: None
+        self.masks_changed: Callable[[], None] = lambda: None
 
     def to_current(self) -> bool:
         """Renew what the rulebook in force changed; gives whether the node is up to it."""
-        rulebook, parts = self._parts.rulebooks.current(), self._parts
-        wanted = _state(rulebook, parts.settings.file.member)
+        rulebook = self._parts.rulebooks.current()
+        wanted = self._state(rulebook)
         if wanted == self._done:
             return True
         try:
-            self._renew(rulebook)
+            self._renew(rulebook, wanted)
         except CreditError as error:
             LOG.warning("not-renewed", extra={"code": error.code, "cause": error.cause})
             self._hurry()
@@ -110,40 +121,48 @@ class Renewal(Silent):
         LOG.info("renewed", extra={"version": rulebook.document.version, "epoch": rulebook.document.epoch})
         return True
 
-    def _renew(self, rulebook: Rulebook) -> None:
-        parts, settings, node = self._parts, self._parts.settings, self._parts.asker.node
+    def _renew(self, rulebook: Rulebook, wanted: "State") -> None:
+        parts, settings, node, done = self._parts, self._parts.settings, self._parts.asker.node, self._done
         start = time.monotonic()
         signer = own_signer(settings, taking_part(rulebook, settings.file.member))
         new_secrets, contributor = open_secrets(settings, rulebook), node.contributor
         identity = replace(contributor.identity, signer=signer)
-        same_identity = wanted_key(self._done) == rulebook.members[settings.file.member].identity_key
-        pairs = contributor.pairs if same_identity else PairKeys(DerivedMaskKeys(identity))
+        same_identity, same_masks = wanted.identity == done.identity, wanted.masks == done.masks
+        pairs = contributor.pairs if same_identity and same_masks else mask_keys_of(settings, identity)
         contributor = replace(contributor, identity=identity, secrets=new_secrets, pairs=pairs)
-        requester = requester_of_today(contributor, parts.secret_key, node.requester.executor)
+        requester = requester_of_today(contributor, parts.query_keys, node.requester.executor)
         tokens = node.tokeniser
         if new_secrets.generation != node.contributor.secrets.generation:
             tokens = RememberingTokeniser(GatheringTokeniser(self._tokeniser), new_secrets)
         parts.asker.node = replace(node, contributor=contributor, requester=requester, tokeniser=tokens)
-        if _holders(self._done) != _holders(_state(rulebook, settings.file.member)) or not same_identity:
+        if wanted.holders != done.holders or not same_identity:
             self._tokeniser.exchange()
         if not same_identity:
             self.identity_changed()
+        elif not same_masks:
+            self.masks_changed()
         LOG.debug("renewal", extra={"seconds": time.monotonic() - start})
 
+    def _state(self, rulebook: Rulebook) -> "State":
+        document, settings = rulebook.document, self._parts.settings
+        own = rulebook.members.get(settings.file.member)
+        return State(
+            epoch=document.epoch,
+            epoch_secret=document.epoch_secret,
+            holders=document.oprf.to_bytes(),
+            identity=own.identity_key if own else b"",
+            masks=MaskSecretFile(settings).stamp,
+            query=stamp_of(settings.path(settings.file.query_key)),
+        )
 
-State = tuple[int, bytes, bytes, bytes]
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """What a node's parts depend on: epoch, its key's digest, the holders' keys, the own identity key and key files."""
 
-def _state(rulebook: Rulebook, member: str) -> State:
-    """Give what a node's parts depend on: epoch, its key's digest, the holders' keys, its own identity key."""
-    document, own = rulebook.document, rulebook.members.get(member)
-    return document.epoch, document.epoch_secret, document.oprf.to_bytes(), own.identity_key if own else b""
-
-
-def _holders(state: State) -> bytes:
-    return state[2]
-
-
-def wanted_key(state: State) -> bytes:
-    """Give the identity key of a state."""
-    return state[3]
+    epoch: int
+    epoch_secret: bytes
+    holders: bytes
+    identity: bytes
+    masks: Stamp
+    query: Stamp

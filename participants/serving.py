@@ -60,7 +60,7 @@ class LenderServer:
             renewal = Renewal(parts, tokeniser, upkeep.hurry if upkeep else lambda: None)
             tasks = await self._start(parts, renewal, tls)
             if upkeep:
-                upkeep.on_renewed += [lambda: parts.client.renew(tls()), tokeniser.exchange]
+                upkeep.on_renewed += [lambda: parts.client.renew(tls()), tokeniser.exchange, self._attach_again]
                 tasks.append(asyncio.create_task(upkeep.run(lambda: _load_new(parts, renewal))))
             if started:
                 started.set()
@@ -79,6 +79,7 @@ class LenderServer:
         addresses = gateway_addresses(parts.settings)
         self._attached = [AttachClient(address, tls, handlers, parts.answering) for address in addresses]
         renewal.identity_changed = self._attach_again
+        renewal.masks_changed = self._publish
         ask = parts.asker.ask_gateway
         parts.asker.ask_gateway = lambda *question: while_attached(ask(*question), lambda: self._attachments() > 0)
         await self._open_local(parts)
@@ -112,6 +113,10 @@ class LenderServer:
     def _attach_again(self) -> None:
         for client in self._attached:
             client.attach_again()
+
+    def _publish(self) -> None:
+        for client in self._attached:
+            client.publish()
 
     def _attachments(self) -> int:
         return sum(client.attached for client in self._attached)
@@ -189,7 +194,7 @@ async def _renew_daily(parts: Parts) -> None:
     while True:
         await asyncio.sleep(SECONDS_PER_DAY - seconds() % SECONDS_PER_DAY + 1)
         executor = parts.asker.node.requester.executor
-        requester = requester_of_today(parts.asker.node.contributor, parts.secret_key, executor)
+        requester = requester_of_today(parts.asker.node.contributor, parts.query_keys, executor)
         parts.asker.node = replace(parts.asker.node, requester=requester)
 
 

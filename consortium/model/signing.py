@@ -17,6 +17,11 @@ SIGNATURE_BYTES = 64
 class Signer(Protocol):
     """A private identity key, wherever it is kept."""
 
+    @property
+    def public(self) -> bytes:
+        """The public key, 32 bytes."""
+        ...
+
     def sign(self, label: Label, *fields: bytes) -> bytes:
         """Sign the labelled fields; gives 64 bytes."""
         ...

@@ -32,6 +32,7 @@ CLOSE_REQUEST = """
 UPDATE requests SET response = :response WHERE requester = :requester AND request_id = :request_id
 """
 USE_CONSENT = "INSERT INTO consent_uses (consent, query) VALUES (:consent, :query) ON CONFLICT DO NOTHING"
+GIVE_BACK_CONSENT = "DELETE FROM consent_uses WHERE consent = :consent AND query = :query"
 CONSENT_USES = "SELECT count(*) FROM consent_uses WHERE consent = :consent"
 SPEND = """
 INSERT INTO quotas (member, quota, period, used) VALUES (:member, :quota, :period, :used)
@@ -118,6 +119,10 @@ class SqlTransaction:
         """Count a query under a consent record once."""
         self._run(USE_CONSENT, consent=consent_digest, query=query_digest)
         return self._number(CONSENT_USES, consent=consent_digest)
+
+    def give_back_consent(self, consent_digest: bytes, query_digest: bytes) -> None:
+        """Count a query no more."""
+        self._run(GIVE_BACK_CONSENT, consent=consent_digest, query=query_digest)
 
     def spend(self, member: MemberId, quota: str, period: int, amount: int) -> int:
         """Add to what a member has used."""

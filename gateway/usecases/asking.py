@@ -154,7 +154,8 @@ class Asking:
     async def _refuse(self, ask: Ask, error: CreditError, run: QueryRun | None, *, admitted: bool) -> None:
         entry = entries.refused(ask.member, ask.request_id, ask.query, error, run)
         body = bodies.of_refusal(ask.query, run, admitted=admitted) if self.keeps_bodies else None
-        await self.committer.commit(partial(_append, ask, entry, body))
+        unused = admitted and error.code is Code.RULEBOOK_MISMATCH and run is not None and not run.round2_digests
+        await self.committer.commit(partial(_end, ask, entry, body, unused=unused))
 
 
 def _response(ask: Ask, transaction: GatewayTransaction) -> bytes | None:
@@ -169,6 +170,15 @@ def _append(ask: Ask, entry: entries.Entry, body: bytes | None, transaction: Gat
     if body is not None:
         transaction.bodies.keep(appended, ask.query.digest, body)
     return appended
+
+
+def _end(
+    ask: Ask, entry: entries.Entry, body: bytes | None, transaction: GatewayTransaction, *, unused: bool
+) -> Appended:
+    """Append a refusal; a consent under which nothing was released because the rulebook changed can be used again."""
+    if unused and ask.query.consent is not None:
+        transaction.give_back_consent(ask.query.consent.digest, ask.query.digest)
+    return _append(ask, entry, body, transaction)
 
 
 def _admit(

@@ -26,6 +26,9 @@ OWN_TROUBLES = frozenset(
 )
 """What a member refuses with because of its own machine; a requester would look for it on its own."""
 
+AGAIN_SECONDS = 0.1
+"""A member that has not taken the rulebook in force yet is asked again after so long: it is about to."""
+
 
 class Carrier:
     """Sends calls, feeds answers into the run, and closes rounds when all have come or time is up."""
@@ -51,7 +54,7 @@ class Carrier:
         self._check_still(run)
         request = run.call(self._attachments.well())
         call = Call(self._attachments.next_number(), 1, request)
-        await self._ask_all(run.intended, call, self._timeouts.round1, run.receive_round1, run.receive_refusal)
+        await self._ask_all(run, run.intended, call, self._timeouts.round1, run.receive_round1, run.receive_refusal)
         failpoint("gateway.after-round1")
         return run.answering_call()
 
@@ -60,7 +63,7 @@ class Carrier:
         failpoint("gateway.before-round2")
         self._check_still(run)
         call = Call(self._attachments.next_number(), 2, request)
-        await self._ask_all(run.answering, call, self._timeouts.round2, run.receive_round2, refusals.__setitem__)
+        await self._ask_all(run, run.answering, call, self._timeouts.round2, run.receive_round2, refusals.__setitem__)
         failpoint("gateway.after-round2")
         causes = [_as_the_querys(member, error) for member, error in sorted(refusals.items())]
         if run.missing_round2 and causes:
@@ -68,12 +71,40 @@ class Carrier:
 
     async def _ask_all(
         self,
+        run: QueryRun,
         members: MemberSet,
         call: Call,
         seconds: float,
         accept: Callable[[MemberId, bytes], None],
         refuse: Callable[[MemberId, CreditError], None],
     ) -> None:
+        deadline = asyncio.get_running_loop().time() + seconds
+        behind = await self._ask_once(members, call, seconds, accept, refuse)
+        while behind and (left := deadline - asyncio.get_running_loop().time()) > AGAIN_SECONDS:
+            await asyncio.sleep(AGAIN_SECONDS)
+            self._check_still(run)
+            number = Call(self._attachments.next_number(), call.round, call.request)
+            behind = await self._ask_once(frozenset(behind), number, left - AGAIN_SECONDS, accept, refuse)
+        for member, error in behind.items():
+            refuse(member, error)
+
+    async def _ask_once(
+        self,
+        members: MemberSet,
+        call: Call,
+        seconds: float,
+        accept: Callable[[MemberId, bytes], None],
+        refuse: Callable[[MemberId, CreditError], None],
+    ) -> dict[MemberId, CreditError]:
+        """Call everybody once; gives those that have not taken the rulebook in force yet: they are asked again."""
+        behind: dict[MemberId, CreditError] = {}
+
+        def refused(member: MemberId, error: CreditError) -> None:
+            if error.code is Code.RULEBOOK_MISMATCH:
+                behind[member] = error
+            else:
+                refuse(member, error)
+
         asked: dict[asyncio.Future[bytes], Attachment] = {}
         for member in sorted(members):
             try:
@@ -82,11 +113,12 @@ class Carrier:
             except CreditError as error:
                 refuse(member, error)
         for answer, node in asked.items():
-            answer.add_done_callback(partial(_take, node.member, accept, refuse))
+            answer.add_done_callback(partial(_take, node.member, accept, refused))
         if asked:
             _, late = await asyncio.wait(asked, timeout=seconds)
             for answer in late:
                 refuse(asked[answer].member, asked[answer].silent(call.number))
+        return behind
 
 
 def _take(

@@ -15,7 +15,7 @@ from consortium.ceremony.plan import Kind
 from consortium.ceremony.transcript import Phase
 from consortium.errors import Code, CreditError
 from consortium.model.rulebook import Role
-from participants.cli import membership_join, membership_status
+from participants.cli import membership_decide, membership_join, membership_status
 from participants.cli.membership_join import FingerprintOption, InvitationOption, LocalOption, Wish, show_init
 from participants.cli.membership_options import FolderOption, party_in
 from participants.cli.output import JsonOption, output
@@ -85,7 +85,7 @@ def _kind(text: str) -> Kind:
 
 def _until_done(party: Membership, shares: ShareFiles, seconds: int) -> list[Progress]:
     """
-    Go on until every ceremony that names us is finished; a founder waits until there is one.
+    Go on until every ceremony that names us is finished; where there is none yet, wait for one.
 
     Raises CreditError(CEREMONY_UNFINISHED) after a time.
     """
@@ -93,7 +93,7 @@ def _until_done(party: Membership, shares: ShareFiles, seconds: int) -> list[Pro
     while True:
         party.sync()
         found = take_part(party, shares)
-        if (found or party.rulebooks) and all(one.share_kept and one.phase is Phase.DONE for one in found):
+        if found and all(one.share_kept and one.phase is Phase.DONE for one in found):
             return found
         if time.monotonic() > deadline:
             waiting = sorted({name for one in found for name in one.waiting_for})
@@ -141,5 +141,9 @@ for command in (
     membership_join.trust,
     membership_join.certificate,
     membership_status.status,
+    membership_decide.approve,
+    membership_decide.reject,
+    membership_decide.rotate,
+    membership_decide.leave,
 ):
     app.command()(command)

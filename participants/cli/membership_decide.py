@@ -10,6 +10,7 @@ from consortium.errors import Code, CreditError
 from consortium.membership.ballots import Decision
 from consortium.membership.journey import journey
 from consortium.membership.words import words_text
+from consortium.model.rulebook import Role
 from participants.cli.membership_options import (
     FolderOption,
     MemberArgument,
@@ -23,11 +24,16 @@ from participants.membership.actions import Done
 from participants.membership.member import Membership
 from participants.membership.standing import facts_of, step_value
 from participants.membership.view import Motion
+from participants.settings import NodeSettings
 
 SealOption = Annotated[bool, typer.Option("--seal", help="The step where the secrets are sealed.")]
 ActivateOption = Annotated[bool, typer.Option("--activate", help="The step where activation is proposed.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="One line; a rejection's reaches the applicant.")]
 KINDS = frozenset({"identity", "hpke", "tls"})
+"""Keys that the rulebook pins."""
+OWN_KINDS = frozenset({"mask", "query"})
+"""Keys of a lender's node that its identity key certifies."""
+EPOCH, NEW_EPOCH = "epoch", "new-epoch"
 
 
 def sponsor(
@@ -69,19 +75,46 @@ def suspend(node: FolderOption, member: MemberArgument, reason: ReasonOption, *,
 
 def rotate(
     node: FolderOption,
-    kind: Annotated[list[str], typer.Argument(help="identity, hpke, tls; several at once if wanted.")],
+    kind: Annotated[list[str], typer.Argument(help="identity, hpke, tls, mask, query, epoch; several at once.")],
     *,
     as_json: JsonOption = False,
 ) -> None:
-    """Make new keys and ask the approvers to pin them; the old ones are used until they do."""
+    """
+    Make new keys in place of those in use.
+
+    identity, hpke, tls: the approvers must pin them, and the old ones are used until they do. mask, query: they are
+    certified by the identity key, and the serving node takes them within a second or two. epoch: another sealing key
+    for all lenders, made here and sealed to each of them; the approvers `approve new-epoch`.
+    """
     with output(as_json=as_json) as shown, party_in(node) as party:
-        if not set(kind) <= KINDS:
-            raise CreditError(Code.SETTINGS_INVALID, f"kinds are {', '.join(sorted(KINDS))}")
-        party.sync()
-        own = actions.rotate(party, frozenset(kind))
-        member = party.folder.member
-        value: dict[str, CanonicalValue] = {"member": member, "rotating": sorted(kind), "sequence": own.sequence}
-        shown.show(value, Text(f"asked for; next: credit-participant approve {member} (by the approvers)"))
+        wanted = set(kind)
+        own = OWN_KINDS | {EPOCH} if party.folder.file.role is Role.LENDER else frozenset()
+        if not wanted <= KINDS | own:
+            raise CreditError(Code.SETTINGS_INVALID, f"kinds are {', '.join(sorted(KINDS | own))}")
+        if wanted & OWN_KINDS:
+            from participants.key_rotation import rotate_own_keys  # noqa: PLC0415  arithmetic that others do without
+
+            rotate_own_keys(NodeSettings(node), party.rulebook, frozenset(wanted & OWN_KINDS), party.now, party.rng)
+            shown.show(
+                {"exchanged": sorted(wanted & OWN_KINDS)}, Text("exchanged; the serving node takes it by itself")
+            )
+        if EPOCH in wanted:
+            party.sync()
+            motion = party.view().open_motion(NEW_EPOCH, party.rulebook) or actions.propose(
+                party, actions.new_epoch(party)
+            )
+            if party.folder.member in motion.ballot.waiting_for:
+                actions.cast(party, motion, Decision.APPROVE, "another sealing key")
+            shown.show({"proposed": motion.ballot.next.version}, Text(f"next: credit-participant approve {NEW_EPOCH}"))
+        if wanted & KINDS:
+            _ask_to_rotate(shown, party, frozenset(wanted & KINDS))
+
+
+def _ask_to_rotate(shown: Output, party: Membership, kinds: frozenset[str]) -> None:
+    party.sync()
+    own, member = actions.rotate(party, kinds), party.folder.member
+    value: dict[str, CanonicalValue] = {"member": member, "rotating": sorted(kinds), "sequence": own.sequence}
+    shown.show(value, Text(f"asked for; next: credit-participant approve {member} (by the approvers)"))
 
 
 def leave(node: FolderOption, reason: ReasonOption, *, as_json: JsonOption = False) -> None:

@@ -11,13 +11,14 @@ import math
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
 
 from consortium.errors import Code, CreditError
 from consortium.wire.gateway import Hello, hello_to_proto, refusal_to_proto
+from consortium.wire.queries import certified_key_to_proto
 from consortium.wire.versions import Spoken, agree, spoken_from_proto
 from participants.gateway_client.channel import Tls, from_rpc_error, open_channel
 from protos.credit.v1 import gateway_pb2 as pb
@@ -27,7 +28,10 @@ LOG = logging.getLogger("participants.attach")
 GRID_SECONDS = 0.004
 BACKOFF_FIRST = 0.2
 BACKOFF_MOST = 3.0
-Stream = grpc.aio.StreamStreamCall[Any, Any]
+HANDOVER_SECONDS = 10.0
+"""How long a second stream may take to stand before the first one is given up."""
+RETIRE_SECONDS = 8.0
+"""A stream that was replaced goes on answering what it was asked: longer than both rounds may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,101 +45,165 @@ class Handlers:
     """Told the number of the last signed message that the gateway has seen of this member."""
 
 
-@dataclass
 class AttachClient:
-    """Keeps one stream to one address for as long as `run` runs; `attached` tells whether it stands."""
+    """
+    Keeps one stream to one address for as long as `run` runs; `attached` tells whether it stands.
 
-    address: str
-    tls: Callable[[], Tls]
-    handlers: Handlers
-    workers: Executor
-    attached: bool = False
-    _outgoing: asyncio.Queue[pb.AttachRequest] = field(default_factory=asyncio.Queue)
-    _stream: Stream | None = None
-    _again: bool = False
+    Where the node has to introduce itself anew, a second stream is opened first and the other one retired then.
+    """
+
+    def __init__(self, address: str, tls: Callable[[], Tls], handlers: Handlers, workers: Executor) -> None:
+        self.address = address
+        self._tls, self._handlers, self._workers = tls, handlers, workers
+        self._again = asyncio.Event()
+        self._streams: list[_Stream] = []
+
+    @property
+    def attached(self) -> bool:
+        """Whether a stream stands."""
+        return any(stream.attached.is_set() for stream in self._streams)
+
+    def attach_again(self) -> None:
+        """Have the node introduce itself anew: its identity key or its certificate has changed."""
+        self._again.set()
+
+    def publish(self) -> None:
+        """Send the mask keys of the days again: they have changed."""
+        keys = [certified_key_to_proto(key) for key in self._handlers.hello().mask_keys]
+        for stream in self._streams:
+            stream.send(pb.AttachRequest(mask_keys=pb.MaskKeys(mask_keys=keys)))
 
     async def run(self) -> None:
         """Attach again and again, with growing pauses and jitter, until cancelled."""
         pause = BACKOFF_FIRST
-        while True:
-            try:
-                await self._attach_once()
-                pause = BACKOFF_FIRST
-            except asyncio.CancelledError:
-                if not self._again:  # the task's own end, not only the stream's
-                    raise
-            except (grpc.RpcError, CreditError) as error:  # the node's own store may be busy when it says hello
-                problem = error if isinstance(error, CreditError) else from_rpc_error(error, self.address)
-                LOG.warning("detached", extra={"address": self.address, "code": problem.code, "cause": problem.cause})
-            if self.attached:
-                pause = BACKOFF_FIRST
-            self.attached = False
-            if self._again:
-                self._again = False
-                continue
-            await asyncio.sleep(pause * (0.5 + secrets.randbelow(1000) / 1000))
-            pause = min(2 * pause, BACKOFF_MOST)
+        try:
+            stream = self._begin()
+            while True:
+                await self._ended_or_again(stream)
+                if stream.task.done():
+                    pause = BACKOFF_FIRST if stream.was_attached else min(2 * pause, BACKOFF_MOST)
+                    self._tell(stream)
+                    await asyncio.sleep(pause * (0.5 + secrets.randbelow(1000) / 1000))
+                    self._again.clear()
+                    stream = self._begin()
+                else:
+                    stream = await self._replaced(stream)
+        finally:
+            await self._cancel_all()
 
-    def attach_again(self) -> None:
-        """End the stream in use, so that the node introduces itself anew: its identity key has changed."""
-        if self._stream is not None:
-            self._again = True
-            self._stream.cancel()
+    async def _ended_or_again(self, stream: "_Stream") -> None:
+        again = asyncio.create_task(self._again.wait())
+        try:
+            await asyncio.wait({stream.task, again}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            again.cancel()
 
-    async def _attach_once(self) -> None:
-        self._outgoing = asyncio.Queue()
-        self._outgoing.put_nowait(pb.AttachRequest(hello=hello_to_proto(self.handlers.hello())))
+    async def _replaced(self, old: "_Stream") -> "_Stream":
+        """Open a second stream and retire the first once it stands; where it does not stand, it is tried again."""
+        self._again.clear()
+        new = self._begin()
+        standing = asyncio.create_task(new.attached.wait())
+        await asyncio.wait({new.task, standing}, timeout=HANDOVER_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+        standing.cancel()
+        if new.attached.is_set():
+            asyncio.get_running_loop().call_later(RETIRE_SECONDS, old.task.cancel)
+            return new
+        new.task.cancel()
+        self._tell(new)
+        await asyncio.sleep(BACKOFF_FIRST)
+        self._again.set()
+        return old
+
+    def _begin(self) -> "_Stream":
+        stream = _Stream(self.address, self._tls, self._handlers, self._workers)
+        self._streams.append(stream)
+        stream.task.add_done_callback(lambda _: self._forget(stream))
+        return stream
+
+    def _forget(self, stream: "_Stream") -> None:
+        self._streams.remove(stream)
+        if not stream.task.cancelled():
+            stream.task.exception()  # told by whoever waits for it; a retired stream's end is nobody's matter
+
+    def _tell(self, stream: "_Stream") -> None:
+        if not stream.task.done() or stream.task.cancelled() or (error := stream.task.exception()) is None:
+            return
+        if not isinstance(error, grpc.RpcError | CreditError):
+            raise error
+        problem = error if isinstance(error, CreditError) else from_rpc_error(error, self.address)
+        LOG.warning("detached", extra={"address": self.address, "code": problem.code, "cause": problem.cause})
+
+    async def _cancel_all(self) -> None:
+        tasks = [stream.task for stream in self._streams]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class _Stream:
+    """One stream from its hello to its end; what it has been asked is answered on it and on no other."""
+
+    def __init__(self, address: str, tls: Callable[[], Tls], handlers: Handlers, workers: Executor) -> None:
+        self._address, self._tls, self._handlers, self._workers = address, tls, handlers, workers
+        self._outgoing: asyncio.Queue[pb.AttachRequest] = asyncio.Queue()
+        self.attached = asyncio.Event()
+        self.was_attached = False
+        self.task = asyncio.create_task(self._run())
+
+    def send(self, message: pb.AttachRequest) -> None:
+        """Send a message after those that wait."""
+        self._outgoing.put_nowait(message)
+
+    async def _run(self) -> None:
+        """Serve until it ends; raises grpc.RpcError, or CreditError: the own store may be busy at the hello."""
+        self.send(pb.AttachRequest(hello=hello_to_proto(self._handlers.hello())))
         answering: set[asyncio.Task[None]] = set()
         try:
-            async with open_channel(self.address, self.tls()) as channel:
-                stream = self._stream = grpc_pb.AttachServiceStub(channel).Attach()
-                answering.add(asyncio.create_task(self._send(stream)))
-                await self._receive(stream, answering)
+            async with open_channel(self._address, self._tls()) as channel:
+                call = grpc_pb.AttachServiceStub(channel).Attach()
+                answering.add(asyncio.create_task(self._write(call)))
+                async for response in call:
+                    if response.WhichOneof("message") == "drain":
+                        return
+                    self._take(response, answering)
         finally:
+            self.attached.clear()
             for task in answering:
                 task.cancel()
 
-    async def _send(self, stream: Stream) -> None:
-        outgoing = self._outgoing
+    async def _write(self, call: grpc.aio.StreamStreamCall[Any, Any]) -> None:
         try:
             while True:
-                await stream.write(await outgoing.get())
+                await call.write(await self._outgoing.get())
         except (grpc.RpcError, asyncio.InvalidStateError):
             return  # the stream has ended; whoever receives is told why
-
-    async def _receive(self, stream: Stream, answering: set[asyncio.Task[None]]) -> None:
-        async for response in stream:
-            if response.WhichOneof("message") == "drain":
-                return
-            self._take(response, answering)
 
     def _take(self, response: pb.AttachResponse, answering: set[asyncio.Task[None]]) -> None:
         match response.WhichOneof("message"):
             case "welcome":
                 agreed = response.welcome.protocol
                 agree(Spoken(), spoken_from_proto(agreed, agreed))
-                self.handlers.welcome(response.welcome.last_counter)
-                self.attached = True
-                LOG.info("attached", extra={"address": self.address})
+                self._handlers.welcome(response.welcome.last_counter)
+                self.was_attached = True
+                self.attached.set()
+                LOG.info("attached", extra={"address": self._address})
             case "round1":
-                self._start(response.round1.call, self.handlers.round1, response.round1.request, answering)
+                self._start(response.round1.call, self._handlers.round1, response.round1.request, answering)
             case "round2":
-                self._start(response.round2.call, self.handlers.round2, response.round2.request, answering)
+                self._start(response.round2.call, self._handlers.round2, response.round2.request, answering)
 
     def _start(
         self, call: int, work: Callable[[bytes], bytes], request: bytes, answering: set[asyncio.Task[None]]
     ) -> None:
-        task = asyncio.create_task(self._answer(call, work, request, self._outgoing))
+        task = asyncio.create_task(self._answer(call, work, request))
         answering.add(task)
         task.add_done_callback(answering.discard)
 
-    async def _answer(
-        self, call: int, work: Callable[[bytes], bytes], request: bytes, outgoing: asyncio.Queue[pb.AttachRequest]
-    ) -> None:
+    async def _answer(self, call: int, work: Callable[[bytes], bytes], request: bytes) -> None:
         loop = asyncio.get_running_loop()
         start = loop.time()
         try:
-            answer = await loop.run_in_executor(self.workers, work, request)
+            answer = await loop.run_in_executor(self._workers, work, request)
             message = pb.AttachRequest(answer=pb.CallAnswer(call=call, answer=answer))
         except CreditError as error:
             message = _refusal(call, error)
@@ -143,7 +211,7 @@ class AttachClient:
             LOG.error("unmapped", extra={"type": type(error).__name__})  # noqa: TRY400  a traceback may hold numbers
             message = _refusal(call, CreditError(Code.INTERNAL))
         await asyncio.sleep(start + on_grid(loop.time() - start) - loop.time())
-        outgoing.put_nowait(message)
+        self.send(message)
 
 
 def on_grid(elapsed: float) -> float:

@@ -60,10 +60,11 @@ def day_keys(
     Raises ROSTER_MISMATCH where the own key shown is another one or none.
     """
     shown = {entry.member: entry.mask_key for entry in roster if entry.mask_key}
-    if own not in shown or shown[own].key != pairs.own(issued_at).certified.key:
-        raise CreditError(Code.ROSTER_MISMATCH, "another mask key is shown for this member")
+    if own not in shown:
+        raise CreditError(Code.ROSTER_MISMATCH, "no mask key is shown for this member")
+    mine = pairs.shown(shown[own].key, issued_at)
     return {
-        member: pairs.day_key(member, certified, rulebook.members[member].identity_key, issued_at)
+        member: pairs.day_key(mine, member, certified, rulebook.members[member].identity_key, issued_at)
         for member, certified in shown.items()
         if member != own
     }

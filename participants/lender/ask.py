@@ -169,6 +169,8 @@ class Requester(Silent):
     rng: Randomness
     executor: Executor | None = None
     """Threads in which both primes are worked on at once."""
+    earlier: tuple[SecretKey, ...] = ()
+    """Query keys that were exchanged, for what was asked under them."""
 
     def build(
         self,
@@ -205,10 +207,17 @@ class Requester(Silent):
         """
         if query.header.rulebook_digest != rulebook.digest:
             raise CreditError(Code.RULEBOOK_MISMATCH, "the answer belongs to the rulebook of its query")
-        total = check_transcript(query, transcript, rulebook, self.query_key.secret.public_key)
-        plain = self.query_key.secret.decrypt(total, self.executor)
+        secret = self._secret_of(query)
+        total = check_transcript(query, transcript, rulebook, secret.public_key)
+        plain = secret.decrypt(total, self.executor)
         sums = query_layout(query.header, rulebook).unpack(plain, len(transcript.members))
         return _result(query.header, transcript.members, rulebook, sums, own)
+
+    def _secret_of(self, query: SignedQuery) -> SecretKey:
+        for secret in (self.query_key.secret, *self.earlier):
+            if secret.public_key.to_bytes() == query.query_key.key:
+                return secret
+        raise CreditError(Code.TRANSCRIPT_INVALID, "asked under a query key that is not here any more")
 
     def _header(self, question: Question, consent: SignedConsent | None, rulebook: Rulebook, now: int) -> QueryHeader:
         return QueryHeader(

@@ -60,7 +60,8 @@ def captured_consent(
     captured = consents.capture(_name(secret, subject, terms), make, now)
     starts = range(0, len(captured.tags), TAG_BYTES)
     tags = tuple(SubjectTag(captured.tags[start : start + TAG_BYTES]) for start in starts)
-    consent = SignedConsent(consent_from_bytes(captured.record), captured.record, captured.signature)
+    signature = node.requester.identity.signer.sign(Label.CONSENT, captured.record)  # by the identity key of now
+    consent = SignedConsent(consent_from_bytes(captured.record), captured.record, signature)
     return SubjectTags(subject.keys, tags, captured.opening), consent
 
 

@@ -5,7 +5,7 @@ Everything comes in and goes out as bytes or domain values; whoever drives a nod
 demonstration in one process) does the sending.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from consortium.errors import Code, CreditError
@@ -31,6 +31,8 @@ class LenderNode(Silent):
     contributor: Contributor
     requester: Requester
     tokeniser: Tokenises
+    version: Callable[[bytes], Rulebook | None] = lambda _: None
+    """Gives the trusted rulebook of a digest: an answer is concluded under the version of its query."""
 
     def subject(self, identifiers: Sequence[RawIdentifier]) -> SubjectTags:
         """
@@ -52,18 +54,27 @@ class LenderNode(Silent):
         return record_consent(self.requester.identity, subject, terms, self.requester.rng)
 
     def ask(self, subject: SubjectTags, question: Question, consent: SignedConsent | None, now: int) -> SignedQuery:
-        """Build a query as of `now` (Unix seconds)."""
-        return self.requester.build(subject, question, consent, self._rulebook, now)
+        """
+        Build a query as of `now` (Unix seconds).
+
+        Raises CreditError(RULEBOOK_MISMATCH) while this node has not taken up the keys of the version in force.
+        """
+        rulebook, identity = self._rulebook, self.requester.identity
+        pinned = rulebook.members.get(identity.member)
+        if pinned is not None and pinned.identity_key != identity.signer.public:
+            raise CreditError(Code.RULEBOOK_MISMATCH, "another identity key of this node is in force")
+        return self.requester.build(subject, question, consent, rulebook, now)
 
     def conclude(self, query: SignedQuery, transcript: Transcript) -> QueryResult:
         """Check and decrypt an answer; raises as `Requester.conclude`."""
-        return self.requester.conclude(query, transcript, self._rulebook, self._own_part(query, transcript))
+        rulebook = self.version(query.header.rulebook_digest) or self._rulebook
+        return self.requester.conclude(query, transcript, rulebook, self._own_part(query, transcript, rulebook))
 
     @property
     def _rulebook(self) -> Rulebook:
         return self.contributor.rulebook()
 
-    def _own_part(self, query: SignedQuery, transcript: Transcript) -> Mapping[str, int]:
+    def _own_part(self, query: SignedQuery, transcript: Transcript, rulebook: Rulebook) -> Mapping[str, int]:
         """Give what this node contributed to the exchange, by slot; nothing where it did not answer."""
         contributor = self.contributor
         if contributor.identity.member not in transcript.members:
@@ -73,4 +84,4 @@ class LenderNode(Silent):
         if exchange is None:
             raise CreditError(Code.TRANSCRIPT_INVALID, "this node has no record of its own answer")
         record = open_record(exchange.reveal, contributor.identity.audit_secret, ctx)
-        return query_layout(query.header, self._rulebook).unpack(record.value)
+        return query_layout(query.header, rulebook).unpack(record.value)

@@ -9,7 +9,7 @@ from hmac import compare_digest
 from typing import Any, Protocol, TypeVar
 
 from consortium.errors import Code, CreditError
-from consortium.hashing import derive, keyed_hash, transcript_hash
+from consortium.hashing import derive, keyed_hash, transcript_hash, uint
 from consortium.labels import Label
 from consortium.model.identifiers import RawIdentifier
 from consortium.model.query import SignedQuery
@@ -23,6 +23,10 @@ from participants.lender.consents import Consents, captured_consent
 from participants.lender.node import LenderNode
 
 WAIT_AFTER_EXPIRY = 2.0
+AGAIN = 3
+"""How often a question is asked again because the rulebook changed: a ceremony brings several versions at once."""
+RULEBOOK_SECONDS, RULEBOOK_STEPS = 3.0, 60
+"""How long a node that is behind the gateway waits for the version that the gateway has."""
 ResultT = TypeVar("ResultT")
 
 
@@ -78,40 +82,76 @@ class Asker:
         """
         Answer a question; a repeat of one sends the same signed query and so gets the same answer.
 
+        A query that ends because the rulebook changed is made anew, under the new version and an id of its own.
+
         Raises whatever normalising, tokenising, the gateway or the checks of the answer raise.
         """
-        signed = await self._off_loop(partial(self._signed_query, query))
+        number = await self._off_loop(partial(self._latest, query))
+        while True:
+            version = self.node.contributor.rulebook().digest
+            try:
+                signed = await self._off_loop(partial(self._signed_query, query, number))
+                version = signed.header.rulebook_digest
+                return await self._ask_once(query, _wire_id(query.request_id, number), signed)
+            except CreditError as error:
+                if error.code is not Code.RULEBOOK_MISMATCH or number >= AGAIN:
+                    raise
+            await self._newer_rulebook(version)
+            number += 1
+
+    async def _ask_once(self, query: LocalQuery, wire_id: bytes, signed: SignedQuery) -> LocalAnswer:
         seconds = max(query.question.lifetime, 1) + WAIT_AFTER_EXPIRY
         raw = signed_query_to_bytes(signed)
-        transcript, receipt = await self.ask_gateway(query.request_id, raw, seconds)
+        transcript, receipt = await self.ask_gateway(wire_id, raw, seconds)
         failpoint("asker.before-conclude")
         result = await self._off_loop(partial(self.node.conclude, signed, transcript))
         return LocalAnswer(query.request_id, result, receipt)
 
-    def _signed_query(self, query: LocalQuery) -> SignedQuery:
+    async def _newer_rulebook(self, version: bytes) -> None:
+        """Wait until this node has taken another version than this one, or long enough for it."""
+        for _ in range(RULEBOOK_STEPS):
+            await asyncio.sleep(RULEBOOK_SECONDS / RULEBOOK_STEPS)
+            if self.node.contributor.rulebook().digest != version:
+                return
+
+    def _latest(self, query: LocalQuery) -> int:
+        """Give the number of the last query that was made for a question, 0 where there is none."""
+        known = [number for number in range(AGAIN + 1) if self.questions.find(_wire_id(query.request_id, number))]
+        return known[-1] if known else 0
+
+    def _signed_query(self, query: LocalQuery, number: int) -> SignedQuery:
         secret = self.node.requester.identity.audit_secret.value
         digest = keyed_hash(secret, Label.QUESTION, query.content)
-        known = self.questions.find(query.request_id)
+        wire_id = _wire_id(query.request_id, number)
+        known = self.questions.find(wire_id)
         if known is not None:
             if not compare_digest(known[0], digest):
                 raise CreditError(Code.REQUEST_ID_REUSED)
             return signed_query_from_bytes(known[1])
         signed = self._new_query(query, secret)
         failpoint("asker.before-keep")
-        self.questions.keep(query.request_id, digest, signed_query_to_bytes(signed), self.clock())
+        self.questions.keep(wire_id, digest, signed_query_to_bytes(signed), self.clock())
         failpoint("asker.after-keep")
         return signed
 
     def _new_query(self, query: LocalQuery, secret: bytes) -> SignedQuery:
-        subject, consent, now = self.node.subject(query.identifiers), None, self.clock()
+        node = self.node  # one state of it for the whole query: keys are exchanged meanwhile
+        subject, consent, now = node.subject(query.identifiers), None, self.clock()
         if query.consent:
-            subject, consent = captured_consent(self.consents, self.node, subject, query.consent, now)
+            subject, consent = captured_consent(self.consents, node, subject, query.consent, now)
         opening = derive(secret, Label.STAFF, query.request_id)
         staff = transcript_hash(Label.STAFF, opening, query.staff_id.encode())
-        return self.node.ask(subject, replace(query.question, staff_commitment=staff), consent, now)
+        return node.ask(subject, replace(query.question, staff_commitment=staff), consent, now)
 
     async def _off_loop(self, work: Callable[[], ResultT]) -> ResultT:
         return await asyncio.get_running_loop().run_in_executor(self.workers, work)
+
+
+def _wire_id(request_id: bytes, number: int) -> bytes:
+    """Give the id that a question's query of this number has at the gateway: the first one has the question's own."""
+    if number == 0:
+        return request_id
+    return transcript_hash(Label.QUESTION, request_id, uint(number))[: len(request_id)]
 
 
 def overall_status(result: QueryResult) -> str:

@@ -5,7 +5,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from consortium.custody import EvaluationAnswer, EvaluationRequest, Position
+from consortium.custody import EvaluationAnswer, EvaluationRequest, Position, resigned
 from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness
 from consortium.model.identifiers import NormalisedIdentifier, SubjectKey, SubjectTag
@@ -71,13 +71,13 @@ class HolderSession(Silent):
         self._generation = generation
 
     def unanswered(self) -> bytes | None:
-        """Give the request that must be sent again before any other."""
+        """Give the request that must be sent again before any other, signed by the identity key of now."""
         sent = self._journal.last(self._holder, self._generation)
-        return sent.request if sent and not sent.answered else None
+        return resigned(sent.request, self._signer) if sent and not sent.answered else None
 
     def request(self, elements: tuple[BlindedElement, ...]) -> bytes:
         """Sign and record the next request; CreditError(COUNTER_GAP) while an earlier one is unanswered."""
-        if self.unanswered() is not None:
+        if self.unanswered():
             raise CreditError(Code.COUNTER_GAP, "an earlier request is unanswered")
         sent = self._journal.last(self._holder, self._generation)
         position = Position(self._holder, self._generation, sent.counter + 1 if sent else 1)

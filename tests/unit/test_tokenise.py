@@ -6,8 +6,12 @@ import pytest
 
 from consortium.custody import EvaluationAnswer, Position
 from consortium.errors import Code, CreditError
+from consortium.labels import Label
 from consortium.model.identifiers import IdentifierKind, NormalisedIdentifier
+from consortium.model.signing import Ed25519Signer, verify_signature
 from consortium.oprf import group
+from consortium.oprf.elements import BlindedElement
+from demo.holders import MemoryJournal
 from participants.lender.protect import pre_hash, subject_tag
 from participants.lender.tokenise import HolderLink, HolderSession, Token, Tokeniser
 from tests.support.oprf_world import GENERATION, LENDER, World, build_world, lenders_secrets
@@ -173,3 +177,14 @@ def test_batch_sizes_have_bounds(world: World, batch_size: int) -> None:
 def test_links_are_by_holder(world: World) -> None:
     assert isinstance(world.links[1], HolderLink)
     assert pre_hash(lenders_secrets(), PEOPLE[0]) != pre_hash(lenders_secrets(), PEOPLE[1])
+
+
+def test_an_unanswered_request_is_signed_anew_after_the_identity_key_was_exchanged() -> None:
+    journal, old, new = MemoryJournal(), Ed25519Signer(b"o" * 32), Ed25519Signer(b"n" * 32)
+    elements = (BlindedElement(group.scale_base(group.random_scalar(seeded("element")))),)
+    sent = HolderSession(LENDER, old, journal, 1, GENERATION).request(elements)
+    assert HolderSession(LENDER, old, journal, 1, GENERATION).unanswered() == sent
+    again = HolderSession(LENDER, new, journal, 1, GENERATION).unanswered()
+    assert again is not None
+    assert again[64:] == sent[64:], "a holder knows it as a repeat"
+    verify_signature(new.public, again[:64], Label.EVALUATION_REQUEST, again[64:])
