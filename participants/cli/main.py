@@ -34,6 +34,7 @@ app = lazy_app(
         "approve": f"{_DECIDE}:approve",
         "reject": f"{_DECIDE}:reject",
         "suspend": f"{_DECIDE}:suspend",
+        "reinstate": f"{_DECIDE}:reinstate",
         "rotate": f"{_DECIDE}:rotate",
         "leave": f"{_DECIDE}:leave",
         "found": f"{_CLI}.founding:app",

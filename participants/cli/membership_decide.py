@@ -9,6 +9,7 @@ from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
 from consortium.membership.ballots import Decision
 from consortium.membership.journey import journey
+from consortium.membership.proposals import Reinstate
 from consortium.membership.words import words_text
 from consortium.model.rulebook import Role
 from participants.cli.membership_options import (
@@ -71,6 +72,14 @@ def suspend(node: FolderOption, member: MemberArgument, reason: ReasonOption, *,
         if motion is None:
             motion = actions.propose(party, actions.suspension(party, member, reason))
         _show(shown, party, member, actions.cast(party, motion, Decision.APPROVE, reason))
+
+
+def reinstate(node: FolderOption, member: MemberArgument, *, as_json: JsonOption = False) -> None:
+    """Propose to end a suspension, and vote for it; whose vote decides seals the secrets of now to the member."""
+    with output(as_json=as_json) as shown, party_in(node) as party:
+        view = party.sync()
+        motion = view.open_motion(member, party.rulebook) or actions.propose(party, Reinstate(member=member))
+        _show(shown, party, member, actions.cast(party, motion, Decision.APPROVE, "reinstated"))
 
 
 def rotate(

@@ -22,7 +22,7 @@ from consortium.membership.applications import (
     sign_leave,
     sign_rotation,
 )
-from consortium.membership.ballots import Decision
+from consortium.membership.ballots import Decision, Outcome
 from consortium.membership.certificates import tls_key_digest
 from consortium.membership.proposals import (
     Activate,
@@ -33,6 +33,7 @@ from consortium.membership.proposals import (
     NewEpoch,
     NewShares,
     Proposal,
+    Reinstate,
     Rotate,
     Suspend,
 )
@@ -141,7 +142,18 @@ def cast(party: Membership, motion: Motion, decision: Decision, reason: str) -> 
     topic = f"vote/{ballot.digest.hex()}"
     party.post(topic, DocumentKind.VOTE, lambda: ballot.cast(me, decision, reason, party.signer, party.now))
     after = party.sync().motions[ballot.digest]
+    _follow_up(party, after)
     return Done(f"voted to {decision} version {ballot.next.version}: {after.ballot.outcome}", after)
+
+
+def _follow_up(party: Membership, motion: Motion) -> None:
+    """Seal the secrets of now to a lender that was reinstated: an epoch began without it."""
+    change, rulebook = motion.proposal.change, party.rulebook
+    if not isinstance(change, Reinstate) or motion.ballot.outcome is not Outcome.APPROVED:
+        return
+    member = rulebook.members[change.member]
+    if party.folder.file.role is Role.LENDER and (member.role, member.status) == (Role.LENDER, MemberStatus.ACTIVE):
+        seal_secrets(party, change.member)
 
 
 def propose(party: Membership, change: Change) -> Motion:

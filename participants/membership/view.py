@@ -20,7 +20,16 @@ from consortium.membership.applications import (
     read_application,
 )
 from consortium.membership.ballots import Ballot, Outcome, Vote
-from consortium.membership.proposals import Activate, Admit, Leave, Proposal, Rotate, Suspend, proposal_digest
+from consortium.membership.proposals import (
+    Activate,
+    Admit,
+    Leave,
+    Proposal,
+    Reinstate,
+    Rotate,
+    Suspend,
+    proposal_digest,
+)
 from consortium.membership.secrets import Delivery, EpochOffer, read_delivery, read_epoch_offer
 from consortium.membership.signed import body_of, parse_document
 from consortium.membership.statements import (
@@ -120,7 +129,7 @@ def subject_of(proposal: Proposal) -> MemberId:
     match change:
         case Admit():
             return _claimed(Application, change.application).member
-        case Activate() | Suspend():
+        case Activate() | Suspend() | Reinstate():
             return change.member
         case Leave():
             return _claimed(LeaveNotice, change.notice).member
