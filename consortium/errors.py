@@ -98,6 +98,7 @@ class Code(StrEnum):
     RESTORED_FROM_BACKUP = "RESTORED_FROM_BACKUP"
     REVEAL_INVALID = "REVEAL_INVALID"
     REVEAL_LIMIT = "REVEAL_LIMIT"
+    HISTORY_GONE = "HISTORY_GONE"
     OBFUSCATOR_REUSED = "OBFUSCATOR_REUSED"
     # books
     MAPPING_INVALID = "MAPPING_INVALID"
@@ -124,6 +125,7 @@ class Code(StrEnum):
     EXPORT_INVALID = "EXPORT_INVALID"
     EXPORT_UNDECIDED = "EXPORT_UNDECIDED"
     ORDER_INVALID = "ORDER_INVALID"
+    FILING_INVALID = "FILING_INVALID"
     BODY_HELD = "BODY_HELD"
     # ourselves
     SETTINGS_INVALID = "SETTINGS_INVALID"
@@ -342,6 +344,9 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
         _DENIED,
         "One more reveal for this subject and window would isolate a member. Wait for the next window.",
     ),
+    Code.HISTORY_GONE: _entry(
+        _STATE, "What the book was then is no longer kept, or not by this version. Tell the regulator why."
+    ),
     Code.OBFUSCATOR_REUSED: _entry(_STATE, "An obfuscator is good for one encryption. Take a new one."),
     Code.MAPPING_INVALID: _entry(_BAD, "The mapping file is not valid. Correct the named key."),
     Code.SOURCE_UNREADABLE: _entry(
@@ -389,7 +394,10 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     Code.LOG_DAMAGED: _entry(_LOSS, "The log's stored bytes do not fit their hashes. Stop, and keep its files."),
     Code.EXPORT_INVALID: _entry(_LOSS, "The export fails its checks. Do not rely on it; keep it as evidence."),
     Code.EXPORT_UNDECIDED: _entry(_STATE, "The export can neither be confirmed nor refuted: see what is missing."),
-    Code.ORDER_INVALID: _entry(_BAD, "The order about bodies cannot be carried out: see its entries and signatures."),
+    Code.ORDER_INVALID: _entry(_BAD, "The order cannot be carried out: see its entries, members and signatures."),
+    Code.FILING_INVALID: _entry(
+        _STATE, "The document does not fit what is in the log. See the cause; make it anew on what is there."
+    ),
     Code.BODY_HELD: _entry(_STATE, "A legal hold keeps this body. Release the hold first, by an order of both."),
     Code.JOURNAL_BROKEN: _entry(_LOSS, "The journal's hash chain is broken. Stop the node and keep its files."),
     Code.SETTINGS_INVALID: _entry(_BAD, "A setting is unknown or out of bounds. Correct the named setting."),

@@ -59,6 +59,17 @@ class Label(bytes, Enum):
     RECEIPT = b"credit/v1/receipt"
     BODY = b"credit/v1/body"
     BODY_ORDER = b"credit/v1/body-order"
+    # supervision
+    MEMBER_STATEMENT = b"credit/v1/member-statement"
+    SUM_REPORT = b"credit/v1/sum-report"
+    INSPECTION_ORDER = b"credit/v1/inspection/order"
+    INSPECTION_BUNDLE = b"credit/v1/inspection/bundle"
+    INSPECTION_SEALED = b"credit/v1/inspection/sealed"
+    INSPECTION_LINKS = b"credit/v1/inspection/links"
+    INSPECTION_VERDICT = b"credit/v1/inspection/verdict"
+    CASE_OPENED = b"credit/v1/case/opened"
+    CASE_CLOSED = b"credit/v1/case/closed"
+    AUDIT_KEY_USE = b"credit/v1/audit-key-use"
     # membership
     RULEBOOK = b"credit/v1/rulebook"
     SECRETS_GENERATION = b"credit/v1/secrets/generation"

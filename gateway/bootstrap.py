@@ -30,6 +30,7 @@ from gateway.rpc.attach import AttachServicer
 from gateway.rpc.identity import Bindings
 from gateway.rpc.interceptor import Watcher
 from gateway.rpc.services import KeyHolderServicer, QueryServicer, RulebookServicer
+from gateway.rpc.supervision import SupervisionServicer
 from gateway.rpc.transparency import TransparencyServicer
 from gateway.rulebooks import Rulebooks, first_fingerprint
 from gateway.settings import Settings
@@ -44,9 +45,18 @@ from gateway.usecases.admission import check_still
 from gateway.usecases.asking import Asking, Quotas
 from gateway.usecases.bodies import expire
 from gateway.usecases.carrier import Carrier, Timeouts
+from gateway.usecases.filings import FilingDesk
 from gateway.usecases.query import QueryRun
 from gateway.usecases.refusals import Refusals
-from protos.credit.v1 import gateway_pb2, gateway_pb2_grpc, membership_pb2, transparency_pb2, transparency_pb2_grpc
+from protos.credit.v1 import (
+    gateway_pb2,
+    gateway_pb2_grpc,
+    membership_pb2,
+    supervision_pb2,
+    supervision_pb2_grpc,
+    transparency_pb2,
+    transparency_pb2_grpc,
+)
 
 LOG = logging.getLogger("gateway")
 HOUSEKEEPING_SECONDS = 1.0
@@ -175,6 +185,7 @@ class GatewayServer:
             await self.publisher.stop()
             self.parts.log.store.close()
             self.parts.log.bodies.close()
+            self.parts.log.filings.close()
         self.parts.holding.close()
         self.parts.membership.reader.close()
         self.parts.store.close()
@@ -210,7 +221,11 @@ class GatewayServer:
                 self.publisher.log, parts.log.bodies, parts.rulebooks, parts.log.witnesses
             )
             transparency_pb2_grpc.add_TransparencyServiceServicer_to_server(transparency, server)
+            desk = FilingDesk(parts.rulebooks.current, parts.committer, seconds)
+            supervision = SupervisionServicer(desk, parts.log.filings, parts.rulebooks)
+            supervision_pb2_grpc.add_SupervisionServiceServicer_to_server(supervision, server)
             services += transparency_pb2.DESCRIPTOR.services_by_name.values()
+            services += supervision_pb2.DESCRIPTOR.services_by_name.values()
         names = [service.full_name for service in services]
         reflection.enable_server_reflection((*names, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
 

@@ -12,6 +12,7 @@ from consortium.transparency.policy import parse_policy
 from gateway.keys import read_seed
 from gateway.settings import LogSettings
 from gateway.storage.body_reader import SqlBodyReader
+from gateway.storage.filings_reader import SqlFilingsReader
 from gateway.storage.guard import SqlGuard
 from gateway.storage.log import SqlLogStore
 from gateway.tlog.guard import FileGuard
@@ -27,6 +28,7 @@ class LogParts:
 
     store: SqlLogStore
     bodies: SqlBodyReader
+    filings: SqlFilingsReader
     guard: CheckpointGuard
     signer: NoteSigner
     witnesses: Witnesses
@@ -38,7 +40,7 @@ def log_parts(settings: LogSettings, storage: str, current: Callable[[], Ruleboo
     guard = SqlGuard(settings.guard, origin) if "://" in settings.guard else FileGuard(Path(settings.guard))
     signer = NoteSigner(origin, read_seed(settings.key))
     witnesses = _from_file(settings.witnesses) if settings.witnesses else _from_rulebook(current)
-    return LogParts(SqlLogStore(storage), SqlBodyReader(storage), guard, signer, witnesses)
+    return LogParts(SqlLogStore(storage), SqlBodyReader(storage), SqlFilingsReader(storage), guard, signer, witnesses)
 
 
 def _from_file(path: Path) -> Witnesses:

@@ -120,6 +120,69 @@ class BodyTransaction(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class NewFiling:
+    """
+    A verified document to be filed: its kind and signed bytes, their digest, and its author.
+
+    `reader` is whom it concerns besides the author, "*" for everybody; `about` the entry that it is about.
+    """
+
+    kind: str
+    signed: bytes
+    digest: bytes
+    author: MemberId
+    reader: str
+    about: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFiling:
+    """A filed document: the index of its entry, its kind, author, what it is about, and its signed bytes."""
+
+    index: int
+    kind: str
+    author: MemberId
+    about: int | None
+    signed: bytes
+
+
+class FilingTransaction(Protocol):
+    """What a unit of work may do with filed documents and with bundles that inspections are shown."""
+
+    def entry(self, digest: bytes) -> int | None:
+        """Give the entry of a document that was filed before."""
+        ...
+
+    def keep(self, index: int, filing: NewFiling, time_ms: int) -> None:
+        """Keep a filing beside its entry; its digest must be new."""
+        ...
+
+    def at(self, index: int) -> KnownFiling | None:
+        """Give the filing of an entry."""
+        ...
+
+    def about(self, kind: str, index: int) -> list[KnownFiling]:
+        """Give the filings of a kind about an entry, in the log's order."""
+        ...
+
+    def newest(self, kind: str, author: MemberId) -> KnownFiling | None:
+        """Give an author's newest filing of a kind."""
+        ...
+
+    def count(self, author: MemberId, since_ms: int) -> int:
+        """Count an author's filings since a time, Unix milliseconds."""
+        ...
+
+    def keep_piece(self, order: int, number: int, content: bytes) -> None:
+        """Keep a piece of the bundle of an order, in place of an earlier one of its number."""
+        ...
+
+    def drop_pieces(self, order: int, number: int = 0) -> None:
+        """Drop the pieces of a bundle from a number on."""
+        ...
+
+
 class GatewayTransaction(ConsentUses, Protocol):
     """
     One unit of work inside a durable batch; units run one after another over all replicas.
@@ -144,6 +207,15 @@ class GatewayTransaction(ConsentUses, Protocol):
     @property
     def bodies(self) -> BodyTransaction:
         """Give what lies beside the log."""
+        ...
+
+    @property
+    def filings(self) -> FilingTransaction:
+        """Give the filed documents."""
+        ...
+
+    def line(self, index: int) -> bytes | None:
+        """Give the exact bytes of an entry."""
         ...
 
     def append(self, entry: dict[str, CanonicalValue]) -> Appended:

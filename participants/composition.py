@@ -26,8 +26,10 @@ from participants.lender.answer import Contributor
 from participants.lender.ask import Requester, new_query_key
 from participants.lender.encryptor import PooledEncryptor
 from participants.lender.identity import DerivedMaskKeys, LenderIdentity, PairKeys
+from participants.lender.inspections import Inspector
 from participants.lender.node import LenderNode
 from participants.lender.questions import Asker, AskGateway
+from participants.lender.statements import Stating
 from participants.lender.tokens import GatheringTokeniser, RememberingTokeniser, Tokenises
 from participants.mask_secrets import MaskSecretFile
 from participants.rulebooks import TrustedRulebooks
@@ -36,6 +38,8 @@ from participants.storage.answers import SqliteAnswers
 from participants.storage.book import SqliteBook
 from participants.storage.consents import SqliteConsents
 from participants.storage.questions import SqliteQuestions
+from participants.storage.supervision import SqliteSupervision
+from participants.supervising import Supervised
 
 LOG = logging.getLogger("participants.node")
 ASK_THREADS = 4
@@ -57,6 +61,7 @@ class Parts:
     rulebooks: TrustedRulebooks
     book: SqliteBook
     answers: SqliteAnswers
+    supervision: SqliteSupervision
     query_keys: QueryKeyFiles
     asker: Asker
     """Holds the node, which a change of the rulebook replaces."""
@@ -77,13 +82,14 @@ def compose(settings: NodeSettings, stack: ExitStack, tokeniser: Tokenises, tls:
     first.check_current(seconds())
     book = stack.enter_context(open_book(settings))
     answers = stack.enter_context(closing(SqliteAnswers(settings.path(settings.file.answers))))
+    supervision = stack.enter_context(closing(SqliteSupervision(settings.path(settings.file.supervision))))
     contributor = _contributor(settings, rulebooks, book, answers, stack)
     client = AskClient(gateway_addresses(settings), tls)
     query_keys = QueryKeyFiles(settings.path(settings.file.query_key), PROFILES[first.policy.suites[0]])
-    asker = _asker(settings, contributor, query_keys, _asking(client, rulebooks), stack, tokeniser)
+    asker = _asker(settings, contributor, query_keys, _asking(client, rulebooks), stack, tokeniser, supervision)
     asker.node = replace(asker.node, version=rulebooks.with_digest)
     answering = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="answer"))
-    return Parts(settings, rulebooks, book, answers, query_keys, asker, client, answering)
+    return Parts(settings, rulebooks, book, answers, supervision, query_keys, asker, client, answering)
 
 
 def gateway_addresses(settings: NodeSettings) -> tuple[str, ...]:
@@ -142,6 +148,7 @@ def _asker(
     ask: AskGateway,
     stack: ExitStack,
     tokeniser: Tokenises,
+    supervision: SqliteSupervision,
 ) -> Asker:
     tokens = RememberingTokeniser(GatheringTokeniser(tokeniser), contributor.secrets)
     questions = stack.enter_context(closing(SqliteQuestions(settings.path(settings.file.questions))))
@@ -149,4 +156,18 @@ def _asker(
     threads = stack.enter_context(ThreadPoolExecutor(ASK_THREADS, thread_name_prefix="ask"))
     primes = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="decrypt"))
     requester = requester_of_today(contributor, query_keys, primes)
-    return Asker(LenderNode(contributor, requester, tokens), questions, consents, ask, threads, seconds)
+    node = LenderNode(contributor, requester, tokens)
+    return Asker(node, questions, consents, supervision, ask, threads, seconds)
+
+
+def supervised(parts: Parts) -> Supervised:
+    """Give the node's side of supervision; it follows the node as rulebooks change it."""
+
+    def stating() -> Stating:
+        contributor = parts.asker.node.contributor
+        return Stating(contributor.identity, parts.book, parts.answers, parts.supervision, contributor.rng)
+
+    def inspector() -> Inspector:
+        return Inspector(parts.asker.node.contributor.identity, parts.answers, parts.book)
+
+    return Supervised(stating, inspector, parts.supervision, lambda: parts.rulebooks.history)

@@ -14,10 +14,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from consortium.errors import Code, CreditError
-from consortium.model.keys import SECONDS_PER_DAY
+from consortium.model.keys import SECONDS_PER_DAY, utc_day
 from consortium.wire.gateway import Hello
 from participants.bootstrap import open_tls
-from participants.composition import Parts, compose, gateway_addresses, requester_of_today, seconds
+from participants.composition import Parts, compose, gateway_addresses, requester_of_today, seconds, supervised
 from participants.gateway_client.asking import while_attached
 from participants.gateway_client.attach import AttachClient, Handlers
 from participants.gateway_client.channel import Tls
@@ -30,6 +30,7 @@ from participants.metrics import Metrics
 from participants.renewal import ExchangeableTokeniser, Renewal
 from participants.rpc.local import LenderServicer, NodeStatus, Token
 from participants.settings import NodeSettings
+from participants.supervising import run_supervised
 from participants.witnessing import run_witness, witness_of
 from protos.credit.v1 import lender_pb2_grpc
 
@@ -88,6 +89,7 @@ class LenderServer:
             *(_follow_rulebooks(parts, renewal, address, tls) for address in addresses),
             _renew_daily(parts),
             metrics.watch(self._attachments),
+            run_supervised(supervised(parts), addresses, tls),
         ]
         if (witnessing := parts.settings.file.witness) is not None:
             witness = witness_of(parts.settings, witnessing)
@@ -190,12 +192,21 @@ def _changed(parts: Parts, renewal: Renewal) -> None:
 
 
 async def _renew_daily(parts: Parts) -> None:
-    """Certify the query key anew at the beginning of every UTC day."""
+    """Certify the query key anew at the beginning of every UTC day, and forget books that are out of retention."""
     while True:
         await asyncio.sleep(SECONDS_PER_DAY - seconds() % SECONDS_PER_DAY + 1)
         executor = parts.asker.node.requester.executor
         requester = requester_of_today(parts.asker.node.contributor, parts.query_keys, executor)
         parts.asker.node = replace(parts.asker.node, requester=requester)
+        await asyncio.to_thread(_forget, parts)
+
+
+def _forget(parts: Parts) -> None:
+    """Forget what books of days out of retention had: nobody may inspect them any more."""
+    try:
+        parts.book.forget_before(utc_day(seconds()) - parts.rulebooks.current().policy.retention_days)
+    except CreditError as error:  # the book is being loaded, or the disk is full: the next day does it
+        LOG.warning("forget", extra={"code": error.code, "cause": error.cause})
 
 
 def _local_token(path: Path) -> str:

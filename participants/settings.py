@@ -113,6 +113,7 @@ class NodeFile(Table):
     own_keys: Path = Path("own-keys.json")
     questions: Path = Path("questions.db")
     consents: Path = Path("consents.db")
+    supervision: Path = Path("supervision.db")
     query_key: Path = Path("query-key.bin")
     rulebooks: Path = Path("rulebooks")
     log_level: str = "INFO"

@@ -40,9 +40,10 @@ class Watcher(grpc.aio.ServerInterceptor):
             return handler
         if handler.response_streaming:
             return self._wrapped_stream(handler, method)
-        return grpc.unary_unary_rpc_method_handler(
-            self._unary(handler.unary_unary, method), *self._counted(handler, method)
-        )
+        make, behaviour = grpc.unary_unary_rpc_method_handler, handler.unary_unary
+        if handler.request_streaming:
+            make, behaviour = grpc.stream_unary_rpc_method_handler, handler.stream_unary
+        return make(self._unary(behaviour, method), *self._counted(handler, method))
 
     def _wrapped_stream(self, handler: Any, method: str) -> Any:
         if handler.request_streaming:

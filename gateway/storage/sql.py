@@ -32,6 +32,7 @@ class SqlStore:
     """A `GatewayStore` in a database; see there for what it guarantees."""
 
     def __init__(self, url: str, clock: Clock = wall_clock, check: EntryCheck = check_entry) -> None:
+        self.url = url
         self._engine = open_engine(make_url(url))
         self._clock = clock
         self._check = check

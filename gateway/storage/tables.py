@@ -101,7 +101,28 @@ body_keys = Table(
     Column("held", BigInteger, nullable=False),
     Column("erased_by", BigInteger),
 )
+filings = Table(
+    "filings",
+    METADATA,
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("kind", String(32), nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("author", String(32), nullable=False),
+    Column("reader", String(32), nullable=False),
+    Column("about", BigInteger),
+    Column("time_ms", BigInteger, nullable=False),
+    Column("signed", LargeBinary, nullable=False),
+)
+pieces = Table(
+    "pieces",
+    METADATA,
+    Column("order", BigInteger, primary_key=True, autoincrement=False),
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("content", LargeBinary, nullable=False),
+)
 
 Index("requests_by_query", requests.c.query_digest)
+Index("filings_by_author", filings.c.author, filings.c.kind, filings.c.index)
+Index("filings_about", filings.c.about, filings.c.kind)
 Index("board_by_author", board.c.author, board.c.time_ms)
 Index("quotas_by_period", quotas.c.period)

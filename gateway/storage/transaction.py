@@ -21,8 +21,10 @@ from consortium.transparency.tree import leaf_hash
 from gateway.ports import Appended, GatewayTransaction, KnownRequest, ResultT, Unit
 from gateway.storage.board import SqlBoard
 from gateway.storage.bodies import SqlBodies
+from gateway.storage.filings import SqlFilings
 
 LAST = 'SELECT "index", line FROM entries ORDER BY "index" DESC LIMIT 1'
+LINE = 'SELECT line FROM entries WHERE "index" = :index'
 APPEND = 'INSERT INTO entries ("index", line) VALUES (:index, :line)'
 REQUEST = "SELECT query_digest, response FROM requests WHERE requester = :requester AND request_id = :request_id"
 OPEN_REQUEST = """
@@ -75,6 +77,7 @@ class SqlTransaction:
         self._cursor: Any = connection.connection.cursor()  # SQLAlchemy's results cost several times the statements
         self.board = SqlBoard(self._one, self._run)
         self.bodies = SqlBodies(self._one, self._run, self._every)
+        self.filings = SqlFilings(self._one, self._run, self._every)
         last = self._one(LAST)
         self.size: int = last[0] + 1 if last else 0
         self._time: int = json.loads(bytes(last[1]))["time_ms"] if last else 0
@@ -91,6 +94,11 @@ class SqlTransaction:
             return error
         execute("RELEASE SAVEPOINT unit")
         return result
+
+    def line(self, index: int) -> bytes | None:
+        """Give an entry's bytes."""
+        row = self._one(LINE, index=index)
+        return bytes(row[0]) if row else None
 
     def append(self, entry: dict[str, CanonicalValue]) -> Appended:
         """Append an entry."""

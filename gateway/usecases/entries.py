@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from consortium.canonical import CanonicalValue
+from consortium.canonical import CanonicalValue, parse_canonical
 from consortium.errors import CreditError
 from consortium.hashing import transcript_hash
 from consortium.labels import Label
+from consortium.membership.signed import body_of
 from consortium.model.bodies import BodyOrder
 from consortium.model.members import MemberId
 from consortium.model.query import SignedQuery
 from consortium.model.rounds import Transcript
+from consortium.model.signing import SIGNATURE_BYTES
 from gateway.usecases.query import QueryRun
 
 Entry = dict[str, CanonicalValue]
@@ -105,6 +107,24 @@ def expired(indices: Sequence[int], days: int, rulebook: bytes) -> Entry:
         "retention_days": days,
         "rulebook": rulebook.hex(),
     }
+
+
+ANSWERED = "inspection-answered"
+
+
+def filed(kind: str, signed: bytes, rulebook: bytes) -> Entry:
+    """Give the entry of a filed document: the document itself, its signature, and the rulebook that has the key."""
+    return {
+        "kind": kind,
+        "document": parse_canonical(body_of(signed)),
+        "signature": signed[:SIGNATURE_BYTES].hex(),
+        "rulebook": rulebook.hex(),
+    }
+
+
+def inspection_answered(order: int, member: MemberId, digest: bytes, size: int) -> Entry:
+    """Give the entry of a bundle that has come whole, sealed; `digest` is that of the sealed bytes."""
+    return {"kind": ANSWERED, "order": order, "member": member, "digest": digest.hex(), "bytes": size}
 
 
 def _contributions(run: QueryRun) -> list[CanonicalValue]:

@@ -9,6 +9,7 @@ from participants.cli import (
     regulator_access,
     regulator_export,
     regulator_init,
+    regulator_inspect,
     regulator_order,
     regulator_serve,
     regulator_verify,
@@ -39,3 +40,4 @@ for command in (
     app.command()(command)
 app.command("access-report")(regulator_access.access_report)
 app.command()(regulator_order.order)
+app.add_typer(regulator_inspect.app, name="inspect")

@@ -42,7 +42,7 @@ def verify(
 ) -> None:
     """Verify an export. Exit status 0: complete; 1: it fails; 2: it cannot be decided."""
     with _undecided(as_json=as_json) as shown:
-        audit = _verify(file, _trust(folder, policy, fingerprint), receipts, hidden=as_json)
+        audit = _verify(file, trust_of(folder, policy, fingerprint), receipts, hidden=as_json)
         _show(audit, shown)
     raise typer.Exit(audit.verdict.state.value)
 
@@ -58,7 +58,7 @@ def report(
 ) -> None:
     """Verify an export and write one HTML file with findings, charts and what is not proven; exits as `verify`."""
     with _undecided(as_json=as_json) as shown:
-        audit = _verify(file, _trust(folder, policy, fingerprint), receipts, hidden=as_json)
+        audit = _verify(file, trust_of(folder, policy, fingerprint), receipts, hidden=as_json)
         target = out or file.with_suffix(".html")
         target.write_text(report_page(audit), "utf-8")
         shown.show_fields(
@@ -77,7 +77,8 @@ def _undecided(*, as_json: bool) -> Iterator[Output]:
         raise typer.Exit(State.UNDECIDED.value) from None
 
 
-def _trust(folder: Path | None, policy: Path | None, fingerprint: str | None) -> Trust:
+def trust_of(folder: Path | None, policy: Path | None, fingerprint: str | None) -> Trust:
+    """Give whom to believe: a file and a fingerprint that were named, else those of the folder."""
     settings = RegulatorSettings(folder) if folder else None
     believed = parse_policy(policy.read_bytes()) if policy else settings.policy() if settings else None
     return Trust(believed, fingerprint or (settings.file.rulebook.fingerprint.hex() if settings else None))

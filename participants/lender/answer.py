@@ -16,6 +16,7 @@ from consortium.hashing import Randomness, uint
 from consortium.labels import Label
 from consortium.model.credit_file import CreditFile
 from consortium.model.identifiers import SubjectKey
+from consortium.model.keys import utc_day
 from consortium.model.members import MemberId, MemberSet, check_answering_set
 from consortium.model.query import SignedQuery
 from consortium.model.rounds import (
@@ -128,7 +129,7 @@ class Contributor(Silent):
             _check_quarantine(store, now)
             bindings = store.bindings(payload.tags, _window_start(rulebook, now))
             _use_consent(store, request.query)
-            answer = self._sign_round1(request, contribution, bindings, store.next_counter())
+            answer = self._sign_round1(request, contribution, bindings, store.next_counter(utc_day(now)))
             reveal = seal_record(contribution.record, self.identity.audit_secret, request.ctx, self.rng)
             store.open_exchange(request.ctx, Exchange(raw, answer, reveal))
             failpoint("lender.round1-inside-store")
@@ -165,11 +166,11 @@ class Contributor(Silent):
         pair_keys = {peer: pair_ctx_key(day_key, ctx, own, peer) for peer, day_key in keys.items()}
         view = self.book.read(payload.tags, live=is_live(query.header, rulebook))
         state = BookState(view.root, view.journal_size, view.journal_head)
-        files = self._matches(query, payload, view)
+        files, proven = self._matches(query, payload, view)
         value = layout.pack(contribution_values(files, query.header, rulebook))
         seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)
         obfuscator = self.encryptor.obfuscator(key)
-        record = RevealRecord(value, obfuscator.seed, pair_keys, state)
+        record = RevealRecord(value, obfuscator.seed, pair_keys, state, payload.tags, proven, payload.rho)
         hidden = masked(value, seeds, PairMasks(own, pair_keys, int(key.n)))
         return _Contribution(
             ciphertext=encrypt(key, hidden, obfuscator).to_bytes(),
@@ -178,16 +179,20 @@ class Contributor(Silent):
             record=record,
         )
 
-    def _matches(self, query: SignedQuery, payload: Payload, view: BookView) -> list[CreditFile | None]:
-        """Give the file of every place whose identifier is proven; what is not proven is no match."""
+    def _matches(
+        self, query: SignedQuery, payload: Payload, view: BookView
+    ) -> tuple[list[CreditFile | None], tuple[bool, ...]]:
+        """Give the file of every place whose identifier is proven, and which are; what is not proven is no match."""
         files: list[CreditFile | None] = []
+        proven: list[bool] = []
         for index, (place, held) in enumerate(zip(payload.places, view.files, strict=True)):
             proof = subject_proof(held.key if held else _NO_KEY, query.header_digest)
-            proven = held is not None and held.kind == index and hmac.compare_digest(proof, place.proof)
-            files.append(held.file if held and proven else None)
-            if held and not proven:
+            proven.append(hmac.compare_digest(proof, place.proof) and held is not None)
+            matched = held is not None and held.kind == index and proven[index]
+            files.append(held.file if held and matched else None)
+            if held and not matched:
                 self.alarms.unproven(query.header.requester)
-        return files
+        return files, tuple(proven)
 
     def _sign_round1(
         self, request: Round1Request, contribution: _Contribution, bindings: list[Binding | None], counter: int
@@ -213,15 +218,15 @@ class Contributor(Silent):
         check_release(bindings, request.members)
         _check_quarantine(store, now)
         bind_all(store, opened.tags, bindings, Binding(request.members, tested, now))
-        answer = self._sign_round2(opened, request.members, tested, store.next_counter())
+        answer = self._sign_round2(opened, request.members, tested, store.next_counter(utc_day(now)))
         store.release(request.ctx, answer)
         return answer
 
     def _reopened(self, ctx: bytes, exchange: Exchange) -> OpenedExchange:
         """Read what round 1 stored, after a restart or for another node of this lender."""
         request = round1_request_from_bytes(exchange.request)
-        tags = open_query(request.query, self.secrets).tags
-        return OpenedExchange(request, tags, open_record(exchange.reveal, self.identity.audit_secret, ctx))
+        record = open_record(exchange.reveal, self.identity.audit_secret, ctx)
+        return OpenedExchange(request, record.tags or open_query(request.query, self.secrets).tags, record)
 
     def _check_release(
         self, opened: Round1Request, answering: MemberSet, tested: MemberSet, rulebook: Rulebook, now: int

@@ -68,8 +68,12 @@ class AnswerTransaction(Protocol):
         """Give the number of the last signed message, 0 before the first."""
         ...
 
-    def next_counter(self) -> int:
-        """Give the next gapless number of this lender's signed messages, from 1."""
+    def next_counter(self, day: int) -> int:
+        """Give the next gapless number of this lender's signed messages, from 1, and count it to a UTC day."""
+        ...
+
+    def last_of_days(self, after: int) -> list[tuple[int, int]]:
+        """Give each later UTC day on which messages were signed, with the number of its last one, in order."""
         ...
 
     def use_consent(self, consent_digest: bytes, query_digest: bytes) -> int:

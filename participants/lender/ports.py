@@ -9,6 +9,7 @@ from consortium.model.credit_file import CreditFile, Piece
 from consortium.model.identifiers import IdentifierKind, SubjectKey, SubjectTag
 from consortium.model.journal_entry import Event
 from consortium.silent import Silent
+from consortium.sums.exchange import BookState
 from consortium.transparency.books import BookRoot
 from consortium.transparency.journal import JournalHead
 
@@ -70,6 +71,69 @@ class JournalRow(Silent):
 
     entry: bytes
     link: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBook:
+    """A book that came into force: its number, its root, its journal's start, and where the journal before ended."""
+
+    number: int
+    root: BookRoot
+    start: bytes
+    previous: JournalHead
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class LeafProof(Silent):
+    """A leaf of a day's tree, its place, and its inclusion path (RFC 6962)."""
+
+    index: int
+    leaf: bytes
+    path: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PlaceProof(Silent):
+    """What a book had under one tag: its file with the leaf, or its absence's neighbours; and the changes since."""
+
+    opening: bytes
+    file: bytes | None
+    leaves: tuple[LeafProof, ...]
+    entries: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BookProof(Silent):
+    """What an inspection is shown of a book: root, salt of the day, every link of the journal, and each tag's place."""
+
+    made: MadeBook
+    salt: bytes
+    links: tuple[bytes, ...]
+    places: tuple[PlaceProof, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MadeBooks:
+    """Some books, oldest first; and where the journal of the last one stands, or of the one in force without any."""
+
+    made: tuple[MadeBook, ...]
+    journal: JournalHead
+
+
+class BookHistory(Protocol):
+    """The books of a lender as they were, for statements and inspections."""
+
+    def books(self, known: Sequence[bytes], most: int) -> MadeBooks:
+        """Give at most so many books after the newest one whose journal's start is known; all where none is."""
+        ...
+
+    def prove(self, state: BookState, tags: Sequence[SubjectTag]) -> BookProof:
+        """
+        Prove what a book had under some tags when its journal stood at a size and head.
+
+        Raises CreditError(HISTORY_GONE) where no such book or journal is kept any more.
+        """
+        ...
 
 
 class BookStore(Protocol):

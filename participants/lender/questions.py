@@ -16,11 +16,13 @@ from consortium.model.query import SignedQuery
 from consortium.model.receipts import Receipt
 from consortium.model.rounds import Transcript
 from consortium.silent import Silent
+from consortium.supervision.sums import CODES, Unreadable
 from consortium.wire.queries import signed_query_from_bytes, signed_query_to_bytes
 from participants.failpoints import failpoint
 from participants.lender.ask import ConsentTerms, QueryResult, Question
 from participants.lender.consents import Consents, captured_consent
 from participants.lender.node import LenderNode
+from participants.lender.supervision_ports import Unreadables
 
 WAIT_AFTER_EXPIRY = 2.0
 AGAIN = 3
@@ -74,6 +76,7 @@ class Asker:
     node: LenderNode
     questions: Questions
     consents: Consents
+    unreadables: Unreadables
     ask_gateway: AskGateway
     workers: Executor
     clock: Callable[[], int]
@@ -104,8 +107,17 @@ class Asker:
         raw = signed_query_to_bytes(signed)
         transcript, receipt = await self.ask_gateway(wire_id, raw, seconds)
         failpoint("asker.before-conclude")
-        result = await self._off_loop(partial(self.node.conclude, signed, transcript))
+        result = await self._off_loop(partial(self._conclude, signed, transcript))
         return LocalAnswer(query.request_id, result, receipt)
+
+    def _conclude(self, signed: SignedQuery, transcript: Transcript) -> QueryResult:
+        """Check and decrypt; what cannot be used is noted for the next statement, and told to the gateway never."""
+        try:
+            return self.node.conclude(signed, transcript)
+        except CreditError as error:
+            if error.code in CODES:
+                self.unreadables.note_unreadable(Unreadable(signed.digest, error.code), self.clock())
+            raise
 
     async def _newer_rulebook(self, version: bytes) -> None:
         """Wait until this node has taken another version than this one, or long enough for it."""

@@ -1,5 +1,6 @@
 """What a contributor keeps of each exchange so that it can open it later, sealed under its audit secret."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -9,7 +10,7 @@ from consortium.canonical import canonical_json, parse_canonical
 from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness, derive
 from consortium.labels import Label
-from consortium.model.identifiers import Secret, Silent
+from consortium.model.identifiers import Secret, Silent, SubjectTag
 from consortium.model.members import MemberId, MemberSet
 from consortium.sums.exchange import BookState, CtxSeeds
 from consortium.sums.reveals import Reveal
@@ -19,12 +20,20 @@ NONCE_BYTES = 12
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RevealRecord(Silent):
-    """The number X_i, the obfuscator's seed, every k_ij and the state of the book behind them."""
+    """
+    The number X_i, the obfuscator's seed, every k_ij, the state of the book behind them, and whom it was about.
+
+    `tags` and `rho` are the query's, so that they are known when the epoch's sealing key is not any more; `proven` says
+    for which tags the query proved the subject's key. All three are empty in records of older versions.
+    """
 
     value: int
     obfuscator_seed: bytes
     pair_keys: dict[MemberId, bytes]
     book: BookState
+    tags: tuple[SubjectTag, ...] = ()
+    proven: tuple[bool, ...] = ()
+    rho: bytes = b""
 
 
 def seal_record(record: RevealRecord, audit_secret: Secret, ctx: bytes, rng: Randomness) -> bytes:
@@ -72,6 +81,9 @@ def _encode(record: RevealRecord) -> bytes:
             "root": record.book.root.hex(),
             "journal_size": record.book.journal_size,
             "journal_head": record.book.journal_head.hex(),
+            "tags": [tag.value.hex() for tag in record.tags],
+            "proven": [*record.proven],
+            "rho": record.rho.hex(),
         }
     )
 
@@ -85,8 +97,18 @@ def _decode(plain: bytes) -> RevealRecord:
             "root": str(root),
             "journal_size": int(size),
             "journal_head": str(head),
+            **rest,
         }:
             keys = {peer: bytes.fromhex(str(key)) for peer, key in pair_keys.items()}
             book = BookState(bytes.fromhex(root), size, bytes.fromhex(head))
-            return RevealRecord(int(value, 16), bytes.fromhex(seed), keys, book)
+            return RevealRecord(int(value, 16), bytes.fromhex(seed), keys, book, *_about(rest))
     raise CreditError(Code.REVEAL_INVALID, "the stored record has another form")
+
+
+def _about(rest: Mapping[object, object]) -> tuple[tuple[SubjectTag, ...], tuple[bool, ...], bytes]:
+    """Read whom a record is about; nothing where an older version has written it."""
+    match rest:
+        case {"tags": list(tags), "proven": list(proven), "rho": str(rho)}:
+            found = tuple(SubjectTag(bytes.fromhex(str(tag))) for tag in tags)
+            return found, tuple(one is True for one in proven), bytes.fromhex(rho)
+    return (), (), b""

@@ -5,6 +5,7 @@ Everything else in it (tables, data dictionary) is derived from these. `docs/aud
 """
 
 import base64
+import errno
 import hashlib
 import io
 import json
@@ -258,6 +259,10 @@ def _damage() -> Iterator[None]:
         yield
     except (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, ValueError) as error:
         raise CreditError(Code.EXPORT_INVALID, f"the file is damaged: {type(error).__name__}") from None
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # a directory that points before the file's beginning
+            raise
+        raise CreditError(Code.EXPORT_INVALID, "the file is damaged: a place outside of it") from None
 
 
 def _ascii(data: bytes) -> str:

@@ -1,11 +1,69 @@
 """Numbers that must go on without jumps: members' message counters, and their daily quotas."""
 
+from bisect import bisect_right
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
 WINDOW = 4096
 SECONDS_PER_DAY = 86_400
 MIDNIGHT_SECONDS = 120
+
+
+@dataclass
+class NumberSet:
+    """
+    Numbers that were seen, as rising intervals without overlap; at most `most` of them.
+
+    Beyond that the gap between the two lowest is forgotten, so that memory is bounded whatever comes.
+    """
+
+    most: int = 65_536
+    _starts: list[int] = field(default_factory=list)
+    _ends: list[int] = field(default_factory=list)
+
+    def add(self, number: int) -> None:
+        """Add a number."""
+        place = bisect_right(self._starts, number)
+        if place and number <= self._ends[place - 1]:
+            return
+        joins_left = place > 0 and self._ends[place - 1] == number - 1
+        joins_right = place < len(self._starts) and self._starts[place] == number + 1
+        if joins_left and joins_right:
+            self._ends[place - 1] = self._ends.pop(place)
+            del self._starts[place]
+        elif joins_left:
+            self._ends[place - 1] = number
+        elif joins_right:
+            self._starts[place] = number
+        else:
+            self._starts.insert(place, number)
+            self._ends.insert(place, number)
+        if len(self._starts) > self.most:
+            self._ends[0] = self._ends.pop(1)
+            del self._starts[1]
+
+    def missing(self, first: int, last: int, most: int = 20) -> tuple[int, list[int]]:
+        """Count the numbers from `first` to `last` that were not seen, and name the first of them."""
+        count, named, at = 0, list[int](), first
+        for place in range(max(0, bisect_right(self._starts, first) - 1), len(self._starts) + 1):
+            start = self._starts[place] if place < len(self._starts) else last + 1
+            gap = range(at, min(start, last + 1))
+            count += len(gap)
+            named += gap[: most - len(named)]
+            if place == len(self._starts) or start > last:
+                break
+            at = max(at, self._ends[place] + 1)
+        return count, named
+
+    @property
+    def lowest(self) -> int:
+        """The lowest, 0 without any."""
+        return self._starts[0] if self._starts else 0
+
+    @property
+    def highest(self) -> int:
+        """The highest, 0 without any."""
+        return self._ends[-1] if self._ends else 0
 
 
 @dataclass
@@ -17,9 +75,7 @@ class MessageCounters:
     is a message that came too late or was dropped: the member's own statement tells which.
     """
 
-    lowest: int = 0
-    highest: int = 0
-    distinct: int = 0
+    numbers: NumberSet = field(default_factory=NumberSet)
     _recent: OrderedDict[int, str] = field(default_factory=OrderedDict)
 
     def take(self, counter: int, digest: str) -> bool:
@@ -30,15 +86,13 @@ class MessageCounters:
         self._recent[counter] = digest
         if len(self._recent) > WINDOW:
             self._recent.popitem(last=False)
-        self.distinct += 1
-        self.lowest = min(self.lowest or counter, counter)
-        self.highest = max(self.highest, counter)
+        self.numbers.add(counter)
         return True
 
     @property
     def missing(self) -> int:
         """How many numbers between the lowest and the highest stand for no message in the log."""
-        return max(0, self.highest - self.lowest + 1 - self.distinct) if self.distinct else 0
+        return self.numbers.missing(self.numbers.lowest, self.numbers.highest)[0] if self.numbers.highest else 0
 
 
 @dataclass

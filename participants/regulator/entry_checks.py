@@ -4,7 +4,7 @@ What the entries must say of each other: every query has one end, every set is l
 Entries come in order, one after another; memory holds open queries and a window of counters, never the log.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,8 @@ RULES = "rules"
 QUOTAS = "quotas"
 COUNTERS = "message counters"
 NO_CONSENT = "0" * 64
+DAY_MS = 86_400_000
+MIDNIGHT_MS = 600_000
 GRACE_MS = 300_000
 """An admission that is open so long after its expiry will get no end any more."""
 
@@ -54,6 +56,8 @@ class EntryChecks:
     counters: dict[MemberId, MessageCounters] = field(default_factory=lambda: defaultdict(MessageCounters))
     quotas: dict[MemberId, QuotaChain] = field(default_factory=lambda: defaultdict(QuotaChain))
     still_open: dict[str, Admission] = field(default_factory=dict)
+    by_day: dict[MemberId, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    """The highest message number of each member in entries well within a UTC day, to be held to its statement."""
     time_ms: int = 0
 
     def take(self, entry: Entry) -> Admission | None:
@@ -158,6 +162,12 @@ class EntryChecks:
             for message in filter(None, (one["round1"], one["round2"])):
                 if not self.counters[one["member"]].take(message["counter"], message["digest"]):
                     self._fail(COUNTERS, entry["index"], "a message number that stood for another message")
+                self._note_day(one["member"], message["counter"], entry["time_ms"])
+
+    def _note_day(self, member: MemberId, counter: int, time_ms: int) -> None:
+        day = (time_ms + MIDNIGHT_MS) // DAY_MS
+        if day == time_ms // DAY_MS:  # near midnight two clocks may name two days
+            self.by_day[member][day] = max(self.by_day[member][day], counter)
 
     def _abandoned(self, entry: Entry) -> Admission | None:
         admission = self.still_open.pop(entry["query"], None)

@@ -24,6 +24,7 @@ from participants.regulator.body_checks import BODIES, BodyChecks
 from participants.regulator.entry_checks import EntryChecks
 from participants.regulator.receipts import HeldReceipts
 from participants.regulator.statistics import Statistics
+from participants.regulator.supervision_checks import SupervisionChecks
 from participants.regulator.verdict import Verdict
 
 FILE = "file"
@@ -55,7 +56,10 @@ class Audit:
     proof: archive.Proof | None = None
     judged: Judged | None = None
     rulebook: Rulebook | None = None
+    rulebooks: dict[str, Rulebook] = field(default_factory=dict)
+    """Every trusted version by its digest in hexadecimal."""
     checks: EntryChecks | None = None
+    supervision: SupervisionChecks | None = None
 
 
 def verify(
@@ -161,7 +165,7 @@ class _Verification:
         for signed in later:
             trusted.update(signed)
             self.rulebooks[trusted.current.digest.hex()] = trusted.current
-        self.audit.rulebook = trusted.current
+        self.audit.rulebook, self.audit.rulebooks = trusted.current, self.rulebooks
         self.audit.verdict.complete(RULEBOOKS, f"versions 1 to {len(versions)}, each signed by the approvers before it")
 
     def _entries(self) -> None:
@@ -169,6 +173,7 @@ class _Verification:
         proof, verdict = self.export.proof, self.audit.verdict
         checks = EntryChecks(verdict, proof.first, self.rulebooks, proof.selection.purpose is None)
         self.audit.checks = checks
+        supervision = self.audit.supervision = SupervisionChecks(verdict, self.rulebooks, proof.first)
         statistics = self.audit.statistics = Statistics(proof.selection.from_ms, proof.selection.to_ms)
         receipts = HeldReceipts(verdict)
         if self.receipts_file is not None:
@@ -179,6 +184,7 @@ class _Verification:
             entry = parse_entry(line)
             order.take(entry)
             statistics.take(entry, checks.take(entry))
+            supervision.take(entry)
             if bodies is not None:
                 bodies.take(entry, leaf_hash(line))
             if receipts.by_index:
@@ -186,6 +192,7 @@ class _Verification:
         order.finish(self._witnessed())
         if not proof.selection.filtered:
             checks.finish()
+            supervision.finish(checks)
         if bodies is not None:
             bodies.finish(proof.end)
         if self.receipts_file is not None:

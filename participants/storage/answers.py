@@ -12,8 +12,10 @@ from consortium.model.members import MemberSet
 from participants.lender.answer_ports import AnswerTransaction, Binding, Exchange
 from participants.storage.database import open_database, storage_errors, write_transaction
 
-SCHEMA_VERSION = 1
-SCHEMA = """
+SCHEMA_VERSION = 2
+MESSAGE_DAYS = "CREATE TABLE message_days (day INTEGER PRIMARY KEY, last INTEGER NOT NULL)"
+UPGRADES = (MESSAGE_DAYS,)
+SCHEMA = f"""
 CREATE TABLE exchanges (
     ctx BLOB PRIMARY KEY, request BLOB NOT NULL, answer BLOB NOT NULL, reveal BLOB NOT NULL, correction BLOB
 ) WITHOUT ROWID;
@@ -23,16 +25,17 @@ CREATE TABLE bindings (
 CREATE TABLE consent_uses (
     consent BLOB NOT NULL, query BLOB NOT NULL, PRIMARY KEY (consent, query)
 ) WITHOUT ROWID;
+{MESSAGE_DAYS};
 CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO numbers VALUES ('counter', 0), ('quarantined_until', 0)
-"""
+"""  # noqa: S608  no input
 
 
 class SqliteAnswers:
     """An `AnswerStore` in one file; several threads and processes may share it."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = open_database(path, SCHEMA, SCHEMA_VERSION)
+        self._connection = open_database(path, SCHEMA, SCHEMA_VERSION, UPGRADES)
         self._lock = threading.Lock()
 
     def find(self, ctx: bytes) -> Exchange | None:
@@ -94,10 +97,17 @@ class _SqliteTransaction:
         """Give the number of the last signed message."""
         return int(self._connection.execute("SELECT value FROM numbers WHERE name = 'counter'").fetchone()[0])
 
-    def next_counter(self) -> int:
-        """Give the next gapless number."""
+    def next_counter(self, day: int) -> int:
+        """Give the next gapless number, and count it to the latest day so far at least: a clock may go back."""
         sql = "UPDATE numbers SET value = value + 1 WHERE name = 'counter' RETURNING value"
-        return int(self._connection.execute(sql).fetchone()[0])
+        counter = int(self._connection.execute(sql).fetchone()[0])
+        sql = "INSERT OR REPLACE INTO message_days SELECT max(?, coalesce(max(day), 0)), ? FROM message_days"
+        self._connection.execute(sql, (day, counter))
+        return counter
+
+    def last_of_days(self, after: int) -> list[tuple[int, int]]:
+        """Give each later UTC day with its last number."""
+        return self._connection.execute("SELECT day, last FROM message_days WHERE day > ?", (after,)).fetchall()
 
     def use_consent(self, consent_digest: bytes, query_digest: bytes) -> int:
         """Count a query under a consent record once."""

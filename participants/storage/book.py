@@ -9,22 +9,27 @@ from consortium.model.credit_file import AccountStatus, CreditFile, Inquiry, Por
 from consortium.model.credit_file_bytes import credit_file_to_bytes, stored_credit_file
 from consortium.model.identifiers import IdentifierKind, SubjectKey, SubjectTag
 from consortium.model.journal_entry import Event, JournalEntry, apply_event, check_event
+from consortium.sums.exchange import BookState
 from consortium.transparency.books import book_root
 from consortium.transparency.journal import JournalHead, journal_link
 from participants.lender.ports import (
+    BookProof,
     BookRow,
     BookStatus,
     BookView,
     HeldFile,
     JournalRow,
     LoadReport,
+    MadeBooks,
     Progress,
     Subject,
 )
+from participants.storage.book_history import BookHistory
 from participants.storage.book_load import PROGRESS_ROWS, BookLoader, maintenance, silent
 from participants.storage.book_rows import (
     SCHEMA,
     SCHEMA_VERSION,
+    UPGRADES,
     BookIdentity,
     CurrentBook,
     append_entry,
@@ -54,7 +59,7 @@ class SqliteBook:
     def __init__(self, path: Path, identity: BookIdentity) -> None:
         self._path = path
         self._identity = identity
-        self._connections = Connections(path, SCHEMA, SCHEMA_VERSION)
+        self._connections = Connections(path, SCHEMA, SCHEMA_VERSION, UPGRADES)
         try:
             with write_transaction(self._connections.own()) as connection:
                 prepare_books(connection, identity)
@@ -150,11 +155,23 @@ class SqliteBook:
         if book_root(self._identity.keys(published.day), leaves) != published:
             raise CreditError(Code.JOURNAL_BROKEN, "the committed files do not give the book's root")
 
-    def forget_journals(self, before_day: int) -> int:
-        """Delete the entries of earlier books' journals that nobody may inspect any more; gives how many."""
+    def books(self, known: Sequence[bytes], most: int) -> MadeBooks:
+        """Give the books after the newest one whose journal's start is known, oldest first."""
+        with read_transaction(self._connections.own()) as connection:
+            return BookHistory(connection, self._identity).books(known, most)
+
+    def prove(self, state: BookState, tags: Sequence[SubjectTag]) -> BookProof:
+        """Prove what a book had when its journal stood there; takes seconds for a million subjects."""
+        with read_transaction(self._connections.own()) as connection:
+            return BookHistory(connection, self._identity).prove(state, tags)
+
+    def forget_before(self, before_day: int) -> int:
+        """Forget journals and files of earlier books that nobody may inspect any more; gives how many entries."""
         with write_transaction(self._connections.own()) as connection:
-            sql = "DELETE FROM journal WHERE book IN (SELECT number FROM books WHERE day < ? AND number < ?)"
-            return connection.execute(sql, (before_day, current_book(connection).number)).rowcount
+            past = "(SELECT number FROM books WHERE day < ? AND number < ?)"
+            bound = before_day, current_book(connection).number
+            connection.execute(f"DELETE FROM past_files WHERE until IN {past}", bound)  # noqa: S608  no input
+            return connection.execute(f"DELETE FROM journal WHERE book IN {past}", bound).rowcount  # noqa: S608
 
     def _verify_chain(self, connection: sqlite3.Connection, book: CurrentBook) -> None:
         keys, head = self._identity.keys(book.root.day), book.start

@@ -36,6 +36,17 @@ from participants.storage.staging import StagedSubject, Staging
 
 ROWS_AT_ONCE = 5_000
 PROGRESS_ROWS = 50_000
+_NEXT_TAG = "SELECT max(tag) FROM (SELECT tag FROM {table} WHERE tag > ? ORDER BY tag LIMIT ?)"
+_KEEP_CHANGED = """
+INSERT OR REPLACE INTO past_files SELECT old.tag, ?1, old.file
+FROM subjects AS old LEFT JOIN incoming ON incoming.tag = old.tag
+WHERE old.tag > ?2 AND old.tag <= ?3 AND old.file IS NOT incoming.file
+"""
+_KEEP_NEW = """
+INSERT OR REPLACE INTO past_files SELECT incoming.tag, ?1, NULL
+FROM incoming LEFT JOIN subjects AS old ON old.tag = incoming.tag
+WHERE incoming.tag > ?2 AND incoming.tag <= ?3 AND old.tag IS NULL
+"""
 
 
 def silent(_stage: str, _done: int) -> None:
@@ -62,6 +73,7 @@ class BookLoader:
         first = self._carry_over(staged, brought, as_of)
         try:
             leaves = self._build(staged, self._identity.keys(day))
+            self._keep_past()
             book = self._swap(book_root(self._identity.keys(day), leaves), first, brought)
         except BaseException:
             with suppress(CreditError):  # the first error counts; the next load removes the table
@@ -107,6 +119,30 @@ class BookLoader:
             connection.execute("DROP TABLE subjects")
             connection.execute("ALTER TABLE incoming RENAME TO subjects")
             return begin_book(connection, self._identity, root, tail)
+
+    def _keep_past(self) -> None:
+        """
+        Keep what the committed files were, where the new book has others; the book in force does not change meanwhile.
+
+        If the load ends here, the rows say nothing wrong: in the book in force the files are these.
+        """
+        with read_transaction(self._connection) as connection:
+            book = current_book(connection)
+        if book.root.size:
+            self._keep_ranges(_KEEP_CHANGED, "subjects", book.number)
+            self._keep_ranges(_KEEP_NEW, "incoming", book.number)
+
+    def _keep_ranges(self, keep: str, table: str, number: int) -> None:
+        """Work through a table by its key, in short transactions."""
+        after = b""
+        while True:
+            sql = _NEXT_TAG.format(table=table)
+            with write_transaction(self._connection) as connection:
+                (last,) = connection.execute(sql, (after, ROWS_AT_ONCE)).fetchone()
+                if last is None:
+                    return
+                connection.execute(keep, (number, after, last))
+            after = last
 
     def _build(self, staged: Staging, keys: DayKeys) -> LeafSorter:
         leaves = LeafSorter()

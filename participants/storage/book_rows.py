@@ -3,7 +3,9 @@ The rows of a lender's book in SQLite: statements on one connection, inside the 
 
 `subjects` has, for each tag, the day's committed file (NULL where the day's book has none) and the live one (NULL
 where nothing has changed). `journal` has every entry of every book. `books` has what each committed to and, where a
-roll made it, how many entries of the journal before are in its files (NULL where a load made it).
+roll made it, how many entries of the journal before are in its files (NULL where a load made it). `past_files` has
+what a subject's committed file was before: `until` is the number of the last book with this file (NULL: with none).
+Whoever has no row from a book's number on has the same file in it as today; an empty book has no rows at all.
 """
 
 import sqlite3
@@ -20,7 +22,12 @@ from consortium.transparency.books import BookRoot, DayKeys, book_root, day_keys
 from consortium.transparency.journal import JournalHead, journal_link, journal_start
 from participants.lender.ports import BookStatus
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+PAST_FILES = """
+CREATE TABLE past_files (tag BLOB NOT NULL, until INTEGER NOT NULL, file BLOB, PRIMARY KEY (tag, until)) WITHOUT ROWID
+"""
+UPGRADES = (PAST_FILES,)
+"""From schema version 1 on; what books before the upgrade had cannot be shown any more."""
 SUBJECTS = """
 CREATE TABLE {name} (
     tag BLOB PRIMARY KEY, key BLOB NOT NULL, traits INTEGER NOT NULL, file BLOB, live BLOB
@@ -36,7 +43,12 @@ CREATE TABLE journal (
     book INTEGER NOT NULL, seq INTEGER NOT NULL, tag BLOB NOT NULL, entry BLOB NOT NULL, link BLOB NOT NULL,
     head BLOB NOT NULL, PRIMARY KEY (book, seq)
 ) WITHOUT ROWID;
-CREATE INDEX journal_by_subject ON journal (tag, book, seq)
+CREATE INDEX journal_by_subject ON journal (tag, book, seq);
+{PAST_FILES}
+"""
+KEEP_ROLLED = """
+INSERT OR REPLACE INTO past_files SELECT tag, ?1, file FROM subjects
+WHERE live IS NOT NULL AND tag IN (SELECT tag FROM journal WHERE book = ?1)
 """
 
 
@@ -185,6 +197,7 @@ def promote_live(connection: sqlite3.Connection, number: int, first: int) -> lis
     """Make the live files, as they were before journal entry `first`, the committed ones; gives the entries since."""
     tail = entries_from(connection, number, first)
     earlier = {entry.subject: file_before(connection, number, entry.subject, first) for entry, _ in tail}
+    connection.execute(KEEP_ROLLED, (number,))
     connection.execute(
         "UPDATE subjects SET file = live, live = NULL"
         " WHERE live IS NOT NULL AND tag IN (SELECT tag FROM journal WHERE book = ?)",

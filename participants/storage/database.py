@@ -3,7 +3,7 @@
 import errno
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,18 +19,19 @@ _CODES = {
 }
 
 
-def open_database(path: Path, schema: str, version: int) -> sqlite3.Connection:
+def open_database(path: Path, schema: str, version: int, upgrades: Sequence[str] = ()) -> sqlite3.Connection:
     """
     Open or create a database (mode 0600, WAL, synchronous FULL, autocommit; transactions are explicit).
 
-    A new file gets `schema`; an existing one must have exactly this schema version. Raises
-    CreditError(STORAGE_SCHEMA), leaving the file as it is, (STORAGE_FULL), (STORAGE_BROKEN) or (SOURCE_UNREADABLE).
+    A new file gets `schema`; an existing one must have exactly this schema version, or one from which `upgrades` lead
+    to it: the statements from version 1 to 2, then to 3, and so on. Raises CreditError(STORAGE_SCHEMA), leaving the
+    file as it is, (STORAGE_FULL), (STORAGE_BROKEN) or (SOURCE_UNREADABLE).
     """
     with storage_errors():
         path.touch(mode=0o600, exist_ok=True)
     connection = connect(path)
     try:
-        _check_schema(connection, schema, version)
+        _check_schema(connection, schema, version, upgrades)
     except BaseException:
         connection.close()
         raise
@@ -55,11 +56,11 @@ def connect(path: Path) -> sqlite3.Connection:
 class Connections:
     """One connection for each thread to one database; `close` ends them all."""
 
-    def __init__(self, path: Path, schema: str, version: int) -> None:
+    def __init__(self, path: Path, schema: str, version: int, upgrades: Sequence[str] = ()) -> None:
         self._path = path
         self._own = threading.local()
         self._guard = threading.Lock()
-        self._own.connection = open_database(path, schema, version)
+        self._own.connection = open_database(path, schema, version, upgrades)
         self._all = [self._own.connection]
 
     def own(self) -> sqlite3.Connection:
@@ -118,13 +119,18 @@ def _transaction(connection: sqlite3.Connection, begin: str) -> Iterator[None]:
         raise
 
 
-def _check_schema(connection: sqlite3.Connection, schema: str, version: int) -> None:
+def _check_schema(connection: sqlite3.Connection, schema: str, version: int, upgrades: Sequence[str]) -> None:
     with write_transaction(connection):
         (found,) = connection.execute("PRAGMA user_version").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if found == version:
+            return
         if not found and not tables:
-            for statement in schema.split(";"):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {version}")
-        elif found != version:
+            scripts = [schema]
+        elif version - len(upgrades) <= found < version:
+            scripts = [*upgrades[found - version :]]
+        else:
             raise CreditError(Code.STORAGE_SCHEMA, f"schema version {found}, this version knows {version}")
+        for statement in ";".join(scripts).split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {version}")

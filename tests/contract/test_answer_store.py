@@ -52,7 +52,7 @@ def break_off(store: AnswerStore) -> None:
     with store.transaction() as transaction:
         transaction.open_exchange(b"c" * 32, EXCHANGE)
         transaction.bind(TAG, Binding(MEMBERS, MEMBERS, 5))
-        transaction.next_counter()
+        transaction.next_counter(20_000)
         transaction.use_consent(b"k", b"q")
         raise ZeroDivisionError
 
@@ -63,7 +63,7 @@ def test_a_transaction_that_raises_leaves_nothing(reopen: Open) -> None:
     with reopen().transaction() as store:
         assert store.exchange(b"c" * 32) is None
         assert store.bindings([TAG], 0) == [None]
-        assert store.next_counter() == 1
+        assert store.next_counter(20_000) == 1
         assert store.use_consent(b"k", b"q") == 1
 
 
@@ -95,7 +95,7 @@ def test_counters_are_gapless_under_threads(reopen: Open) -> None:
     def count() -> None:
         for _ in range(20):
             with store.transaction() as transaction:
-                seen.append(transaction.next_counter())
+                seen.append(transaction.next_counter(20_000))
 
     threads = [threading.Thread(target=count) for _ in range(4)]
     for thread in threads:
@@ -122,8 +122,8 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(tmp_path: Path) -> None:
     pages = store._connection.execute("PRAGMA page_count").fetchone()[0]
     store._connection.execute(f"PRAGMA max_page_count = {pages + 2}")
     with refused(Code.STORAGE_FULL), store.transaction() as transaction:
-        transaction.next_counter()
+        transaction.next_counter(20_000)
         transaction.open_exchange(b"c" * 32, Exchange(bytes(100_000), b"", b""))
     with store.transaction() as transaction:
-        assert transaction.next_counter() == 1
+        assert transaction.next_counter(20_000) == 1
         assert transaction.exchange(b"c" * 32) is None

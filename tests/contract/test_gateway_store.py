@@ -14,7 +14,8 @@ from sqlalchemy import create_engine, text
 from consortium.errors import Code, CreditError
 from consortium.transparency.tree import leaf_hash
 from gateway.committer import GroupCommitter
-from gateway.ports import Appended, GatewayTransaction, Unit
+from gateway.ports import Appended, GatewayTransaction, NewFiling, Unit
+from gateway.storage.filings_reader import SqlFilingsReader
 from gateway.storage.sql import SqlStore
 from tests.support.codes import refused
 from tests.support.postgres import Postgres
@@ -244,3 +245,61 @@ def test_an_erased_body_is_gone_and_the_response_to_its_query_with_it(reopen: Op
         [None, b"answer", (False, False), (True, True)],
         [],
     ]
+
+
+def filing(name: bytes, author: str, reader: str = "", about: int | None = None) -> NewFiling:
+    return NewFiling("case-opened", b"signed " + name, name * 32, author, reader, about)
+
+
+def test_filings_are_read_by_whom_they_concern(reopen: Open) -> None:
+    store = reopen()
+
+    def keep(one: NewFiling) -> Unit[int]:
+        def unit(transaction: GatewayTransaction) -> int:
+            appended = transaction.append({"kind": "test"})
+            transaction.filings.keep(appended.index, one, appended.time_ms)
+            return appended.index
+
+        return unit
+
+    made = [filing(b"a", "lender-a"), filing(b"b", "lender-a", "lender-b", 0), filing(b"c", "lender-c", "*", 0)]
+    assert store.transact([keep(one) for one in made]) == [0, 1, 2]
+
+    def look(transaction: GatewayTransaction) -> list[object]:
+        filings = transaction.filings
+        newest, second = filings.newest("case-opened", "lender-a"), filings.at(1)
+        return [
+            filings.entry(b"b" * 32),
+            filings.entry(b"x" * 32),
+            newest.index if newest else None,
+            (second.author, second.about, second.signed) if second else None,
+            [one.index for one in filings.about("case-opened", 0)],
+            (filings.count("lender-a", 0), filings.count("lender-a", 1 << 52)),
+            json.loads(transaction.line(2) or b"null")["index"],
+            transaction.line(3),
+        ]
+
+    assert store.transact([look]) == [[1, None, 1, ("lender-a", 0, b"signed b"), [1, 2], (2, 0), 2, None]]
+    reader = SqlFilingsReader(store.url)
+    seen = {name: [one.entry for one in reader.page(name, -1, everything=False)] for name in ("lender-a", "lender-b")}
+    assert seen == {"lender-a": [0, 1, 2], "lender-b": [1, 2]}
+    assert [one.entry for one in reader.page("regulator", 0, everything=True)] == [1, 2]
+    reader.close()
+
+
+def test_a_bundle_is_given_piece_by_piece_as_it_came(reopen: Open) -> None:
+    store = reopen()
+
+    def keep(transaction: GatewayTransaction) -> None:
+        for number, content in ((0, b"first"), (1, b"second"), (2, b"of an earlier try"), (1, b"again")):
+            transaction.filings.keep_piece(7, number, content)
+        transaction.filings.drop_pieces(7, 2)
+        transaction.filings.keep_piece(8, 0, b"another")
+
+    store.transact([keep])
+    reader = SqlFilingsReader(store.url)
+    assert [*reader.pieces(7)] == [b"first", b"again"]
+    store.transact([lambda transaction: transaction.filings.drop_pieces(7)])
+    assert [*reader.pieces(7)] == []
+    assert [*reader.pieces(8)] == [b"another"]
+    reader.close()

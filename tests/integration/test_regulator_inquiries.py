@@ -24,13 +24,6 @@ from tests.support.logs import LOG_SIGNER, policy_text
 from tests.support.world import ALICE, BOB, LENDERS, World, Worlds
 
 
-def write_keys(world: World, regulator: Path) -> None:
-    keys = world.foundation.keys["regulator"]
-    own = {"identity_key": keys.identity.hex(), "audit_key": keys.hpke.private_bytes_raw().hex()}
-    (regulator / "own-keys.json").touch(mode=0o600)
-    (regulator / "own-keys.json").write_text(json.dumps(own))
-
-
 async def ask(running: GrpcWorld, number: int, person: object) -> None:
     query = running.world.query(running.world.subject(person))  # type: ignore[arg-type]  # a person of the world
     await running.ask(signed_query_to_bytes(query), bytes([number]) * 16)
@@ -54,7 +47,6 @@ async def _commands(world: World, folder: Path) -> None:
         for number, person in enumerate((ALICE, BOB, ALICE)):
             await ask(running, number, person)
         regulator = write_regulator_folder(world, running, folder / "regulator")
-        write_keys(world, regulator)
         await published(running, 6)
         code, out = await ran("credit-regulator", "watch", "--folder", regulator, "--once", "--json")
         assert (code, out) == (0, ""), "an ordinary log raises no alarm; the watch cosigns, too"

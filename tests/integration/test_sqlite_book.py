@@ -16,6 +16,7 @@ from consortium.errors import Code
 from consortium.model.credit_file import CreditFile, Inquiry
 from consortium.model.identifiers import Secret, SubjectKey, SubjectTag
 from consortium.model.journal_entry import journal_entry_from_bytes
+from consortium.sums.exchange import BookState
 from participants.lender.ports import BookRow, Subject
 from participants.storage import book as book_module
 from participants.storage.book import SqliteBook
@@ -115,6 +116,33 @@ def test_another_schema_version_is_refused_and_left_alone(path: Path, book: Sqli
     assert path.read_bytes() == content
 
 
+def test_a_book_of_the_version_before_is_upgraded_and_proves_what_it_knows(path: Path) -> None:
+    store = SqliteBook(path, IDENTITY)
+    store.load(many(20), day=DAY, as_of=NOW)
+    early = store.read([subject(3).tag], live=False)
+    store.close()
+    with sqlite3.connect(path) as connection:  # as the version before has left it
+        connection.execute("DROP TABLE past_files")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    store = SqliteBook(path, IDENTITY)
+    assert balance(store, 7) == 7
+    late = store.read([subject(3).tag], live=False)
+    for changed in (19, 15):
+        store.load(many(changed), day=DAY, as_of=NOW)
+    for view in (early, late):
+        state = BookState(view.root, view.journal_size, view.journal_head)
+        proof = store.prove(state, [subject(3).tag, subject(19).tag])
+        assert [place.file is not None for place in proof.places] == [True, True]
+    assert [made.root.size for made in store.books([], 9).made] == [0, 20, 19, 15]
+    store.forget_before(DAY + 1)
+    with refused(Code.HISTORY_GONE):
+        store.prove(BookState(early.root, early.journal_size, early.journal_head), [subject(3).tag])
+    with refused(Code.HISTORY_GONE):
+        store.prove(BookState(early.root, 5, b"h" * 32), [subject(3).tag])
+    store.close()
+
+
 def test_a_database_of_something_else_is_refused(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE cats (name TEXT)")
@@ -153,7 +181,7 @@ def test_a_process_killed_during_a_load_leaves_the_old_book(what: str, path: Pat
     tables = {
         name for (name,) in book._connections.own().execute("SELECT name FROM sqlite_master WHERE type = 'table'")
     }
-    assert tables == {"subjects", "books", "journal"}
+    assert tables == {"subjects", "books", "journal", "past_files"}
     assert not path.with_name("book.db.loading").exists()
 
 
@@ -408,8 +436,8 @@ def test_old_journals_can_be_forgotten_and_the_chain_goes_on(book: SqliteBook) -
         book.roll_day(day)
         book.record(subject(1), Inquiry(NOW + day), NOW)
     before = book.status()
-    assert book.forget_journals(DAY + 1) == 1
-    assert book.forget_journals(DAY + 99) == 1  # never the journal in force
+    assert book.forget_before(DAY + 1) == 1
+    assert book.forget_before(DAY + 99) == 1  # never the journal in force
     assert book.status() == before
     book.verify_journal()
     assert len(list(book.journal())) == 1

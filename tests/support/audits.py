@@ -55,8 +55,11 @@ def write_regulator_folder(world: World, running: GrpcWorld, folder: Path) -> Pa
     approvers = world.rulebook.document.approvers.members
     signatures = {name: foundation.keys[name].signer.sign(Label.RULEBOOK, raw).hex() for name in approvers}
     tls = running.tls(REGULATOR, valid=dt.timedelta(hours=1))
+    keys = foundation.keys[REGULATOR]
+    own = {"identity_key": keys.identity.hex(), "audit_key": keys.hpke.private_bytes_raw().hex()}
     files = {
         "policy.txt": policy_text().encode(),
+        "own-keys.json": json.dumps(own).encode(),
         "witness.key": (b"w" * 32).hex().encode(),
         "rulebook.json": raw,
         "rulebook-signatures.json": json.dumps({"signatures": signatures}).encode(),

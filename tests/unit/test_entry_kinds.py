@@ -13,8 +13,29 @@ from consortium.errors import Code, CreditError
 from consortium.membership.applications import Application
 from consortium.membership.ballots import Decision, Vote
 from consortium.membership.emergency import EmergencySuspension
+from consortium.membership.signed import sign_document
 from consortium.model.bodies import BodyAction, BodyOrder
 from consortium.model.query import SignedQuery
+from consortium.supervision.documents import (
+    FORMS,
+    NO_STATEMENT,
+    SUM_REPORT_BYTES,
+    AuditKeyUse,
+    Case,
+    CaseCause,
+    CaseClosed,
+    CaseKind,
+    CaseOutcome,
+    Filing,
+    FilingKind,
+    Finding,
+    InspectionOrder,
+    InspectionVerdict,
+    KeyPurpose,
+    MemberStatement,
+    StatedBook,
+    StatedDay,
+)
 from consortium.transparency.kinds import DIALECT, SCHEMAS, check_entry, parse_entry
 from consortium.wire.rounds import transcript_to_bytes
 from demo.schema_pages import FOLDER, pages
@@ -79,8 +100,45 @@ def written_of_members() -> list[dict[str, Any]]:
     ]
 
 
+def written_of_supervision(world: World) -> list[dict[str, Any]]:
+    """Make the kinds that hold a signed document, with every field that may be null both ways."""
+    common: dict[str, Any] = {"consortium": "demo-consortium"}
+    member, second = {**common, "member": "lender-a"}, 1_790_000_000
+    order: dict[str, Any] = {**common, "regulator": "regulator", "member": "lender-a", "entry": 4, "ctx": b"c" * 32}
+    order |= {"reason": "audit", "issued_at": second, "due_at": second + 9}
+    book = StatedBook(day=20_000, root=bytes(32), salt_digest=bytes(32), start=bytes(32), previous=bytes(32))
+    chain: dict[str, Any] = {"number": 1, "previous": NO_STATEMENT, "books": (book,), "journal": bytes(32)}
+    chain |= {"days": (StatedDay(day=20_000, last=3),), "messages": 4, "report": bytes(SUM_REPORT_BYTES)}
+    verdict: dict[str, Any] = {**common, "regulator": "regulator", "order": 7, "member": "lender-a"}
+    case: dict[str, Any] = {**member, "cause": CaseCause.CONSENT, "text": "naming nobody", "opened_at": second}
+    filings: list[tuple[FilingKind, Filing]] = [
+        (FilingKind.STATEMENT, MemberStatement(**member, **chain, stated_at=second)),
+        (FilingKind.ORDER, InspectionOrder(**order)),
+        (FilingKind.ORDER, InspectionOrder(**order, dispute=3)),
+        (FilingKind.VERDICT, InspectionVerdict(**verdict, finding=Finding.OVERDUE, issued_at=second)),
+        (FilingKind.VERDICT, InspectionVerdict(**verdict, finding=Finding.REFUTED, shown=b"s" * 32, issued_at=second)),
+        (FilingKind.CASE, Case(**case, kind=CaseKind.DISPUTE, entry=4)),
+        (FilingKind.CASE, Case(**case, kind=CaseKind.COMPLAINT, about="lender-b")),
+        (
+            FilingKind.CASE_CLOSED,
+            CaseClosed(**member, case=9, outcome=CaseOutcome.SETTLED, text="paid back", closed_at=second),
+        ),
+        (
+            FilingKind.KEY_USE,
+            AuditKeyUse(
+                **common, regulator="regulator", purpose=KeyPurpose.INSPECTION, reference="order 7", used_at=second
+            ),
+        ),
+    ]
+    signer = world.foundation.keys["regulator"].signer
+    made = [
+        entries.filed(kind.value, sign_document(signer, FORMS[kind][1], filing), b"r" * 32) for kind, filing in filings
+    ]
+    return [*made, entries.inspection_answered(7, "lender-a", b"d" * 32, 900)]
+
+
 def test_every_kind_that_the_gateway_writes_is_true_to_its_schema(world: World) -> None:
-    all_written = [*written(world), *written_of_members()]
+    all_written = [*written(world), *written_of_members(), *written_of_supervision(world)]
     made = [{**entry, "index": index, "time_ms": 1_790_000_000_000} for index, entry in enumerate(all_written)]
     assert {check_entry(entry) for entry in made} == set(SCHEMAS)
     for entry in made:
