@@ -28,6 +28,7 @@ app = lazy_app(
             nested=True,
         ),
         "tags": f"{_CLI}.tags:tags",
+        "dispute": f"{_CLI}.disputes:app",
         "doctor": f"{_CLI}.doctor:doctor",
         "invitation": f"{_JOIN}:invitation",
         "sponsor": f"{_DECIDE}:sponsor",

@@ -1,43 +1,32 @@
 """`credit-regulator`: the commands of a regulator."""
 
-import typer
+from participants.cli.lazy import lazy_app
 
-from participants.cli import (
-    membership_decide,
-    membership_join,
-    membership_status,
-    regulator_access,
-    regulator_export,
-    regulator_init,
-    regulator_inspect,
-    regulator_order,
-    regulator_serve,
-    regulator_verify,
-    regulator_watch,
-)
+_CLI = "participants.cli"
+_DECIDE, _JOIN, _CASES = f"{_CLI}.membership_decide", f"{_CLI}.membership_join", f"{_CLI}.regulator_cases"
 
-app = typer.Typer(
-    help="A regulator: witness the log, watch it, export it, verify and report.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
+app = lazy_app(
+    {
+        "init": f"{_CLI}.regulator_init:init",
+        "apply": f"{_JOIN}:apply",
+        "trust": f"{_JOIN}:trust",
+        "certificate": f"{_JOIN}:certificate",
+        "status": f"{_CLI}.membership_status:status",
+        "serve": f"{_CLI}.regulator_serve:serve",
+        "watch": f"{_CLI}.regulator_watch:watch",
+        "export": f"{_CLI}.regulator_export:export",
+        "verify": f"{_CLI}.regulator_verify:verify",
+        "report": f"{_CLI}.regulator_verify:report",
+        "access-report": f"{_CLI}.regulator_access:access_report",
+        "inspect": f"{_CLI}.regulator_inspect:app",
+        "complaint": f"{_CASES}:complaint",
+        "dispute": f"{_CASES}:dispute",
+        "sum-reports": f"{_CLI}.regulator_sums:sum_reports",
+        "order": f"{_CLI}.regulator_order:order",
+        "approve": f"{_DECIDE}:approve",
+        "reject": f"{_DECIDE}:reject",
+        "rotate": f"{_DECIDE}:rotate",
+        "leave": f"{_DECIDE}:leave",
+    },
+    "A regulator: witness the log, watch it, export it, verify and report; inspect, and decide cases.",
 )
-app.command()(regulator_serve.serve)
-app.command()(regulator_watch.watch)
-app.command()(regulator_export.export)
-app.command()(regulator_verify.verify)
-app.command()(regulator_verify.report)
-for command in (
-    regulator_init.init,
-    membership_join.apply,
-    membership_join.trust,
-    membership_join.certificate,
-    membership_status.status,
-    membership_decide.approve,
-    membership_decide.reject,
-    membership_decide.rotate,
-    membership_decide.leave,
-):
-    app.command()(command)
-app.command("access-report")(regulator_access.access_report)
-app.command()(regulator_order.order)
-app.add_typer(regulator_inspect.app, name="inspect")

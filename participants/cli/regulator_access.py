@@ -12,12 +12,14 @@ from rich.table import Table
 
 from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
+from consortium.supervision.documents import KeyPurpose
 from consortium.transparency.proofs import LogProof
 from participants.cli.output import JsonOption, output
 from participants.cli.regulator_serve import FolderOption
 from participants.gateway_client.transparency import TransparencyClient
 from participants.regulator.access import Access, AccessSearch, search, tags_from_text
 from participants.regulator.archive import open_export
+from participants.regulator.filing import filing_office
 from participants.regulator.serving import tls_of
 from participants.regulator.settings import RegulatorSettings
 from participants.regulator.verdict import State
@@ -40,12 +42,15 @@ def access_report(
     """
     Write who asked about a person: `report.json`, and for each query its line and a `.tlog-proof`.
 
-    The export is verified first; the proofs come from the gateway and are verified, too.
+    The export is verified first, and the use of the audit key logged; the proofs come from the gateway and are
+    verified, too.
     """
     with output(as_json=as_json) as shown:
         settings = RegulatorSettings(folder)
         wanted = tags_from_text(settings.read_private(tags.resolve()).decode("ascii", "replace"))
         _check(file, settings)
+        with filing_office(settings) as office:
+            office.log_key_use(KeyPurpose.ACCESS_REPORT, file.name[:200])
         with open_export(file) as export:
             found = search(export, settings.audit_key(), wanted)
             note, size = export.checkpoint, export.proof.size

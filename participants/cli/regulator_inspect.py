@@ -20,6 +20,7 @@ from consortium.supervision.documents import (
     KeyPurpose,
 )
 from consortium.wire.supervision import FiledDocument
+from participants.cli.cases import every_filing
 from participants.cli.output import JsonOption, Output, output
 from participants.cli.regulator_serve import FolderOption
 from participants.cli.regulator_verify import FingerprintOption, PolicyOption, trust_of
@@ -93,7 +94,7 @@ def status(folder: FolderOption, *, as_json: JsonOption = False) -> None:
     """Say how every order stands: open, overdue, shown, or with its verdict."""
     with output(as_json=as_json) as shown:
         with filing_office(RegulatorSettings(folder)) as office:
-            states = order_states(every_filing(office), int(time.time()))
+            states = order_states(every_filing(office.client), int(time.time()))
         table = Table(title="Inspections", title_justify="left")
         for column in ("order", "member", "entry", "due", "state"):
             table.add_column(column)
@@ -210,14 +211,6 @@ def verified(export: Path, trust: Trust) -> Audit:
     if audit.verdict.state is State.FAILED:
         raise CreditError(Code.EXPORT_INVALID, "see credit-regulator verify")
     return audit
-
-
-def every_filing(office: FilingOffice) -> list[FiledDocument]:
-    """Read everything that was filed."""
-    found: list[FiledDocument] = []
-    while page := office.client.filings(found[-1].entry if found else -1):
-        found += page
-    return found
 
 
 def order_states(filings: list[FiledDocument], now: int) -> list[dict[str, CanonicalValue]]:

@@ -18,9 +18,10 @@ from consortium.transparency.tree import TreeHasher
 from consortium.transparency.witness import WitnessRefusedError
 from participants.cli.regulator_serve import FolderOption
 from participants.gateway_client.transparency import TransparencyClient
+from participants.regulator.alarms import Alarm
 from participants.regulator.serving import tls_of
 from participants.regulator.settings import RegulatorSettings
-from participants.regulator.watching import WITNESS_SECONDS, Alarm, Watcher, WitnessWatch
+from participants.regulator.watching import WITNESS_SECONDS, Watcher, WitnessWatch
 
 OnceOption = Annotated[bool, typer.Option("--once", help="End at the newest checkpoint; exit status 1 with any alarm.")]
 FromOption = Annotated[int, typer.Option("--from-entry", min=0, help="The first entry to look at.")]

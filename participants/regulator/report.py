@@ -5,12 +5,22 @@ Everything in it comes from the verification; whatever the export says is escape
 requests by a content security policy.
 """
 
-import datetime as dt
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Iterator, Sequence
 
 from participants.regulator.charts import bars, columns
-from participants.regulator.statistics import LATENCIES_MS, MS_PER_DAY, MS_PER_HOUR, Statistics
+from participants.regulator.markup import (
+    HEAD,
+    bullets,
+    cards,
+    day,
+    figures,
+    moment,
+    paragraphs,
+    section,
+    table,
+)
+from participants.regulator.report_supervision import supervision
+from participants.regulator.statistics import LATENCIES_MS, MS_PER_HOUR, Statistics
 from participants.regulator.verdict import State
 from participants.regulator.verify import Audit
 
@@ -20,24 +30,6 @@ WORDS = {
     State.UNDECIDED: "Not decided: nothing fails, but something cannot be known",
 }
 MARKS = {State.COMPLETE: "holds", State.FAILED: "FAILS", State.UNDECIDED: "open"}
-HEAD = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="referrer" content="no-referrer"><title>Audit report</title><style>
-:root{color-scheme:light dark;--bar:#3b6ea5;--line:#8884}
-body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;padding:1rem;max-width:60rem;overflow-wrap:anywhere}
-h1{font-size:1.5rem}h2{font-size:1.2rem;margin-top:2rem;border-bottom:1px solid var(--line)}
-table{border-collapse:collapse;width:100%}
-td,th{text-align:left;padding:.25rem .5rem;vertical-align:top}td,th{border-bottom:1px solid var(--line)}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-.wide{overflow-x:auto}figure{margin:1.5rem 0}figcaption{font-weight:600}
-svg{width:100%;height:auto}svg rect{fill:var(--bar)}svg text{font-size:13px;fill:currentColor}
-.state{padding:.75rem 1rem;border-left:.4rem solid;margin:1rem 0;font-weight:600}
-.COMPLETE{border-color:#2e7d32}.FAILED{border-color:#c62828}.UNDECIDED{border-color:#b26a00}
-@media print{body{max-width:none}h2{break-after:avoid}figure{break-inside:avoid}}
-</style></head><body>
-"""
 NOT_PROVEN = (
     "That a lender's numbers are true: that is what inspections are for.",
     "That a question which no gateway ever admitted was not asked elsewhere.",
@@ -53,105 +45,153 @@ def report(audit: Audit) -> str:
     """Give the page."""
     parts = [HEAD, _summary(audit), _findings(audit)]
     if audit.proof is not None:
-        parts += [_figures(audit.statistics), _refusals(audit.statistics), _quotas(audit), _consent(audit.statistics)]
-        parts += [_anomalies(audit)]
-    return "".join([*parts, _list("What this report does not prove", NOT_PROVEN), "</body></html>\n"])
+        statistics = audit.statistics
+        parts += [_queries(statistics), _refusals(statistics), _quotas(statistics), _consent(statistics)]
+        if audit.supervision is not None and audit.checks is not None:
+            parts.append(supervision(audit.supervision, audit.checks))
+        parts.append(section("Anomalies", bullets([*_anomalies(audit)] or ["None was found."])))
+    return "".join([*parts, section("What this report does not prove", bullets(NOT_PROVEN)), "</body></html>\n"])
 
 
 def _summary(audit: Audit) -> str:
-    state, statistics = audit.verdict.state, audit.statistics
-    rows: list[tuple[str, str]] = []
+    state, rows = audit.verdict.state, list[tuple[str, str]]()
     if audit.proof is not None:
         proof, selection = audit.proof, audit.proof.selection
+        chosen = ", ".join(filter(None, (selection.member, selection.purpose)))
         rows = [
             ("Consortium", proof.consortium),
-            (
-                "Asked for",
-                f"{_moment(selection.from_ms, 'the beginning')} to {_moment(selection.to_ms, 'the checkpoint')}",
-            ),
-            (
-                "Only",
-                ", ".join(filter(None, (selection.member, selection.purpose))) or "no member or purpose: everything",
-            ),
-            ("Entries", f"{proof.first:,} to {proof.end - 1:,} of {proof.size:,}"),
-            ("In the time asked for", f"{sum(statistics.entries.values()):,} entries"),
+            ("Asked for", f"{moment(selection.from_ms, 'the beginning')} to {moment(selection.to_ms, 'the newest')}"),
+            ("Only", chosen or "no member or purpose: everything"),
+            ("Entries", f"{proof.first:,} to {proof.end - 1:,} of {proof.size:,}" if proof.end else "none"),
         ]
     if audit.judged is not None:
-        times = [f"{name} {_moment(time * 1000, '')}" for name, time in sorted(audit.judged.witnessed.items())]
+        times = [f"{name} {moment(time * 1000)}" for name, time in sorted(audit.judged.witnessed.items())]
         rows.append(("Witnessed", "; ".join(times) or "by nobody"))
     if audit.rulebook is not None:
         rows.append(("Rulebook", f"version {audit.rulebook.document.version}, {audit.rulebook.digest.hex()}"))
-    return f'<h1>Audit report</h1><p class="state {state.name}">{WORDS[state]}</p>' + _table((), rows)
+    title = f'<h1>Audit report</h1><p class="state {state.name}">{WORDS[state]}</p>'
+    return title + (_glance(audit) if audit.proof is not None else "") + table((), rows)
+
+
+def _glance(audit: Audit) -> str:
+    statistics, outcomes = audit.statistics, audit.statistics.outcomes
+    values = [
+        ("entries in this time", f"{sum(statistics.entries.values()):,}", False),
+        ("queries admitted", f"{statistics.queries_by_member.total():,}", False),
+        ("answered in full", f"{outcomes['answered']:,}", False),
+        ("incomplete", f"{outcomes['incomplete']:,}", False),
+        ("refused", f"{outcomes['refused']:,}", False),
+        ("checks that fail", f"{audit.verdict.counts.total():,}", audit.verdict.counts.total() > 0),
+    ]
+    if audit.supervision is not None:
+        late, cases = [*audit.supervision.overdue()], [*audit.supervision.open_cases()]
+        values.append(("inspections overdue", f"{len(late):,}", bool(late)))
+        values.append(("open cases", f"{len(cases):,}", False))
+    return cards(values)
 
 
 def _findings(audit: Audit) -> str:
     order = sorted(audit.verdict.findings, key=lambda one: (one.state is not State.FAILED, one.state is State.COMPLETE))
     rows = [(MARKS[one.state], one.part, one.text) for one in order]
     more = [f"{part}: {count:,} in all" for part, count in audit.verdict.counts.items() if count > 20]
-    return "<h2>Findings</h2>" + _table(("state", "what was looked at", "finding"), rows) + _paragraphs(more)
+    return section("Findings", table(("!state", "what was looked at", "finding"), rows), paragraphs(more))
 
 
-def _figures(statistics: Statistics) -> str:
+def _queries(statistics: Statistics) -> str:
     by_day = sorted(statistics.queries_by_day.items())
-    days = [(_day(day), count) for day, count in _without_gaps(by_day)]
+    days = [(day(number), count) for number, count in _without_gaps(by_day)]
     latencies = zip([*(f"up to {ms:,} ms" for ms in LATENCIES_MS), "longer"], statistics.latencies, strict=True)
-    return "<h2>Queries</h2>" + "".join(
-        (
+    return section(
+        "Queries",
+        columns("Queries admitted, by day (UTC)", days),
+        figures(
             bars("Queries admitted, by member", statistics.queries_by_member.most_common()),
             bars("Queries admitted, by purpose", statistics.queries_by_purpose.most_common()),
-            columns("Queries admitted, by day (UTC)", days),
             bars("Outcomes", statistics.outcomes.most_common()),
             bars("Time from admission to answer", [row for row in latencies if row[1]]),
             bars("Contributions, by member", statistics.answers_by_member.most_common()),
-        )
+        ),
     )
 
 
 def _refusals(statistics: Statistics) -> str:
     rows = [(code, reason, f"{count:,}") for (code, reason), count in statistics.refusals.most_common(200)]
-    return (
-        "<h2>Refusals</h2>"
-        + bars("Refusals, by member", statistics.refusals_by_member.most_common())
-        + _table(("code", "reason", "#times"), rows)
+    by_code: dict[str, int] = {}
+    for (code, _), count in statistics.refusals.items():
+        by_code[code] = by_code.get(code, 0) + count
+    codes = sorted(by_code.items(), key=lambda item: -item[1])
+    return section(
+        "Refusals",
+        figures(
+            bars("Refusals, by member", statistics.refusals_by_member.most_common(), tone="bad"),
+            bars("Refusals, by code", codes, tone="bad"),
+        ),
+        table(("code", "reason", "#times"), rows),
     )
 
 
-def _quotas(audit: Audit) -> str:
-    rows = [
-        (member, f"{most:,}", f"{limit:,}", f"{100 * most / limit:.1f} %")
-        for member, (most, limit) in sorted(audit.statistics.quota.items())
-    ]
-    return "<h2>Quotas</h2>" + _table(("member", "#most in a day", "#limit", "#share"), rows)
+def _quotas(statistics: Statistics) -> str:
+    used = [(f"{member}: {most:,} of {limit:,}", 100 * most / limit) for member, (most, limit) in _quota(statistics)]
+    return section("Quotas", bars("Most queries in one day, as a share of the daily limit", used, " %", most=100))
+
+
+def _quota(statistics: Statistics) -> list[tuple[str, tuple[int, int]]]:
+    return sorted(statistics.quota.items(), key=lambda item: -item[1][0] / item[1][1])
 
 
 def _consent(statistics: Statistics) -> str:
     rows = [(member, code, f"{count:,}") for (member, code), count in statistics.consent_refusals.most_common()]
-    without = [
-        (purpose, "admitted without a consent record", f"{n:,}") for purpose, n in statistics.without_consent.items()
-    ]
-    return (
-        "<h2>Consent</h2><p>Queries refused for consent, and purposes that were asked for without a record.</p>"
-        + _table(("member or purpose", "what", "#times"), [*rows, *without])
+    return section(
+        "Consent",
+        figures(
+            bars("Admitted without a consent record, by purpose", statistics.without_consent.most_common(), tone="bad"),
+            bars(
+                "Refused for consent, by member",
+                [(f"{member}: {code}", count) for (member, code), count in statistics.consent_refusals.most_common()],
+                tone="bad",
+            ),
+        ),
+        table(("member", "refused with", "#times"), rows) if rows else "",
     )
 
 
-def _anomalies(audit: Audit) -> str:
+def _anomalies(audit: Audit) -> Iterator[str]:
     statistics = audit.statistics
-    found = [
-        f"{member} asked {count:,} times in the hour of {_moment(hour * MS_PER_HOUR, '')}; its mean hour has {mean:.0f}"
-        for member, hour, count, mean in statistics.spikes()
-    ]
-    found += [
-        f"{member} had {count:,} requests dropped without entries" for member, count in statistics.dropped.items()
-    ]
-    found += [f"{a} and {b} held different pair keys {count:,} times" for (a, b), count in statistics.differing.items()]
-    found += [f"{member}: {code}, {count:,} times" for (member, code), count in statistics.absences.most_common(50)]
+    for member, hour, count, mean in statistics.spikes():
+        when = moment(hour * MS_PER_HOUR)
+        yield f"{member} asked {count:,} times in the hour of {when}; its mean hour has {mean:.0f}"
+    for member, count in statistics.dropped.items():
+        yield f"{member} had {count:,} requests dropped without entries"
+    for (one, other), count in statistics.differing.items():
+        yield f"{one} and {other} held different pair keys {count:,} times"
+    for (member, code), count in statistics.absences.most_common(50):
+        yield f"{member}: {code}, {count:,} times"
     if statistics.outcomes["abandoned"]:
-        found.append(f"{statistics.outcomes['abandoned']:,} queries were cut off by a stop of the gateway")
-    if audit.checks is not None:
-        gaps = {member: counters.missing for member, counters in audit.checks.counters.items() if counters.missing}
-        found += [f"{member}: {count:,} message numbers are not in the log" for member, count in sorted(gaps.items())]
-    return _list("Anomalies", found or ["None was found."])
+        yield f"{statistics.outcomes['abandoned']:,} queries were cut off by a stop of the gateway"
+    if audit.checks is not None and audit.supervision is not None:
+        yield from _unstated(audit)
+        for index, order in audit.supervision.overdue():
+            yield f"{order.member} has not answered the inspection ordered by entry {index}"
+
+
+def _unstated(audit: Audit) -> Iterator[str]:
+    """Tell of message numbers that are missing, by day where the member has stated it, and of days not stated."""
+    checks, stated = audit.checks, audit.supervision
+    if checks is None or stated is None:
+        return
+    for one in stated.stated_days(checks):
+        if one.missing:
+            named = ", ".join(map(str, one.examples[:5]))
+            text = f"{one.missing:,} of {one.stated:,} messages that it stated are not in the log"
+            yield f"{one.member}, {day(one.day)}: {text} (numbers {named})"
+    for member, counters in sorted(checks.counters.items()):
+        if counters.missing and member not in stated.days:
+            yield f"{member}: {counters.missing:,} message numbers are not in the log, and it has stated nothing"
+    absent: dict[str, list[int]] = {}
+    for member, number in stated.absent():
+        absent.setdefault(member, []).append(number)
+    for member, days in sorted(absent.items()):
+        yield f"{member} stated nothing of {len(days)} days, the first {day(days[0])}"
 
 
 def _without_gaps(days: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -159,40 +199,4 @@ def _without_gaps(days: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     if not days:
         return []
     counts, last = dict(days), days[-1][0]
-    return [(day, counts.get(day, 0)) for day in range(max(days[0][0], last - 365), last + 1)]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Render a table; a column whose name begins with # holds numbers."""
-    numbers = {at for at, name in enumerate(head) if name.startswith("#")}
-
-    def cells(tag: str, row: Sequence[str]) -> str:
-        marked = ((f'{tag} class="n"' if at in numbers else tag, text) for at, text in enumerate(row))
-        return (
-            "<tr>"
-            + "".join(f"<{open_tag}>{escape(text.removeprefix('#'))}</{tag}>" for open_tag, text in marked)
-            + "</tr>"
-        )
-
-    body = "".join(cells("td", row) for row in rows)
-    if not body:
-        return "<p>None.</p>"
-    return f'<div class="wide"><table>{cells("th", head) if head else ""}{body}</table></div>'
-
-
-def _list(title: str, items: Iterable[str]) -> str:
-    return f"<h2>{escape(title)}</h2><ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
-
-
-def _paragraphs(texts: Iterable[str]) -> str:
-    return "".join(f"<p>{escape(text)}</p>" for text in texts)
-
-
-def _moment(ms: int | None, otherwise: str) -> str:
-    if ms is None:
-        return otherwise
-    return (dt.datetime(1970, 1, 1, tzinfo=dt.UTC) + dt.timedelta(milliseconds=ms)).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _day(day: int) -> str:
-    return _moment(day * MS_PER_DAY, "")[:10]
+    return [(number, counts.get(number, 0)) for number in range(max(days[0][0], last - 365), last + 1)]

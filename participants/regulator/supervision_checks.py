@@ -4,7 +4,6 @@ Statements, inspections and cases of an export: every signature, every chain, an
 What contradicts itself under a member's own signature fails the export; what is absent, late or open is an anomaly.
 """
 
-import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from consortium.supervision.documents import (
 )
 from consortium.supervision.statements import StatementChain, begin_chain
 from participants.regulator.entry_checks import DAY_MS, EntryChecks
+from participants.regulator.markup import day as as_date
 from participants.regulator.verdict import Verdict
 
 Entry = Mapping[str, Any]
@@ -84,7 +84,7 @@ class SupervisionChecks:
         for member, days in self.days.items():
             for day, (_, last) in days.items():
                 if checks.by_day[member][day] > last:
-                    self.verdict.fail(STATEMENTS, f"{member}, {_date(day)}: messages beyond the last one it stated")
+                    self.verdict.fail(STATEMENTS, f"{member}, {as_date(day)}: messages beyond the last one it stated")
         if not self.verdict.failed(STATEMENTS):
             count = sum(self.statements.values())
             text = f"{count:,} of {len(self.statements)} members, each a chain without gaps that fits its messages"
@@ -197,7 +197,3 @@ class SupervisionChecks:
 
     def _fail(self, part: str, entry: Entry, text: str) -> None:
         self.verdict.fail(part, f"entry {entry['index']}: {text}")
-
-
-def _date(day: int) -> str:
-    return (dt.date(1970, 1, 1) + dt.timedelta(days=day)).isoformat()

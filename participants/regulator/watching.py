@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from participants.regulator.alarms import Alarm
 from participants.regulator.counters import MessageCounters
+from participants.regulator.supervision_watch import SupervisionWatch
 
 Entry = Mapping[str, Any]
 ValueT = TypeVar("ValueT")
@@ -32,22 +34,6 @@ class Limits:
     refusals_an_hour: int = 20
     differencing_an_hour: int = 5
     without_consent_an_hour: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Alarm:
-    """One alarm: what, about whom, in words, and the indices of the entries that show it (or a file's name)."""
-
-    kind: str
-    member: str
-    text: str
-    time_ms: int
-    entries: tuple[int, ...] = ()
-    evidence: str = ""
-
-    def to_json(self) -> dict[str, Any]:
-        """Give it for a line of JSON."""
-        return {name: getattr(self, name) for name in self.__slots__} | {"entries": [*self.entries]}
 
 
 class Bounded(Generic[ValueT]):
@@ -109,9 +95,11 @@ class Watcher:
     _differencing: Bounded[HourlyCount] = field(default_factory=lambda: Bounded(HourlyCount))
     _without_consent: Bounded[HourlyCount] = field(default_factory=lambda: Bounded(HourlyCount))
     _counters: Bounded[MessageCounters] = field(default_factory=lambda: Bounded(MessageCounters))
+    _supervision: SupervisionWatch = field(default_factory=SupervisionWatch)
 
     def take(self, entry: Entry) -> Iterator[Alarm]:
         """Look at the next entry."""
+        yield from self._supervision.take(entry)
         match entry["kind"]:
             case "query-admitted":
                 yield from self._admitted(entry)

@@ -104,16 +104,17 @@ async def _order(running: GrpcWorld, folder: Path, regulator: Path) -> None:
     assert (await ran(*made, file))[0] == 1, "a file is never overwritten"
     order, signatures = order_from_file(file.read_bytes())
     assert (order.entries, list(signatures)) == ((0, 1), ["regulator"])
-    assert carry(running.settings, order, signatures) == 6
-    assert running.parts.store.size() == 7
+    assert carry(running.settings, order, signatures) == 8
+    assert running.parts.store.size() == 9
 
 
 async def _alarm(running: GrpcWorld, regulator: Path) -> None:
-    await published(running, 7)
+    await published(running, 9)
     code, out = await ran("credit-regulator", "watch", "--folder", regulator, "--once", "--json")
     assert code == 1, out
-    (alarm,) = [json.loads(line) for line in out.splitlines()]
-    assert (alarm["kind"], alarm["entries"]) == ("bodies", [6])
+    alarms = [json.loads(line) for line in out.splitlines()]
+    told = [(alarm["kind"], alarm["entries"]) for alarm in alarms]
+    assert told == [("audit-key", [6]), ("audit-key", [7]), ("bodies", [8])], "an access report is logged, too"
 
 
 async def _fork(world: World, folder: Path) -> None:
