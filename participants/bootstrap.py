@@ -1,7 +1,7 @@
 """
 Where a lender's node is put together from its folder: the book, the rulebook it trusts, the way to the key holders.
 
-Every command opens what it needs and no more: the status of a book needs no rulebook, checking a source no node.
+Every command opens what it needs and no more: checking a source needs no node.
 """
 
 import secrets
@@ -14,12 +14,13 @@ from pathlib import Path
 
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import NormalisedIdentifier, Secret
-from consortium.model.rulebook import Member, Rulebook, threshold_key, verify_rulebook
+from consortium.model.rulebook import Member, Oprf, Rulebook, threshold_key, verify_rulebook
 from consortium.model.signing import Ed25519Signer
 from consortium.rules.queries import taking_part
 from consortium.silent import Silent
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.holders import RemoteHolder
+from participants.generations import book_path
 from participants.insecure_local_holders import InsecureLocalHolder
 from participants.lender.protect import LendersSecrets
 from participants.lender.tokenise import Alarm, HolderLink, HolderSession, Token, Tokeniser
@@ -36,10 +37,16 @@ LOCK_NAME = "requests.lock"
 
 
 @contextmanager
-def open_book(settings: NodeSettings) -> Iterator[SqliteBook]:
-    """Open the node's book; raises as `SqliteBook` and CreditError(SETTINGS_INVALID)."""
+def open_book(settings: NodeSettings, oprf: Oprf | None = None) -> Iterator[SqliteBook]:
+    """
+    Open the node's book of the generation in force, or of `oprf`.
+
+    Raises as `SqliteBook` and `open_rulebooks`, and CreditError(SETTINGS_INVALID).
+    """
+    if oprf is None:
+        oprf = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks).current().document.oprf
     identity = BookIdentity(settings.file.member, Secret(settings.own_keys().book_secret))
-    with closing(SqliteBook(settings.path(settings.file.book), identity)) as book:
+    with closing(SqliteBook(book_path(settings, oprf.generation), identity)) as book:
         yield book
 
 
@@ -80,17 +87,22 @@ def open_tokeniser(
     alarm: Alarm,
     clock: Callable[[], float] = time.time,
     tls: Callable[[], Tls] | None = None,
+    *,
+    upcoming: bool = False,
 ) -> Iterator[Tokenises]:
     """
     Open the way from identifiers to tokens; `alarm` is told of every failure of a holder, `tls` gives the certificate.
+
+    With `upcoming`, to tokens of the generation that is announced; CreditError(RULEBOOK_MISMATCH) where none is.
 
     Raises as `open_rulebook`; CreditError(RULEBOOK_MISMATCH) where the secrets are of another generation or epoch, and
     (SETTINGS_INVALID) where the rulebook does not know this node's key, or a holder is not one of the rulebook's.
     """
     rulebook = open_rulebook(settings, int(clock()))
     signer = _signer(settings, rulebook)
-    lenders_secrets = open_secrets(settings, rulebook)
-    indexes = {holder.member: holder.index for holder in rulebook.document.oprf.holders}
+    oprf = announced(rulebook) if upcoming else rulebook.document.oprf
+    lenders_secrets = find_secrets(settings, rulebook, oprf)
+    indexes = {holder.member: holder.index for holder in oprf.holders}
     with ExitStack() as stack:
         journal = stack.enter_context(closing(SqliteRequests(settings.path(settings.file.requests))))
         links = {}
@@ -101,10 +113,17 @@ def open_tokeniser(
             stack.callback(channel.close)
             session = HolderSession(settings.file.member, signer, journal, indexes[name], lenders_secrets.generation)
             links[indexes[name]] = HolderLink(session, channel)
-        key = threshold_key(rulebook.document.oprf)
+        key = threshold_key(oprf)
         threads = stack.enter_context(ThreadPoolExecutor(max(1, len(links)), thread_name_prefix="holder"))
         tokeniser = Tokeniser(lenders_secrets, key, links, secrets.token_bytes, alarm=alarm, executor=threads)
         yield SharedTokeniser(tokeniser, settings.path(Path(LOCK_NAME)))
+
+
+def announced(rulebook: Rulebook) -> Oprf:
+    """Give the generation that is announced; raises CreditError(RULEBOOK_MISMATCH) where none is."""
+    if rulebook.document.upcoming is None:
+        raise CreditError(Code.RULEBOOK_MISMATCH, "no generation is announced")
+    return rulebook.document.upcoming
 
 
 def open_tls(settings: NodeSettings) -> Tls:

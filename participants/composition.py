@@ -53,9 +53,9 @@ class LoggedAlarms:
         LOG.warning("unproven-query", extra={"member": requester})
 
 
-@dataclass(frozen=True)
+@dataclass
 class Parts:
-    """What a serving node is made of."""
+    """What a serving node is made of; `book` is that of the generation in force, and is exchanged with it."""
 
     settings: NodeSettings
     rulebooks: TrustedRulebooks
@@ -66,6 +66,7 @@ class Parts:
     asker: Asker
     """Holds the node, which a change of the rulebook replaces."""
     client: AskClient
+    stack: ExitStack
     answering: Executor
     """One thread: a contributor answers one call after another."""
 
@@ -80,7 +81,7 @@ def compose(settings: NodeSettings, stack: ExitStack, tokeniser: Tokenises, tls:
     rulebooks = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks)
     first = rulebooks.current()
     first.check_current(seconds())
-    book = stack.enter_context(open_book(settings))
+    book = stack.enter_context(open_book(settings, first.document.oprf))
     answers = stack.enter_context(closing(SqliteAnswers(settings.path(settings.file.answers))))
     supervision = stack.enter_context(closing(SqliteSupervision(settings.path(settings.file.supervision))))
     contributor = _contributor(settings, rulebooks, book, answers, stack)
@@ -89,7 +90,14 @@ def compose(settings: NodeSettings, stack: ExitStack, tokeniser: Tokenises, tls:
     asker = _asker(settings, contributor, query_keys, _asking(client, rulebooks), stack, tokeniser, supervision)
     asker.node = replace(asker.node, version=rulebooks.with_digest)
     answering = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="answer"))
-    return Parts(settings, rulebooks, book, answers, supervision, query_keys, asker, client, answering)
+    note_generation(answers, first)
+    return Parts(settings, rulebooks, book, answers, supervision, query_keys, asker, client, stack, answering)
+
+
+def note_generation(answers: SqliteAnswers, rulebook: Rulebook) -> None:
+    """Note the generation in force; a new one makes answers complete for a ledger window, durably."""
+    with answers.transaction() as store:
+        store.note_generation(rulebook.document.oprf.generation, seconds() + rulebook.policy.ledger_window)
 
 
 def gateway_addresses(settings: NodeSettings) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from consortium.model.identifiers import NormalisedIdentifier
 from consortium.model.rulebook import Rulebook
 from consortium.rules.queries import taking_part
 from consortium.silent import Silent
-from participants.bootstrap import open_secrets, open_tokeniser, own_signer
-from participants.composition import Parts, mask_keys_of, requester_of_today
+from participants.bootstrap import open_book, open_secrets, open_tokeniser, own_signer
+from participants.composition import Parts, mask_keys_of, note_generation, requester_of_today
 from participants.gateway_client.channel import Tls
 from participants.keys.query_key import Stamp, stamp_of
 from participants.lender.tokenise import Token
@@ -128,15 +128,18 @@ class Renewal(Silent):
         new_secrets, contributor = open_secrets(settings, rulebook), node.contributor
         identity = replace(contributor.identity, signer=signer)
         same_identity, same_masks = wanted.identity == done.identity, wanted.masks == done.masks
+        if new_secrets.generation != contributor.secrets.generation:
+            note_generation(parts.answers, rulebook)  # durable before anything of the new generation is answered
+            parts.book = parts.stack.enter_context(open_book(settings, rulebook.document.oprf))
         pairs = contributor.pairs if same_identity and same_masks else mask_keys_of(settings, identity)
-        contributor = replace(contributor, identity=identity, secrets=new_secrets, pairs=pairs)
+        contributor = replace(contributor, identity=identity, secrets=new_secrets, pairs=pairs, book=parts.book)
         requester = requester_of_today(contributor, parts.query_keys, node.requester.executor)
+        if wanted.holders != done.holders or not same_identity:
+            self._tokeniser.exchange()
         tokens = node.tokeniser
         if new_secrets.generation != node.contributor.secrets.generation:
             tokens = RememberingTokeniser(GatheringTokeniser(self._tokeniser), new_secrets)
         parts.asker.node = replace(node, contributor=contributor, requester=requester, tokeniser=tokens)
-        if wanted.holders != done.holders or not same_identity:
-            self._tokeniser.exchange()
         if not same_identity:
             self.identity_changed()
         elif not same_masks:

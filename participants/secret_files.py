@@ -67,6 +67,11 @@ def first_secrets(folder: Folder) -> Opened | None:
     return Opened(pair, epoch) if pair is not None and epoch is not None else None
 
 
+def kept_generation(folder: Folder, generation: int) -> GenerationSecrets | None:
+    """Give a generation's pair as it lies here, before a rulebook pins it."""
+    return next(_pairs(folder, generation), None)
+
+
 def find_secrets(folder: Folder, rulebook: Rulebook, oprf: Oprf | None = None) -> LendersSecrets:
     """
     Give the secrets of the rulebook's generation (or of `oprf`, the upcoming one) and epoch.

@@ -17,6 +17,7 @@ from consortium.errors import Code, CreditError
 from consortium.model.keys import SECONDS_PER_DAY, utc_day
 from consortium.wire.gateway import Hello
 from participants.bootstrap import open_tls
+from participants.both_books import record_in_books
 from participants.composition import Parts, compose, gateway_addresses, requester_of_today, seconds, supervised
 from participants.gateway_client.asking import while_attached
 from participants.gateway_client.attach import AttachClient, Handlers
@@ -24,7 +25,6 @@ from participants.gateway_client.channel import Tls
 from participants.gateway_client.rulebook import watch_rulebooks
 from participants.lender.answer import Contributor
 from participants.lender.event_input import EVENT_KINDS, parse_event
-from participants.lender.recording import record_event
 from participants.membership.upkeep import Upkeep
 from participants.metrics import Metrics
 from participants.renewal import ExchangeableTokeniser, Renewal
@@ -162,11 +162,16 @@ def _recorder(parts: Parts) -> Any:
     def record(kind: str, data: bytes) -> tuple[int, bytes]:
         if kind not in EVENT_KINDS:
             raise CreditError(Code.RECORD_INVALID, f"kind is one of {', '.join(EVENT_KINDS)}")
-        told = parse_event(EVENT_KINDS[kind], data)
-        journal = record_event(parts.book, parts.asker.node.tokeniser, told, seconds()).journal
+        told, tokens = parse_event(EVENT_KINDS[kind], data), parts.asker.node.tokeniser
+        recorded = record_in_books(parts.settings, parts.rulebooks, parts.book, tokens, told, _ignored)
+        journal = recorded.journal
         return journal.size, journal.head
 
     return record
+
+
+def _ignored(_holder: int, _error: CreditError) -> None:
+    """Say nothing of a key holder that fails: enough others answer, or the event is refused."""
 
 
 async def _follow_rulebooks(parts: Parts, renewal: Renewal, address: str, tls: Callable[[], Tls]) -> None:

@@ -39,6 +39,7 @@ app = lazy_app(
         "rotate": f"{_DECIDE}:rotate",
         "leave": f"{_DECIDE}:leave",
         "found": f"{_CLI}.founding:app",
+        "generation": f"{_CLI}.generations:app",
         "sandbox": f"{_CLI}.sandbox:sandbox_command",
     },
     "A lender's node: join the consortium, load a book, serve, ask, vote.",

@@ -1,7 +1,6 @@
 """`credit-participant record ...`: one live event from a JSON object on standard input or in a file."""
 
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +9,8 @@ from rich.text import Text
 
 from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
-from participants.bootstrap import open_book, open_tokeniser
+from participants.bootstrap import open_book, open_rulebooks, open_tokeniser
+from participants.both_books import record_in_books
 from participants.cli.book_load import warn_of_holder
 from participants.cli.output import JsonOption, NodeOption, Output, output
 from participants.lender.event_input import (
@@ -25,7 +25,7 @@ from participants.lender.event_input import (
     TradelineInput,
     parse_event,
 )
-from participants.lender.recording import Recorded, record_event
+from participants.lender.recording import Recorded
 from participants.settings import NodeSettings
 
 FileArgument = Annotated[Path | None, typer.Argument(help="A file with the event; standard input without it.")]
@@ -71,7 +71,8 @@ def _record(kind: type[EventInput], node: Path, file: Path | None, *, as_json: b
         told = parse_event(kind, _read(file))
         settings = NodeSettings(node)
         with open_book(settings) as book, open_tokeniser(settings, warn_of_holder(shown)) as tokens:
-            recorded = record_event(book, tokens, told, int(time.time()))
+            rulebooks = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks)
+            recorded = record_in_books(settings, rulebooks, book, tokens, told, warn_of_holder(shown))
         _show(shown, recorded)
 
 

@@ -217,6 +217,7 @@ class Contributor(Silent):
         self._check_release(opened.request, request.members, tested, rulebook, now)
         check_release(bindings, request.members)
         _check_quarantine(store, now)
+        _check_complete(store, request.members, rulebook, now)
         bind_all(store, opened.tags, bindings, Binding(request.members, tested, now))
         answer = self._sign_round2(opened, request.members, tested, store.next_counter(utc_day(now)))
         store.release(request.ctx, answer)
@@ -250,6 +251,12 @@ class Contributor(Silent):
         body = Round2Body(own, ctx, answering, corr, tested, opening.digest)
         raw = round2_body_to_bytes(body)
         return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND2, raw), opening))
+
+
+def _check_complete(store: AnswerTransaction, answering: MemberSet, rulebook: Rulebook, now: int) -> None:
+    """For one window after a new generation, whose ledger is empty, only everybody together is answered."""
+    if now < store.complete_until() and answering != rulebook.roster_set:
+        raise CreditError(Code.DIFFERENCING, "for one ledger window after a new generation, only complete answers")
 
 
 def _check_quarantine(store: AnswerTransaction, now: int) -> None:

@@ -88,6 +88,18 @@ class AnswerTransaction(Protocol):
         """Release nothing before this time."""
         ...
 
+    def complete_until(self) -> int:
+        """Give the Unix seconds before which only complete answers are released; else 0."""
+        ...
+
+    def note_generation(self, generation: int, until: int) -> None:
+        """
+        Note the generation that tags are of; where it is another one than before, `complete_until` becomes `until`.
+
+        Bindings name tags, and all tags have changed: what was bound is not known any more.
+        """
+        ...
+
 
 class AnswerStore(Protocol):
     """The durable memory of a lender's answers, shared by all nodes of the lender."""

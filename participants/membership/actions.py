@@ -95,10 +95,10 @@ def sponsor(party: Membership, member: MemberId) -> Done:
     return Done(f"{member} is {pinned.status}: nothing to do")
 
 
-def seal_secrets(party: Membership, member: MemberId) -> Own:
-    """Seal generation and epoch secrets to a newcomer under the rulebook in force, and post them."""
+def seal_secrets(party: Membership, member: MemberId, announced: Oprf | None = None) -> Own:
+    """Seal generation (in force, or announced) and epoch secrets to a lender, and post them."""
     rulebook = party.rulebook
-    folder, oprf = party.folder, rulebook.document.oprf
+    folder, oprf = party.folder, announced or rulebook.document.oprf
     contents = Opened(find_generation(folder, rulebook, oprf), find_epoch(folder, rulebook))
     topic = f"delivery/{member}/{oprf.generation}/{rulebook.document.epoch}/{rulebook.members[member].hpke_key.hex()}"
     return party.post(

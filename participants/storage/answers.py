@@ -125,6 +125,26 @@ class _SqliteTransaction:
         sql = "UPDATE numbers SET value = max(value, ?) WHERE name = 'quarantined_until'"
         self._connection.execute(sql, (until,))
 
+    def complete_until(self) -> int:
+        """Give the time before which only complete answers are released."""
+        return self._number("complete_until") or 0
+
+    def note_generation(self, generation: int, until: int) -> None:
+        """Note the generation; another one than before makes answers complete until this time."""
+        known = self._number("generation")
+        if known == generation:
+            return
+        if known is not None:
+            self._keep_number("complete_until", max(until, self.complete_until()))
+        self._keep_number("generation", generation)
+
+    def _number(self, name: str) -> int | None:
+        row = self._connection.execute("SELECT value FROM numbers WHERE name = ?", (name,)).fetchone()
+        return int(row[0]) if row else None
+
+    def _keep_number(self, name: str, value: int) -> None:
+        self._connection.execute("INSERT OR REPLACE INTO numbers VALUES (?, ?)", (name, value))
+
     def _binding(self, tag: SubjectTag, not_before: int) -> Binding | None:
         sql = "SELECT members, roster, since FROM bindings WHERE tag = ? AND since >= ?"
         row = self._connection.execute(sql, (tag.value, not_before)).fetchone()

@@ -105,6 +105,23 @@ def test_counters_are_gapless_under_threads(reopen: Open) -> None:
     assert sorted(seen) == list(range(1, 81))
 
 
+def test_another_generation_demands_complete_answers_for_a_time_and_the_first_one_does_not(tmp_path: Path) -> None:
+    store = SqliteAnswers(tmp_path / "answers.db")
+    with store.transaction() as transaction:
+        transaction.note_generation(1, 1_000)
+        assert transaction.complete_until() == 0, "nothing was bound before"
+    for _ in range(2):  # a restart notes it again
+        with store.transaction() as transaction:
+            transaction.note_generation(2, 2_000)
+            assert transaction.complete_until() == 2_000
+    with store.transaction() as transaction:
+        transaction.note_generation(2, 9_000)
+        assert transaction.complete_until() == 2_000, "never prolonged by a restart"
+        transaction.note_generation(3, 1_500)
+        assert transaction.complete_until() == 2_000, "never shortened"
+    store.close()
+
+
 def test_the_file_is_the_owners_alone_and_of_a_known_schema(tmp_path: Path) -> None:
     path = tmp_path / "answers.db"
     store = SqliteAnswers(path)
