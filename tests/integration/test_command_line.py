@@ -317,7 +317,7 @@ def test_identifiers_are_in_nothing_that_is_shown(node: Path, monkeypatch: pytes
     def crash(*_: object) -> None:
         raise ValueError(f"cannot handle {PHONE}")
 
-    monkeypatch.setattr("participants.cli.record.record_event", crash)
+    monkeypatch.setattr("participants.cli.record.record_in_books", crash)
     crashed = run("record", "inquiry", "--node", node, told={"identifiers": WHO})
     assert crashed.exit_code == 1
     assert "[INTERNAL]" in crashed.stderr

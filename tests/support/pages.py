@@ -15,6 +15,8 @@ _SAME = (
     (re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d)?Z?"), "TIME"),
     (re.compile(r"[0-9a-f]{16,}"), "HEX"),
     (re.compile(r"\b\d{10}\b"), "SECONDS"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
+    (re.compile(r"\b\d+ GiB free"), "ROOM"),
     (re.compile(r"\b\d+\.\d+ (ms|s)\b"), "DURATION"),
 )
 ANYTHING = "..."
