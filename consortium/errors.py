@@ -68,6 +68,7 @@ class Code(StrEnum):
     VOTE_REPEATED = "VOTE_REPEATED"
     NOTICE_INVALID = "NOTICE_INVALID"
     SECRETS_MISMATCH = "SECRETS_MISMATCH"
+    REPORT_MISSING = "REPORT_MISSING"
     # key ceremony
     CEREMONY_INVALID = "CEREMONY_INVALID"
     CEREMONY_OTHER = "CEREMONY_OTHER"
@@ -272,6 +273,9 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     Code.NOTICE_INVALID: _entry(_STATE, "The notice does not hold: see the cause. Nothing was changed."),
     Code.SECRETS_MISMATCH: _entry(
         _LOSS, "The lenders' secrets are not those of the rulebook's fingerprint. Do not use them: tell the approvers."
+    ),
+    Code.REPORT_MISSING: _entry(
+        _STATE, "There is no conformance report of this member. It makes one with `credit-participant conformance`."
     ),
     Code.CEREMONY_INVALID: _entry(_BAD, "The ceremony's plan is not valid. Correct the named part."),
     Code.CEREMONY_OTHER: _entry(

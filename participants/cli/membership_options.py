@@ -74,16 +74,17 @@ def journey_lines(member: str, steps: list[Step], own: str = "") -> list[Text]:
         return [*lines, Text("everything is done")]
     whose = f"turn: {following.turn}" if following.turn else ""
     command = following.command + (own if following.turn == member else "")
-    since = f" since {_time(following.since)}" if following.since else ""
+    since = f" since {moment(following.since)}" if following.since else ""
     return [*lines, Text(f"{whose}{since}"), Text(f"next: {command}", style="bold")]
 
 
 def _line(step: Step) -> str:
-    when = _time(step.since) if step.state is StepState.DONE else ""
+    when = moment(step.since) if step.state is StepState.DONE else ""
     return f" {_SIGNS[step.state]} {step.name.ljust(36)} {when.ljust(17)} {step.note}".rstrip()
 
 
-def _time(moment: int | None) -> str:
-    if not moment:
+def moment(when: int | None) -> str:
+    """Give a Unix second as the screens show it, UTC; nothing for an unknown one."""
+    if not when:
         return ""
-    return dt.datetime.fromtimestamp(moment, dt.UTC).strftime("%Y-%m-%d %H:%MZ")
+    return dt.datetime.fromtimestamp(when, dt.UTC).strftime("%Y-%m-%d %H:%MZ")

@@ -1,17 +1,31 @@
 """`credit-participant status`: where this party stands, whose turn it is, and how its serving node is."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.text import Text
 
 from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
-from participants.cli.membership_options import FolderOption, in_folder, party_in, show_journey, synced
+from consortium.membership.journey import journey, next_step
+from consortium.membership.proposals import Activate
+from consortium.model.members import MemberId
+from consortium.model.rulebook import MemberStatus, Rulebook
+from participants.cli.membership_options import (
+    FolderOption,
+    in_folder,
+    journey_lines,
+    party_in,
+    show_journey,
+    synced,
+)
 from participants.cli.output import JsonOption, Output, field_lines, output
 from participants.cli.query import status_fields
 from participants.membership.folder import FILE_NAME
 from participants.membership.member import Membership
-from participants.membership.standing import facts_of
+from participants.membership.standing import facts_of, step_value
 from participants.membership.view import BoardView
 from participants.rpc.local_client import LocalClient
 from participants.settings import FILE_NAME as NODE_FILE
@@ -20,9 +34,15 @@ from participants.settings import NodeSettings
 MAXIMUM_PENDING = 5
 
 
-def status(node: FolderOption, *, as_json: JsonOption = False) -> None:
+OtherArgument = Annotated[str, typer.Argument(help="Another member: show where it stands, by the board.")]
+
+
+def status(node: FolderOption, other: OtherArgument = "", *, as_json: JsonOption = False) -> None:
     """Show what is done, what is missing, whose turn it is, and how the serving node is."""
     with output(as_json=as_json) as shown:
+        if other:
+            _show_other(shown, node, other)
+            return
         member = (node / FILE_NAME).exists()
         if member:
             with party_in(node) as party:
@@ -32,6 +52,14 @@ def status(node: FolderOption, *, as_json: JsonOption = False) -> None:
                 _show_outbox(shown, party)
         if (node / NODE_FILE).exists():
             _show_node(shown, node, alone=not member)
+
+
+def _show_other(shown: Output, node: Path, other: str) -> None:
+    """Show another party's journey: the same that it sees itself, but for what happens in its folder only."""
+    with party_in(node) as party:
+        steps = journey(facts_of(synced(party, shown), party.rulebook, other))
+        value: list[CanonicalValue] = [step_value(step) for step in steps]
+        shown.show({"member": other, "journey": value}, *journey_lines(other, steps))
 
 
 def _show_node(shown: Output, node: Path, *, alone: bool) -> None:
@@ -53,15 +81,30 @@ def _show_pending(shown: Output, party: Membership, view: BoardView) -> None:
         return
     me, rulebook = party.folder.member, party.rulebook
     motions = [one for one in view.motions.values() if one.is_open(rulebook) and me in one.ballot.waiting_for]
-    mine = [a for _, a in view.applications.values() if a.sponsor == me and a.member not in rulebook.members]
-    waiting: list[CanonicalValue] = [f"credit-participant approve {one.about}" for one in motions if one.about]
+    waiting: list[CanonicalValue] = []
+    for motion in motions:
+        if isinstance(motion.proposal.change, Activate):
+            waiting.append(f"credit-participant conformance {motion.about} --show")
+        waiting.append(f"credit-participant approve {motion.about}")
     known = {one.about for one in motions}
-    for application in mine:
-        rejected = facts_of(view, rulebook, application.member).rejected
-        if application.member not in known and rejected is None:
-            waiting.append(f"credit-participant sponsor {application.member}")
+    waiting += [command for member, command in _sponsored(view, me, rulebook) if member not in known]
     lines = [Text(f"waits for you: {one}{in_folder(party)}", style="bold") for one in waiting[:MAXIMUM_PENDING]]
     shown.show({"waiting": waiting}, *lines)
+
+
+def _sponsored(view: BoardView, me: MemberId, rulebook: Rulebook) -> list[tuple[MemberId, CanonicalValue]]:
+    """Give what is due from a sponsor: the next step of each newcomer that named it."""
+    due: dict[MemberId, CanonicalValue] = {}
+    for _, application in view.applications.values():
+        pinned = rulebook.members.get(application.member)
+        if application.sponsor != me or (pinned is not None and pinned.status is not MemberStatus.ADMITTED):
+            continue
+        facts = facts_of(view, rulebook, application.member)
+        facts = replace(facts, certificate_issued=facts.certificate_issued or facts.admitted)  # nothing waits for it
+        step = next_step(journey(facts))
+        if step is not None and step.turn == me and step.command.startswith("credit-participant sponsor "):
+            due[application.member] = step.command
+    return list(due.items())
 
 
 def _show_outbox(shown: Output, party: Membership) -> None:
