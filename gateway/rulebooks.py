@@ -3,40 +3,21 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
 from consortium.membership.files import document_name, signatures_from_text, signatures_name, signatures_to_text
+from consortium.membership.in_effect import EffectiveView
 from consortium.membership.trusted import TrustedSet
-from consortium.model.members import MemberId, MemberSet
-from consortium.model.rulebook import Member, MemberStatus, Rulebook
+from consortium.model.rulebook import Rulebook
 from consortium.wire.gateway import SignedRulebook
 
 POLL_SECONDS = 0.5
 FINGERPRINT_FILE = "fingerprint"
 EXCHANGE_SECONDS = 60
 """How long a key that a new version exchanged is still good for a connection, so that nobody loses a request."""
-
-
-@dataclass(frozen=True)
-class InEffect(Rulebook):
-    """
-    A rulebook while emergency suspensions hold: nothing of the document changes, but whom they name is not active.
-
-    The roster stays, as for everybody who computes with it; a suspended lender is one that does not answer.
-    """
-
-    suspended: MemberSet = field(default=frozenset())
-
-    @cached_property
-    def members(self) -> Mapping[MemberId, Member]:
-        """Every member by id, with the status in effect."""
-        cut = {"status": MemberStatus.SUSPENDED}
-        listed = self.document.members
-        return {one.id: one.model_copy(update=cut) if one.id in self.suspended else one for one in listed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +39,10 @@ class Rulebooks:
     def __init__(self, folder: Path, fingerprint: bytes, clock: Callable[[], int] = lambda: int(time.time())) -> None:
         self._folder = folder
         self._clock = clock
-        self._view: InEffect | None = None
         self._exchanged_at = float("-inf")
         first = _read(folder, 1)
         self._trusted = TrustedSet.begin(first, fingerprint.hex())
+        self._view = EffectiveView(self._trusted)
         self._versions = [Version(self._trusted.current, first)]
         self._changed = asyncio.Event()
         self.load_new()
@@ -69,13 +50,7 @@ class Rulebooks:
 
     def current(self) -> Rulebook:
         """Give the rulebook in force, with the emergency suspensions that hold at this moment."""
-        rulebook = self._trusted.current
-        suspended = frozenset(one.member for one in self._trusted.pending_emergencies(self._clock()))
-        if not suspended:
-            return rulebook
-        if self._view is None or (self._view.raw, self._view.suspended) != (rulebook.raw, suspended):
-            self._view = InEffect(rulebook.document, rulebook.raw, suspended)
-        return self._view
+        return self._view.at(self._clock())
 
     @property
     def folder(self) -> Path:

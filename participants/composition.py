@@ -131,7 +131,7 @@ def _contributor(
     return Contributor(
         identity=identity,
         secrets=open_secrets(settings, rulebook),
-        rulebook=rulebooks.current,
+        rulebook=lambda: rulebooks.usable(seconds()),
         book=book,
         store=answers,
         pairs=mask_keys_of(settings, identity),

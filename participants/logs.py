@@ -5,7 +5,10 @@ import logging
 import sys
 import time
 
-FIELDS = ("method", "code", "cause", "milliseconds", "member", "incident", "type", "version", "address", "holder")
+FIELDS = (
+    *("method", "code", "cause", "milliseconds", "member", "incident", "type", "version", "address", "holder"),
+    *("evidence", "until"),
+)
 
 
 class JsonLines(logging.Formatter):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from consortium.errors import Code, CreditError
 from consortium.membership.files import document_name, signatures_from_text, signatures_name, signatures_to_text
+from consortium.membership.in_effect import EffectiveView
 from consortium.membership.trusted import TrustedSet
 from consortium.model.rulebook import Rulebook
 from consortium.wire.gateway import SignedRulebook
@@ -15,6 +16,7 @@ class TrustedRulebooks:
 
     def __init__(self, first: Rulebook, folder: Path) -> None:
         self._trusted = TrustedSet(first)
+        self._view = EffectiveView(self._trusted)
         self._folder = folder
         self._by_digest = {first.digest: first}
         self.load_new()
@@ -38,8 +40,17 @@ class TrustedRulebooks:
         return tuple(self._by_digest.values())
 
     def current(self) -> Rulebook:
-        """Give the rulebook in force."""
+        """Give the rulebook in force, as its approvers signed it."""
         return self._trusted.current
+
+    def usable(self, now: int) -> Rulebook:
+        """
+        Give the rulebook to judge others by, with the emergency suspensions that hold at `now`, Unix seconds.
+
+        Raises CreditError as `TrustedSet.check_usable`: RULEBOOK_FROZEN above all, before anybody is answered by it.
+        """
+        self._trusted.check_usable(now)
+        return self._view.at(now)
 
     @property
     def trusted(self) -> TrustedSet:

@@ -25,6 +25,7 @@ from participants.gateway_client.channel import Tls
 from participants.gateway_client.rulebook import watch_rulebooks
 from participants.lender.answer import Contributor
 from participants.lender.event_input import EVENT_KINDS, parse_event
+from participants.membership.lookout import Lookout
 from participants.membership.upkeep import Upkeep
 from participants.metrics import Metrics
 from participants.renewal import ExchangeableTokeniser, Renewal
@@ -59,10 +60,11 @@ class LenderServer:
             tokeniser = stack.enter_context(closing(ExchangeableTokeniser(self._settings, tls)))
             parts = compose(self._settings, stack, tokeniser, tls())
             renewal = Renewal(parts, tokeniser, upkeep.hurry if upkeep else lambda: None)
-            tasks = await self._start(parts, renewal, tls)
+            lookout = upkeep.lookout(parts.rulebooks) if upkeep else None
+            tasks = await self._start(parts, renewal, tls, lookout)
             if upkeep:
                 upkeep.on_renewed += [lambda: parts.client.renew(tls()), tokeniser.exchange, self._attach_again]
-                tasks.append(asyncio.create_task(upkeep.run(lambda: _load_new(parts, renewal))))
+                tasks.append(asyncio.create_task(upkeep.run(lambda: _load_new(parts, renewal, lookout))))
             if started:
                 started.set()
             await stopping.wait()
@@ -73,7 +75,9 @@ class LenderServer:
             await parts.client.close()
         LOG.info("stopped")
 
-    async def _start(self, parts: Parts, renewal: Renewal, tls: Callable[[], Tls]) -> list[asyncio.Task[Any]]:
+    async def _start(
+        self, parts: Parts, renewal: Renewal, tls: Callable[[], Tls], lookout: Lookout | None
+    ) -> list[asyncio.Task[Any]]:
         metrics = Metrics()
         metrics.serve(parts.settings.file.metrics_port)
         handlers = _handlers(parts, metrics)
@@ -86,7 +90,7 @@ class LenderServer:
         await self._open_local(parts)
         works = [client.run() for client in self._attached]
         works += [
-            *(_follow_rulebooks(parts, renewal, address, tls) for address in addresses),
+            *(_follow_rulebooks(parts, renewal, address, tls, lookout) for address in addresses),
             _renew_daily(parts),
             metrics.watch(self._attachments),
             run_supervised(supervised(parts), addresses, tls),
@@ -174,21 +178,27 @@ def _ignored(_holder: int, _error: CreditError) -> None:
     """Say nothing of a key holder that fails: enough others answer, or the event is refused."""
 
 
-async def _follow_rulebooks(parts: Parts, renewal: Renewal, address: str, tls: Callable[[], Tls]) -> None:
+async def _follow_rulebooks(
+    parts: Parts, renewal: Renewal, address: str, tls: Callable[[], Tls], lookout: Lookout | None
+) -> None:
     async for signed in watch_rulebooks(address, tls, lambda: parts.rulebooks.version):
         try:
             if parts.rulebooks.take(signed):
                 _changed(parts, renewal)
         except CreditError as error:
             LOG.error("rulebook-refused", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+            if lookout is not None:
+                lookout.refused(signed, error)
 
 
-def _load_new(parts: Parts, renewal: Renewal) -> None:
+def _load_new(parts: Parts, renewal: Renewal, lookout: Lookout | None) -> None:
     """Take versions that another task has put into the folder, and what was not here when the last one came."""
     if parts.rulebooks.load_new():
         _changed(parts, renewal)
     else:
         renewal.to_current()
+    if lookout is not None:
+        lookout.look()
 
 
 def _changed(parts: Parts, renewal: Renewal) -> None:

@@ -98,7 +98,7 @@ class Emergencies:
     def copy(self) -> Self:
         """Give the same notices, to see whether one more would be taken."""
         twin = type(self)()
-        twin._notices = dict(self._notices)  # noqa: SLF001  it is one of ours
+        twin._notices = self._notices  # noqa: SLF001  it is one of ours, and never changed in place
         return twin
 
     def take(self, signed: bytes, versions: Mapping[int, Rulebook], now: int) -> bool:
@@ -119,7 +119,7 @@ class Emergencies:
             raise CreditError(Code.NOTICE_INVALID, "the emergency suspension has lapsed or was lifted")
         if known is not None and known[1].version >= notice.version:
             raise CreditError(Code.NOTICE_INVALID, "a second emergency suspension under one rulebook version")
-        self._notices[notice.member] = (digest, notice)
+        self._notices = {**self._notices, notice.member: (digest, notice)}  # other threads may be reading
         return True
 
     def status(self, member: MemberId, rulebook: Rulebook, now: int) -> MemberStatus | None:

@@ -12,7 +12,7 @@ from typing import Protocol, Self
 from consortium.errors import Code, CreditError
 from consortium.labels import Label
 from consortium.membership.emergency import Emergencies, EmergencySuspension, read_emergency
-from consortium.membership.sightings import Sighting, Sightings
+from consortium.membership.sightings import Claim, Sighting, Sightings
 from consortium.membership.signed import parse_document, sign_document
 from consortium.membership.transitions import KeyHistory, check_transition
 from consortium.membership.words import check_fingerprint
@@ -118,7 +118,7 @@ class TrustedSet:
         rulebook = verify_rulebook(signed.document, signed.signatures, trusted=self._current)
         self.check_candidate(document)
         self._keys.take(document)
-        self._versions[document.version] = rulebook
+        self._versions = {**self._versions, document.version: rulebook}  # other threads may be reading
         self._current = rulebook
         return True
 
@@ -144,17 +144,31 @@ class TrustedSet:
         Raise unless the rulebook may be used at `now`, Unix seconds.
 
         CreditError(RULEBOOK_INVALID) once expired, (CLOCK_OFF) before its issue by more than the clock skew, and
-        (RULEBOOK_FROZEN) as `Sightings.check` where sightings are kept.
+        (RULEBOOK_FROZEN) or (RULEBOOK_FORK) as `Sightings.check` where sightings are kept.
         """
         self._current.check_current(now)
         if now < self._current.document.issued_at - self._current.policy.clock_skew:
             raise CreditError(Code.CLOCK_OFF, "this clock is before the rulebook's issue")
         if self._sightings is not None:
-            self._sightings.check(self._current, now)
+            self._sightings.check(self._versions, now)
 
-    def watch_sightings(self, member: MemberId, now: int) -> None:
-        """Begin to keep sightings for the party `member`; its own controlling group's will not count."""
-        self._sightings = Sightings(self._current.members[member].group, now)
+    def watch_sightings(self, member: MemberId, since: int) -> None:
+        """
+        Begin to keep sightings for the party `member`; its own controlling group's will not count.
+
+        `since` is when the version in force counts as last confirmed, Unix seconds.
+        """
+        self._sightings = Sightings(self._current.members[member].group, since)
+
+    @property
+    def sightings(self) -> Sightings | None:
+        """Give the sightings, where they are kept."""
+        return self._sightings
+
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Give what others claim to have and this party has not."""
+        return self._sightings.claims(self._versions) if self._sightings is not None else ()
 
     def take_sighting(self, signed: bytes, now: int) -> None:
         """Note another member's sighting; raises as `Sightings.take`, RULEBOOK_FORK above all."""

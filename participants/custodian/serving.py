@@ -24,6 +24,7 @@ from participants.custodian.settings import CustodianSettings
 from participants.custodian.shares import SharesInService
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.rulebook import watch_rulebooks
+from participants.membership.lookout import Lookout
 from participants.membership.upkeep import Upkeep
 from participants.rpc.errors import mapped
 from participants.rpc.peers import BoundPeers
@@ -47,13 +48,17 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 @dataclass(frozen=True, slots=True)
 class QuotaMembers:
-    """The rulebook's lenders, active or preparing, all with one quota."""
+    """
+    The rulebook's lenders, active or preparing, all with one quota.
+
+    `rulebook` gives the rulebook in effect, emergency suspensions included, or raises as `TrustedSet.check_usable`.
+    """
 
     rulebook: Callable[[], Rulebook]
     quota: int
 
     def identity_key(self, member: MemberId) -> bytes:
-        """Give a lender's identity key; raises CreditError(MEMBER_NOT_ACTIVE)."""
+        """Give a lender's identity key; raises CreditError(MEMBER_NOT_ACTIVE), and as `rulebook`."""
         return taking_part(self.rulebook(), member).identity_key
 
     def evaluation_quota(self, member: MemberId) -> int:  # noqa: ARG002  the port asks for each member
@@ -94,12 +99,13 @@ class CustodianServer:
         with ExitStack() as stack:
             upkeep = await Upkeep.begin(settings.folder, stack)
             rulebooks = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks)
+            lookout = upkeep.lookout(rulebooks) if upkeep else None
             tls = upkeep.tls if upkeep else partial(_tls, settings)
             await self._start(stack, rulebooks, tls)
             addresses = settings.file.gateway.addresses
-            works = [self._follow(address, tls, rulebooks) for address in addresses]
+            works = [self._follow(address, tls, rulebooks, lookout) for address in addresses]
             if upkeep:
-                works.append(upkeep.run(lambda: self._load_new(rulebooks)))
+                works.append(upkeep.run(lambda: self._load_new(rulebooks, lookout)))
             tasks = [asyncio.create_task(work) for work in works]
             if started:
                 started.set()
@@ -113,7 +119,7 @@ class CustodianServer:
     async def _start(self, stack: ExitStack, rulebooks: TrustedRulebooks, tls: Callable[[], Tls]) -> None:
         settings = self._settings.file
         ledger = stack.enter_context(closing(SqliteEvaluations(self._folder("evaluations"), time.time)))
-        members = QuotaMembers(rulebooks.current, settings.elements_per_day)
+        members = QuotaMembers(lambda: rulebooks.usable(int(time.time())), settings.elements_per_day)
         files = ShareFiles(self._settings, settings.share)
         self._shares = SharesInService(files, settings.member, members, ledger)
         self._shares.use(rulebooks.current())
@@ -130,18 +136,24 @@ class CustodianServer:
         await checker.set("", health_pb2.HealthCheckResponse.SERVING)
         LOG.info("serving", extra={"address": settings.listen, "member": settings.member})
 
-    async def _follow(self, address: str, tls: Callable[[], Tls], rulebooks: TrustedRulebooks) -> None:
+    async def _follow(
+        self, address: str, tls: Callable[[], Tls], rulebooks: TrustedRulebooks, lookout: Lookout | None
+    ) -> None:
         async for signed in watch_rulebooks(address, tls, lambda: rulebooks.version):
             try:
                 if rulebooks.take(signed):
                     self._changed(rulebooks)
             except CreditError as error:
                 LOG.error("rulebook-refused", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+                if lookout is not None:
+                    lookout.refused(signed, error)
 
-    def _load_new(self, rulebooks: TrustedRulebooks) -> None:
-        """Take versions that the upkeep has put into the folder."""
+    def _load_new(self, rulebooks: TrustedRulebooks, lookout: Lookout | None) -> None:
+        """Take versions that the upkeep has put into the folder, and what the board says of them."""
         if rulebooks.load_new():
             self._changed(rulebooks)
+        if lookout is not None:
+            lookout.look()
 
     def _changed(self, rulebooks: TrustedRulebooks) -> None:
         LOG.info("rulebook", extra={"version": rulebooks.version})

@@ -32,7 +32,7 @@ from consortium.model.rounds import (
 from consortium.model.rulebook import Rulebook
 from consortium.rules.contributions import contribution_values, is_live, query_layout
 from consortium.rules.profiles import PROFILES
-from consortium.rules.queries import check_times
+from consortium.rules.queries import active_lender, check_times
 from consortium.sealing.payload import Payload, subject_proof
 from consortium.silent import Silent
 from consortium.sums.exchange import BookState, CtxSeeds, contribution_commitment, correction, masked
@@ -93,7 +93,11 @@ class _Contribution:
 
 @dataclass(frozen=True, repr=False)
 class Contributor(Silent):
-    """One lender's answering side. `rulebook` gives the rulebook in force; every time is in Unix seconds."""
+    """
+    One lender's answering side; every time is in Unix seconds.
+
+    `rulebook` gives the rulebook in effect, emergency suspensions included, or raises as `TrustedSet.check_usable`.
+    """
 
     identity: LenderIdentity
     secrets: LendersSecrets
@@ -142,7 +146,8 @@ class Contributor(Silent):
         Release the correction for one answering set, at most once; a repeat gives the same bytes.
 
         Raises CTX_UNKNOWN, ALREADY_RELEASED, QUERY_EXPIRED, ROSTER_MISMATCH, RULEBOOK_MISMATCH, RULEBOOK_INVALID,
-        TOO_FEW_CONTRIBUTORS, DIFFERENCING, CONFLICT or RESTORED_FROM_BACKUP; then nothing is released or bound.
+        RULEBOOK_FROZEN, MEMBER_NOT_ACTIVE, TOO_FEW_CONTRIBUTORS, DIFFERENCING, CONFLICT or RESTORED_FROM_BACKUP; then
+        nothing is released or bound.
         """
         request = round2_request_from_bytes(raw)
         with self.store.transaction() as store:
@@ -236,6 +241,7 @@ class Contributor(Silent):
         if header.rulebook_digest != rulebook.digest:
             raise CreditError(Code.RULEBOOK_MISMATCH, "the rulebook changed between the rounds")
         rulebook.check_current(now)
+        active_lender(rulebook, header.requester)  # it may have been cut off since round 1
         check_times(header, rulebook, now)
         if self.identity.member not in answering or not answering <= opened.intended:
             raise CreditError(Code.ROSTER_MISMATCH, "the answering set is not within the intended one, or without us")

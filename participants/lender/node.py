@@ -66,8 +66,12 @@ class LenderNode(Silent):
         return self.requester.build(subject, question, consent, rulebook, now)
 
     def conclude(self, query: SignedQuery, transcript: Transcript) -> QueryResult:
-        """Check and decrypt an answer; raises as `Requester.conclude`."""
-        rulebook = self.version(query.header.rulebook_digest) or self._rulebook
+        """
+        Check and decrypt an answer; raises as `Requester.conclude`.
+
+        A contributor that was cut off after it answered stays in the answer.
+        """
+        rulebook = self.version(query.header.rulebook_digest) or self._rulebook.as_signed
         return self.requester.conclude(query, transcript, rulebook, self._own_part(query, transcript, rulebook))
 
     @property

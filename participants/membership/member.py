@@ -8,11 +8,13 @@ bytes and never by two documents on one matter. `sync` is all that a serving pro
 import secrets
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness
+from consortium.membership.ballots import Outcome
 from consortium.membership.certificates import CERTIFICATE_SECONDS, make_binding, make_request, read_certificate
 from consortium.membership.proposals import Leave, NewEpoch, Suspend
 from consortium.membership.secrets import (
@@ -46,6 +48,8 @@ LAST_SEEN = BOARD.parent / "last-seen.json"
 FIRST_RULEBOOK, FIRST_SIGNATURES = Path("rulebook.json"), Path("rulebook-signatures.json")
 LATER = Path("rulebooks")
 BINDING_MARGIN = 3600
+SIGHTING_SECONDS = 15
+_SIGHTING = "sighting/"
 FINAL = frozenset({Code.UNREACHABLE, Code.DEADLINE, Code.OVERLOADED, Code.DRAINING, Code.QUOTA_EXCEEDED})
 """What a refusal to take a document may be without being an answer to it: it is sent again later."""
 
@@ -127,6 +131,7 @@ class Membership(Silent):
         self.flush()
         self._read()
         view = self.view()
+        self._take_decided(view)
         self.take_secrets(view)
         self.flush()
         return view
@@ -179,6 +184,25 @@ class Membership(Silent):
                 except CreditError as error:
                     if error.code in FINAL:
                         raise
+
+    def tell_sighting(self) -> None:
+        """
+        Say which version we have, where we are an active member. Raises CreditError as `post`.
+
+        Once for each version, and four times in the time for which others trust theirs without a word of it.
+        """
+        if self.rulebooks is None or own_status(self.rulebook, self.folder.member) is not MemberStatus.ACTIVE:
+            return
+        period = max(SIGHTING_SECONDS, self.rulebook.policy.rulebook_freshness // 4)
+        spread = int.from_bytes(self.signer.public[:4], "big")  # not everybody in the same second
+        topic = f"{_SIGHTING}{self.rulebook.digest.hex()[:16]}/{(self.now + spread) // period}"
+        if self.board.own(topic) is not None:
+            return
+        member, trusted = self.folder.member, self.rulebooks.trusted
+        self.post(topic, DocumentKind.SIGHTING, lambda: trusted.own_sighting(member, self.signer, self.now))
+        for own in self.board.outbox():
+            if own.topic.startswith(_SIGHTING) and own.topic != topic:
+                self.board.withdraw(own.topic)
 
     def take_secrets(self, view: BoardView) -> None:
         """Open deliveries and offers that are for us, keep what they hold, and say how it went."""
@@ -269,6 +293,17 @@ class Membership(Silent):
             self.board.take(documents, max(last, after))
             failpoint("member.board-read")
             if not documents:
+                return
+
+    def _take_decided(self, view: BoardView) -> None:
+        """Take a version whose votes are on the board, whether or not the gateway hands it out."""
+        base = self.rulebooks.current().digest if self.rulebooks else b""
+        for motion in view.motions.values():
+            if motion.proposal.base == base and motion.ballot.outcome is Outcome.APPROVED and self.rulebooks:
+                signed = motion.ballot.signed()
+                with suppress(CreditError):  # as it comes from the gateway it is refused aloud
+                    self.rulebooks.take(SignedRulebook(signed.document, dict(signed.signatures)))
+                self._keep_last_seen()
                 return
 
     def _deliver(self, own: Own) -> None:

@@ -17,7 +17,9 @@ from pathlib import Path
 from consortium.errors import Code, CreditError
 from participants.gateway_client.channel import Tls
 from participants.membership.folder import FILE_NAME, MemberFolder
+from participants.membership.lookout import Lookout
 from participants.membership.member import Membership
+from participants.rulebooks import TrustedRulebooks
 
 LOG = logging.getLogger("participants.membership")
 PERIOD_SECONDS = 1.0
@@ -68,6 +70,13 @@ class Upkeep:
                     renewed()
             on_rulebook()
 
+    def lookout(self, rulebooks: TrustedRulebooks) -> Lookout:
+        """Begin to hold the rulebooks that a process serves by to what the board says of them."""
+        folder, clock = self.party.folder, lambda: self.party.now
+        found = Lookout(rulebooks, self.party.board, folder.member, folder.folder, clock)
+        found.begin()
+        return found
+
     def hurry(self) -> None:
         """Do the next round at once: something on the board is needed now."""
         self._wake.set()
@@ -79,6 +88,7 @@ class Upkeep:
             self.party.follow()
             renewed = self._renew()
             self.party.sync()
+            self.party.tell_sighting()
         except CreditError as error:
             level = logging.INFO if error.code in _LATER else logging.ERROR
             LOG.log(level, "membership", extra={"code": error.code, "cause": error.cause})

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from consortium.errors import Code
+from consortium.membership.in_effect import InEffect
 from consortium.model.members import MemberId
 from consortium.model.rounds import Round2Request
 from consortium.model.rulebook import Rulebook, verify_rulebook
@@ -167,6 +168,16 @@ def test_a_node_releases_nothing_under_a_rulebook_that_has_changed(
     with refused(Code.RULEBOOK_MISMATCH):
         node.round2(opened.release, opened.world.now)
     assert released(opened.world) == set()
+
+
+def test_a_node_releases_nothing_to_a_requester_that_an_emergency_has_cut_off(opened: SimpleNamespace) -> None:
+    rulebook = opened.world.rulebook
+    cut = InEffect(rulebook.document, rulebook.raw, frozenset({"lender-a"}))
+    with refused(Code.MEMBER_NOT_ACTIVE):
+        contributor(opened, cut).round2(opened.release, opened.world.now)
+    assert released(opened.world) == set()
+    contributor(opened, rulebook).round2(opened.release, opened.world.now)
+    assert released(opened.world) == {"lender-c"}, "once it has lapsed"
 
 
 def test_a_node_releases_nothing_under_a_rulebook_that_has_expired(worlds: Worlds) -> None:

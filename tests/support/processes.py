@@ -57,21 +57,26 @@ class Processes(real_processes.Processes):
 
     def question(self, identifiers: Mapping[str, str]) -> dict[str, object]:
         """Give a question about somebody as `query` takes it."""
-        return {
-            "identifiers": {"country": "CN", **identifiers},
-            "purpose": "origination",
-            "attributes": ["balance", "open_tradelines"],
-            "lifetime_seconds": 20,
-            "consent": {
-                "families": ["exposure", "repayment"],
-                "issued": "2020-01-01T00:00:00+00:00",
-                "expires": "2100-01-01T00:00:00+00:00",
-                "maximum_uses": 100,
-                "notice_digest": "aa" * 32,
-                "notice_language": "zh-CN",
-                "evidence_digest": "bb" * 32,
-            },
-        }
+        return question_about(identifiers)
+
+
+def question_about(identifiers: Mapping[str, str]) -> dict[str, object]:
+    """Give a question about somebody, under a consent that lasts."""
+    return {
+        "identifiers": {"country": "CN", **identifiers},
+        "purpose": "origination",
+        "attributes": ["balance", "open_tradelines"],
+        "lifetime_seconds": 20,
+        "consent": {
+            "families": ["exposure", "repayment"],
+            "issued": "2020-01-01T00:00:00+00:00",
+            "expires": "2100-01-01T00:00:00+00:00",
+            "maximum_uses": 100,
+            "notice_digest": "aa" * 32,
+            "notice_language": "zh-CN",
+            "evidence_digest": "bb" * 32,
+        },
+    }
 
 
 @contextmanager

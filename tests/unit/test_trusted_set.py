@@ -335,15 +335,54 @@ def test_an_emergency_takes_no_vote_away(known: Registry) -> None:
 def test_a_gateway_that_holds_versions_back_is_noticed(known: Registry) -> None:
     ahead = Registry(known.foundation, TrustedSet(known.rulebook), known.rng)
     known.trusted.watch_sightings("lender-c", NOW)
-    known.trusted.take_sighting(ahead.trusted.own_sighting("lender-a", known.keys("lender-a").signer, NOW), NOW)
+    known.trusted.take_sighting(sighting(ahead, "lender-a"), NOW)
     known.trusted.check_usable(NOW)
     ahead.change(Renew())
-    newer = ahead.trusted.own_sighting("lender-a", known.keys("lender-a").signer, NOW)
-    known.trusted.take_sighting(newer, NOW)
+    known.trusted.take_sighting(sighting(ahead, "lender-a"), NOW)
+    assert [claim.sighting.member for claim in known.trusted.claims] == ["lender-a"], "one may lie: it is looked at"
+    known.trusted.check_usable(NOW)
+    known.trusted.take_sighting(sighting(ahead, "lender-b"), NOW)
     with refused(Code.RULEBOOK_FROZEN):
         known.trusted.check_usable(NOW)
     assert known.trusted.update(known.sign(ahead.rulebook.raw, *APPROVERS))
     known.trusted.check_usable(NOW)
+    assert known.trusted.claims == ()
+
+
+def test_one_liar_stops_nobody_and_does_not_count_once_it_is_suspended(known: Registry) -> None:
+    base = Sighting(
+        consortium=known.document.consortium, member="lender-a", version=99, rulebook=b"x" * 32, seen_at=NOW
+    )
+    known.trusted.watch_sightings("lender-c", NOW)
+    for liar in ("lender-d", "lender-e"):
+        lie = base.model_copy(update={"member": liar})
+        known.trusted.take_sighting(sign_document(known.keys(liar).signer, Label.SIGHTING, lie), NOW)
+        known.trusted.take_sighting(sign_document(known.keys(liar).signer, Label.SIGHTING, lie), NOW)
+        if liar == "lender-d":
+            known.trusted.check_usable(NOW)
+    with refused(Code.RULEBOOK_FROZEN):
+        known.trusted.check_usable(NOW)
+    known.change(Suspend(member="lender-e", reason="it lied", offer=known.offer("lender-a", "lender-e")))
+    known.trusted.check_usable(NOW)
+
+
+def test_two_documents_of_one_version_shown_to_different_parties(known: Registry) -> None:
+    base = Sighting(consortium=known.document.consortium, member="lender-a", version=1, rulebook=b"x" * 32, seen_at=NOW)
+    known.trusted.watch_sightings("lender-c", NOW)
+    for witness in ("lender-a", "lender-b"):
+        other = sign_document(known.keys(witness).signer, Label.SIGHTING, base.model_copy(update={"member": witness}))
+        known.trusted.check_usable(NOW)
+        with refused(Code.RULEBOOK_FORK):
+            known.trusted.take_sighting(other, NOW)
+    with refused(Code.RULEBOOK_FORK):
+        known.trusted.check_usable(NOW)
+    for witness in ("lender-a", "lender-b"):  # they have looked again, and have what we have
+        known.trusted.take_sighting(sighting(known, witness), NOW)
+    known.trusted.check_usable(NOW)
+
+
+def sighting(of: Registry, witness: str) -> bytes:
+    return of.trusted.own_sighting(witness, of.keys(witness).signer, NOW)
 
 
 def test_no_word_of_anybody_else_for_too_long(known: Registry) -> None:
