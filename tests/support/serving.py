@@ -18,7 +18,7 @@ from consortium.model.query import Suite
 from consortium.model.rulebook import Role
 from consortium.wire.gateway import SignedRulebook
 from demo.certificates import Authority
-from demo.consortium import CUSTODIANS, GATEWAY, REGULATOR, Foundation, Terms, found
+from demo.consortium import Foundation, Terms, found
 from gateway.bootstrap import GatewayServer, build
 from gateway.settings import AuthoritySettings, Settings, TimeoutSettings
 from participants.custodian.serving import CustodianServer
@@ -27,6 +27,7 @@ from participants.membership.folder import HPKE, IDENTITY, Invitation, MemberFol
 from participants.membership.member import Membership
 from participants.membership.node_files import write_first_rulebook, write_settings
 from participants.rpc.local_client import LocalClient
+from participants.sandbox.founding import CUSTODIANS, GATEWAY, REGULATOR
 from participants.sandbox.ports import Ports, on_loopback
 from participants.secret_files import keep_opened
 from participants.serving import LenderServer
