@@ -1,5 +1,6 @@
 """What the commands about disputes and complaints share: options, and cases as a table."""
 
+import time
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -39,3 +40,8 @@ def every_filing(client: SupervisionClient) -> list[FiledDocument]:
     while page := client.filings(found[-1].entry if found else -1):
         found += page
     return found
+
+
+def as_date(seconds: int) -> str:
+    """Give a time as an ISO date with minutes, UTC."""
+    return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(seconds))

@@ -20,7 +20,7 @@ from consortium.supervision.documents import (
     KeyPurpose,
 )
 from consortium.wire.supervision import FiledDocument
-from participants.cli.cases import every_filing
+from participants.cli.cases import as_date, every_filing
 from participants.cli.output import JsonOption, Output, output
 from participants.cli.regulator_serve import FolderOption
 from participants.cli.regulator_verify import FingerprintOption, PolicyOption, trust_of
@@ -85,7 +85,7 @@ def order(
                 due_at=now + days * SECONDS_PER_DAY,
             )
             index = office.file(FilingKind.ORDER, wanted)
-        fields = {"order": str(index), "member": member, "entry": str(entry), "due": moment(wanted.due_at)}
+        fields = {"order": str(index), "member": member, "entry": str(entry), "due": as_date(wanted.due_at)}
         shown.show_fields({**fields, "order": index, "entry": entry}, {**fields, "next": "credit-regulator inspect"})
 
 
@@ -187,8 +187,8 @@ def _opened(
 
 def _absent(wanted: InspectionOrder) -> Examination:
     if time.time() < wanted.due_at:
-        return Examination(Finding.UNDECIDED, f"nothing was shown yet; due {moment(wanted.due_at)}")
-    return Examination(Finding.OVERDUE, f"nothing was shown; it was due {moment(wanted.due_at)}")
+        return Examination(Finding.UNDECIDED, f"nothing was shown yet; due {as_date(wanted.due_at)}")
+    return Examination(Finding.OVERDUE, f"nothing was shown; it was due {as_date(wanted.due_at)}")
 
 
 def _file(office: FilingOffice, wanted: InspectionOrder, index: int, result: Examination, digest: bytes | None) -> None:
@@ -231,16 +231,11 @@ def order_states(filings: list[FiledDocument], now: int) -> list[dict[str, Canon
                     "order": one.entry,
                     "member": wanted.member,
                     "entry": wanted.entry,
-                    "due": moment(wanted.due_at),
+                    "due": as_date(wanted.due_at),
                     "state": states.get(one.entry, late),
                 }
             )
     return found
-
-
-def moment(seconds: int) -> str:
-    """Give a time as an ISO date with minutes, UTC."""
-    return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(seconds))
 
 
 def _show(shown: Output, index: int, result: Examination) -> None:

@@ -29,7 +29,8 @@ p{margin:.5rem 0}ul{padding-left:1.2rem}li{margin:.25rem 0}
 table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.3rem .5rem;vertical-align:top;border-bottom:1px solid var(--line)}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-.list th{font-size:.85rem;opacity:.75}.wide{overflow-x:auto}
+.list th{font-size:.85rem;opacity:.75}.list td,.list th{overflow-wrap:normal}.list td:last-child{overflow-wrap:anywhere;
+min-width:9rem}.wide{overflow-x:auto}
 .mark{font-weight:600;white-space:nowrap}.holds{color:var(--good)}.FAILS{color:var(--fail)}.open{color:var(--open)}
 figure{margin:1rem 0;min-width:0}figcaption{font-weight:600;margin-bottom:.25rem}
 .bars{table-layout:fixed}.bars td,.bars th{border:0;padding:.15rem .4rem .15rem 0;font-weight:400}

@@ -21,6 +21,7 @@ from participants.regulator.markup import (
 )
 from participants.regulator.report_supervision import supervision
 from participants.regulator.statistics import LATENCIES_MS, MS_PER_HOUR, Statistics
+from participants.regulator.supervision_checks import DayStated
 from participants.regulator.verdict import State
 from participants.regulator.verify import Audit
 
@@ -179,11 +180,7 @@ def _unstated(audit: Audit) -> Iterator[str]:
     checks, stated = audit.checks, audit.supervision
     if checks is None or stated is None:
         return
-    for one in stated.stated_days(checks):
-        if one.missing:
-            named = ", ".join(map(str, one.examples[:5]))
-            text = f"{one.missing:,} of {one.stated:,} messages that it stated are not in the log"
-            yield f"{one.member}, {day(one.day)}: {text} (numbers {named})"
+    yield from _gaps([*stated.stated_days(checks)])
     for member, counters in sorted(checks.counters.items()):
         if counters.missing and member not in stated.days:
             yield f"{member}: {counters.missing:,} message numbers are not in the log, and it has stated nothing"
@@ -192,6 +189,19 @@ def _unstated(audit: Audit) -> Iterator[str]:
         absent.setdefault(member, []).append(number)
     for member, days in sorted(absent.items()):
         yield f"{member} stated nothing of {len(days)} days, the first {day(days[0])}"
+
+
+def _gaps(stated: Sequence[DayStated]) -> Iterator[str]:
+    """Tell of each member how many of its stated messages are not in the log, and on which day most of them."""
+    for member in sorted({one.member for one in stated if one.missing}):
+        days = [one for one in stated if one.member == member and one.missing]
+        worst = max(days, key=lambda one: one.missing)
+        total, missing = sum(one.stated for one in stated if one.member == member), sum(one.missing for one in days)
+        named = ", ".join(map(str, worst.examples[:5]))
+        yield (
+            f"{member}: {missing:,} of {total:,} messages that it stated are not in the log, on {len(days)} days; "
+            f"most on {day(worst.day)}: {worst.missing:,} (numbers {named})"
+        )
 
 
 def _without_gaps(days: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

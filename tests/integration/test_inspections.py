@@ -293,6 +293,43 @@ async def _lying(worlds: Worlds, folder: Path, how: str) -> None:
             assert (await running.command("check", await running.export(), order))["finding"] == "confirmed"
 
 
+POINTS = ("statement-kept", "statement-sent", "before-show", "after-show")
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_node_that_dies_in_between_answers_once_and_the_same(worlds: Worlds, tmp_path: Path, point: str) -> None:
+    asyncio.run(_dying(worlds, tmp_path, f"supervised.{point}"))
+
+
+class PowerCutError(Exception):
+    pass
+
+
+async def _dying(worlds: Worlds, folder: Path, point: str) -> None:
+    async with begun(worlds, folder) as running:
+        entry = await running.ask(1)
+        await running.once()
+        running.lender.roll()
+        order = await running.file(order_of(running, entry, await _ctx(running, entry)))
+
+        def die(name: str) -> None:
+            if name == point:
+                raise PowerCutError
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("participants.supervising.failpoint", die)
+            with pytest.raises(PowerCutError):
+                await running.once()
+        await running.once()
+        await running.once()
+        audit = verify(await running.export(), trust(running.world))
+        assert audit.verdict.state is State.COMPLETE, words(audit)
+        assert audit.supervision is not None
+        assert audit.supervision.answered == {order}
+        lines = running.grpc.parts.store.lines(0, running.grpc.parts.store.size())
+        assert sum(b'"kind":"inspection-answered"' in line for line in lines) == 1
+
+
 def test_statements_are_a_chain_that_survives_a_store_that_was_put_back(worlds: Worlds, tmp_path: Path) -> None:
     asyncio.run(_chain(worlds, tmp_path))
 
