@@ -96,7 +96,7 @@ class LenderServer:
             run_supervised(supervised(parts), addresses, tls),
         ]
         if (witnessing := parts.settings.file.witness) is not None:
-            witness = witness_of(parts.settings, witnessing)
+            witness = witness_of(parts.settings, witnessing, parts.rulebooks.current)
             works += [run_witness(witness, address, tls) for address in addresses]
         return [asyncio.create_task(work) for work in works]
 

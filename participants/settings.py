@@ -93,11 +93,12 @@ class WitnessSettings(Table):
     """
     A witness of the gateway's log, run by the node.
 
-    `policy` (C2SP tlog-policy) names the log's key and this witness's; `key` holds 64 hex digits; `folder` is what the
-    witness must not forget, and never goes into a back-up that is put back alone.
+    `policy` (C2SP tlog-policy) names the log's key and this witness's, and in its place is the rulebook's own where no
+    file is named and no `policy.txt` is there; `key` holds 64 hex digits; `folder` is what the witness must not forget,
+    and never goes into a back-up that is put back alone.
     """
 
-    policy: Path = Path("policy.txt")
+    policy: Path | None = None
     key: Path = Path("witness.key")
     folder: Path = Path("witness")
 

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
+from consortium.membership.log_policy import policy_text
+from consortium.model.rulebook import Rulebook
 from consortium.transparency.notes import NoteSigner
 from consortium.transparency.policy import Policy, parse_policy
 from participants.gateway_client.channel import Tls
@@ -16,13 +18,25 @@ from participants.storage.witness import WitnessFiles
 from participants.witness import Witness
 
 SEED_BYTES = 32
+POLICY_FILE = Path("policy.txt")
 CHANNEL_SECONDS = 3600.0
 """After so long a new channel is opened, with the certificate of then."""
 
 
-def read_policy(folder: Folder, name: Path) -> Policy:
-    """Read a policy; raises CreditError(POLICY_INVALID), also where it names no log."""
-    policy = parse_policy(folder.read(name))
+def own_policy(folder: Folder, name: Path | None) -> Policy | None:
+    """Read the policy of a folder's own, by its name or as `policy.txt`; None where there is none."""
+    if name is None and not folder.path(POLICY_FILE).exists():
+        return None
+    return parse_policy(folder.read(name or POLICY_FILE))
+
+
+def policy_of(folder: Folder, name: Path | None, newest: Callable[[], Rulebook]) -> Policy:
+    """
+    Give whom to believe of the log: the folder's own policy, else what the newest trusted rulebook says.
+
+    Raises CreditError(POLICY_INVALID), also where it names no log.
+    """
+    policy = own_policy(folder, name) or parse_policy(policy_text(newest().document).encode())
     if not policy.logs:
         raise CreditError(Code.POLICY_INVALID, "no log")
     return policy
@@ -43,9 +57,9 @@ def witness_signer(folder: Folder, key: Path, policy: Policy) -> NoteSigner:
     return NoteSigner(names[0], seed)
 
 
-def witness_of(folder: Folder, settings: WitnessSettings) -> Witness:
+def witness_of(folder: Folder, settings: WitnessSettings, newest: Callable[[], Rulebook]) -> Witness:
     """Make a witness; raises CreditError where key or policy do not serve."""
-    policy = read_policy(folder, settings.policy)
+    policy = policy_of(folder, settings.policy, newest)
     signer = witness_signer(folder, settings.key, policy)
     return Witness(policy.logs[0], signer, WitnessFiles(folder.path(settings.folder)), lambda: int(time.time()))
 

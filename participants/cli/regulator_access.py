@@ -52,7 +52,7 @@ def access_report(
         with filing_office(settings) as office:
             office.log_key_use(KeyPurpose.ACCESS_REPORT, file.name[:200])
         with open_export(file) as export:
-            found = search(export, settings.audit_key(), wanted)
+            found = search(export, settings.audit_keys(), wanted)
             note, size = export.checkpoint, export.proof.size
         out.mkdir(mode=0o700)
         asyncio.run(_prove(settings, out, found.found, note, size))
@@ -69,7 +69,7 @@ def access_report(
 
 def _check(file: Path, settings: RegulatorSettings) -> None:
     """Raise CreditError(EXPORT_INVALID) for an export that fails."""
-    trust = Trust(settings.policy(), settings.file.rulebook.fingerprint.hex())
+    trust = Trust(settings.own_policy(), settings.file.rulebook.fingerprint.hex())
     verdict = verify_export(file, trust).verdict
     if verdict.state is State.FAILED:
         raise CreditError(Code.EXPORT_INVALID, "see credit-regulator verify")

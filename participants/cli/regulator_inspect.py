@@ -33,7 +33,7 @@ from participants.regulator.inspections import (
     find_inspected,
     sealed_digest,
 )
-from participants.regulator.settings import RegulatorSettings
+from participants.regulator.settings import RegulatorSettings, open_by_any
 from participants.regulator.verdict import State
 from participants.regulator.verify import Audit, Trust
 from participants.regulator.verify import verify as verify_export
@@ -175,7 +175,8 @@ def _opened(
         raise CreditError(Code.EXPORT_INVALID, "the gateway gives other bytes than the log says were shown")
     office.log_key_use(KeyPurpose.INSPECTION, f"order {index}")
     try:
-        plain = open_bundle(office.settings.audit_key(), inspected.digest, sealed)
+        keys = office.settings.audit_keys()
+        plain = open_by_any(keys, lambda key: open_bundle(key, inspected.digest, sealed))
     except CreditError as error:
         return Examination(Finding.UNDECIDED, f"{error.code}: {error.cause}")
     write_new(target / PLAIN, plain)

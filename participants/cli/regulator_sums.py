@@ -1,6 +1,7 @@
 """`credit-regulator sum-reports`: what requesters could not read, from the sealed part of their statements."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,7 +20,7 @@ from participants.cli.regulator_serve import FolderOption
 from participants.cli.regulator_verify import trust_of
 from participants.regulator.archive import Export, open_export
 from participants.regulator.filing import filing_office
-from participants.regulator.settings import RegulatorSettings
+from participants.regulator.settings import RegulatorSettings, open_by_any
 
 ExportArgument = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="An export.")]
 
@@ -32,7 +33,7 @@ def sum_reports(folder: FolderOption, export: ExportArgument, *, as_json: JsonOp
         with filing_office(settings) as office:
             office.log_key_use(KeyPurpose.SUM_REPORTS, export.name[:200])
         with open_export(export) as opened:
-            found, sealed = _reports(opened, settings.audit_key())
+            found, sealed = _reports(opened, settings.audit_keys())
         table = Table(title="Sums that could not be read", title_justify="left")
         for column in ("member", "entry", "cause"):
             table.add_column(column)
@@ -42,7 +43,7 @@ def sum_reports(folder: FolderOption, export: ExportArgument, *, as_json: JsonOp
         shown.show({"unreadable": [*found], "not_opened": sealed}, table, note)
 
 
-def _reports(export: Export, key: X25519PrivateKey) -> tuple[list[dict[str, CanonicalValue]], int]:
+def _reports(export: Export, keys: Sequence[X25519PrivateKey]) -> tuple[list[dict[str, CanonicalValue]], int]:
     """Give what was reported, each with the entry of its admission where the export has it; and what does not open."""
     admissions: dict[str, int] = {}
     told: list[tuple[str, Unreadable]] = []
@@ -54,13 +55,18 @@ def _reports(export: Export, key: X25519PrivateKey) -> tuple[list[dict[str, Cano
             statement = MemberStatement.model_validate(entry["document"])
             sealing = Sealing(statement.consortium, statement.member, statement.number)
             try:
-                told += ((statement.member, one) for one in open_report(key, sealing, statement.report))
+                report = open_by_any(keys, partial(_opened, sealing, statement.report))
+                told += ((statement.member, one) for one in report)
             except CreditError:
                 closed += 1
     return [
         {"member": member, "entry": admissions.get(one.query.hex()), "query": one.query.hex(), "cause": one.code.value}
         for member, one in told
     ], closed
+
+
+def _opened(sealing: Sealing, report: bytes, key: X25519PrivateKey) -> list[Unreadable]:
+    return open_report(key, sealing, report)
 
 
 def _entries(export: Export) -> Iterator[Mapping[str, Any]]:

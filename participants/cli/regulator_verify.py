@@ -78,9 +78,13 @@ def _undecided(*, as_json: bool) -> Iterator[Output]:
 
 
 def trust_of(folder: Path | None, policy: Path | None, fingerprint: str | None) -> Trust:
-    """Give whom to believe: a file and a fingerprint that were named, else those of the folder."""
+    """
+    Give whom to believe: a file and a fingerprint that were named, else those of the folder.
+
+    Without any policy the log key and witnesses are those of the rulebook, which the fingerprint anchors.
+    """
     settings = RegulatorSettings(folder) if folder else None
-    believed = parse_policy(policy.read_bytes()) if policy else settings.policy() if settings else None
+    believed = parse_policy(policy.read_bytes()) if policy else settings.own_policy() if settings else None
     return Trust(believed, fingerprint or (settings.file.rulebook.fingerprint.hex() if settings else None))
 
 

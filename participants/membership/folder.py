@@ -30,6 +30,8 @@ from participants.settings import Folder, MemberName, Table
 from participants.whole_files import write_new, write_public
 
 FILE_NAME = "member.toml"
+AUDIT_KEYS = Path("audit-keys")
+"""Where a regulator keeps the keys that it has exchanged."""
 IDENTITY, HPKE, TLS = Path("identity.key"), Path("hpke.key"), Path("tls.key")
 WITNESS = Path("witness.key")
 CERTIFICATE, CA = Path("tls.crt"), Path("ca.crt")
@@ -123,9 +125,19 @@ class MemberFolder(Folder):
         publics = {IDENTITY: pinned.identity_key, HPKE: pinned.hpke_key, TLS: pinned.tls_key}
         done = [name for name, public in publics.items() if public is not None and self._next(name) == public]
         for name in done:
+            if name == HPKE and self.file.role is Role.REGULATOR:
+                self._keep_audit_key()
             self.path(name).replace(self.path(Path(f"{name}{BEFORE}")))
             self.path(Path(f"{name}{NEXT}")).replace(self.path(name))
         return frozenset(done)
+
+    def _keep_audit_key(self) -> None:
+        """Keep a regulator's key from before the last one: what was sealed for it is opened for years."""
+        before = Path(f"{HPKE}{BEFORE}")
+        if self.path(before).exists():
+            kept = self.path(AUDIT_KEYS)
+            kept.mkdir(mode=0o700, exist_ok=True)
+            self.path(before).replace(kept / f"{self.hpke_public(before).hex()[:16]}.key")
 
     def _next(self, name: Path) -> bytes | None:
         following = Path(f"{name}{NEXT}")

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 from consortium.membership.files import signatures_to_text
-from consortium.membership.log_policy import policy_text
 from consortium.model.rulebook import Role, Rulebook
 from consortium.wire.gateway import SignedRulebook
 from participants.membership.folder import WITNESS, MemberFolder
@@ -35,10 +34,8 @@ def write_first_rulebook(folder: MemberFolder, signed: SignedRulebook) -> None:
 
 
 def write_settings(folder: MemberFolder, rulebook: Rulebook) -> None:
-    """Write `node.toml`, `custodian.toml` or `regulator.toml`, and whoever witnesses gets the log's policy."""
+    """Write `node.toml`, `custodian.toml` or `regulator.toml`; whoever witnesses follows the rulebook's policy."""
     common = _COMMON.format(fingerprint=rulebook.digest.hex(), gateways=json.dumps(list(folder.file.gateways)))
-    if folder.path(WITNESS).exists() and any(member.log_key for member in rulebook.document.members):
-        _write_once(folder.path(Path("policy.txt")), policy_text(rulebook.document))
     if folder.file.role is Role.REGULATOR:
         _write_once(folder.path(Path("regulator.toml")), f'{_HEAD}member = "{folder.member}"\n{common}')
     if folder.file.role is Role.LENDER:

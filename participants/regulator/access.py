@@ -20,6 +20,7 @@ from consortium.transparency.kinds import parse_entry
 from consortium.wire.bodies import StoredBody, entry_body_from_bytes
 from participants.regulator.archive import Export
 from participants.regulator.body_checks import QUERY_KINDS
+from participants.regulator.settings import open_by_any
 
 TAG_DIGITS = 64
 MAXIMUM_TAGS = 16 * PLACES
@@ -62,7 +63,7 @@ def tags_from_text(text: str) -> tuple[SubjectTag, ...]:
     return tags
 
 
-def search(export: Export, key: X25519PrivateKey, tags: Sequence[SubjectTag]) -> AccessSearch:
+def search(export: Export, keys: Sequence[X25519PrivateKey], tags: Sequence[SubjectTag]) -> AccessSearch:
     """Look at every query of an export; raises CreditError(EXPORT_UNDECIDED) where it has no bodies."""
     if export.proof.bodies == "digests":
         raise CreditError(Code.EXPORT_UNDECIDED, "an export without bodies")
@@ -70,7 +71,7 @@ def search(export: Export, key: X25519PrivateKey, tags: Sequence[SubjectTag]) ->
     by_query: dict[str, Access] = {}
     for line, entry, body in _pairs(export):
         if entry["kind"] in QUERY_KINDS and body is not None:
-            access = _look(line, entry, body, key, wanted, result)
+            access = _look(line, entry, body, keys, wanted, result)
             if access is not None:
                 result.found.append(access)
                 by_query[entry["query"]] = access
@@ -93,7 +94,7 @@ def _look(
     line: bytes,
     entry: Mapping[str, Any],
     body: StoredBody,
-    key: X25519PrivateKey,
+    keys: Sequence[X25519PrivateKey],
     wanted: Sequence[bytes],
     result: AccessSearch,
 ) -> Access | None:
@@ -106,7 +107,7 @@ def _look(
         if query is None:
             return None
         result.looked_at += 1
-        tags, _ = open_envelope(key, query.header_digest, query.envelope)
+        tags, _ = open_by_any(keys, lambda key: open_envelope(key, query.header_digest, query.envelope))
     except CreditError:
         result.unreadable.append(body.index)
         return None

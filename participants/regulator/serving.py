@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from consortium.errors import CreditError
-from consortium.model.rulebook import Rulebook, verify_rulebook
+from consortium.model.rulebook import Rulebook
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.rulebook import watch_rulebooks
 from participants.regulator.settings import RegulatorSettings
@@ -25,7 +25,7 @@ class RegulatorServer:
     async def run(self, stopping: asyncio.Event) -> None:
         """Witness until `stopping` is set; raises CreditError where the regulator cannot start."""
         settings = self._settings
-        rulebooks = TrustedRulebooks(first_rulebook(settings), settings.path(settings.file.rulebooks))
+        rulebooks = settings.rulebooks()
         witness = settings.witness()
         tls, addresses = tls_of(settings), settings.file.gateway.addresses
         works = [
@@ -43,9 +43,7 @@ class RegulatorServer:
 
 def first_rulebook(settings: RegulatorSettings) -> Rulebook:
     """Give the rulebook that the folder holds, trusted by its fingerprint."""
-    files = settings.file.rulebook
-    signatures = settings.signatures(files.signatures)
-    return verify_rulebook(settings.read(files.file), signatures, fingerprint=files.fingerprint)
+    return settings.rulebooks().history[0]
 
 
 def tls_of(settings: RegulatorSettings) -> Tls:

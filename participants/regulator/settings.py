@@ -1,11 +1,16 @@
 """The settings of a regulator: the folder with `regulator.toml`."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from consortium.errors import Code, CreditError
+from consortium.model.rulebook import Rulebook, verify_rulebook
 from consortium.model.signing import Ed25519Signer
 from consortium.transparency.policy import Policy
+from participants.rulebooks import TrustedRulebooks
 from participants.settings import (
     Folder,
     GatewaySettings,
@@ -18,10 +23,22 @@ from participants.settings import (
     seed_of,
 )
 from participants.witness import Witness
-from participants.witnessing import read_policy, witness_of
+from participants.witnessing import own_policy, policy_of, witness_of
 
 FILE_NAME = "regulator.toml"
-IDENTITY_KEY, AUDIT_KEY = Path("identity.key"), Path("hpke.key")
+OpenedT = TypeVar("OpenedT")
+IDENTITY_KEY, AUDIT_KEY, AUDIT_KEYS = Path("identity.key"), Path("hpke.key"), Path("audit-keys")
+
+
+def open_by_any(keys: Sequence[X25519PrivateKey], opening: Callable[[X25519PrivateKey], OpenedT]) -> OpenedT:
+    """Open something with whichever key it was sealed for; raises what the last one raised."""
+    problem = CreditError(Code.PAYLOAD_INVALID, "no key to open it with")
+    for key in keys:
+        try:
+            return opening(key)
+        except CreditError as error:
+            problem = error
+    raise problem
 
 
 class RegulatorKeysFile(Table):
@@ -40,14 +57,14 @@ class RegulatorFile(Table):
     """
     `regulator.toml`; paths are relative to its folder.
 
-    `policy` (C2SP tlog-policy) names the log's key, the witnesses' keys and the quorum; it came out of band, as the
-    rulebook's fingerprint did. `own_keys` (or `identity.key` and `hpke.key`, as
-    `init` makes them) is needed for orders and access reports only.
+    `policy` (C2SP tlog-policy) names the log's key, the witnesses' keys and the quorum; where there is none, and no
+    `policy.txt`, the rulebook's own log key and witnesses are believed. `own_keys` (or `identity.key` and `hpke.key`,
+    as `init` makes them) is needed to file anything, and to open what is sealed for the regulator.
     `witness_key` holds 64 hex digits, `witness` is the folder of what the witness keeps.
     """
 
     member: MemberName
-    policy: Path = Path("policy.txt")
+    policy: Path | None = None
     witness_key: Path = Path("witness.key")
     witness: Path = Path("witness")
     own_keys: Path = Path("own-keys.json")
@@ -65,22 +82,39 @@ class RegulatorSettings(Folder):
         super().__init__(folder)
         self.file = self.table(FILE_NAME, RegulatorFile)
 
+    def rulebooks(self) -> TrustedRulebooks:
+        """Verify the rulebook that the folder holds by its fingerprint, and those that follow it."""
+        files = self.file.rulebook
+        first = verify_rulebook(self.read(files.file), self.signatures(files.signatures), fingerprint=files.fingerprint)
+        return TrustedRulebooks(first, self.path(self.file.rulebooks))
+
+    def own_policy(self) -> Policy | None:
+        """Read the folder's own policy, None where the rulebook's is followed; raises CreditError(POLICY_INVALID)."""
+        return own_policy(self, self.file.policy)
+
     def policy(self) -> Policy:
-        """Read the policy; raises CreditError(POLICY_INVALID), also where it names no log."""
-        return read_policy(self, self.file.policy)
+        """Give whom to believe; raises CreditError(POLICY_INVALID), also where nobody names a log."""
+        return policy_of(self, self.file.policy, self._newest)
 
     def witness(self) -> Witness:
         """Make the witness; raises CreditError where key or policy do not serve."""
         file = self.file
-        return witness_of(self, WitnessSettings(policy=file.policy, key=file.witness_key, folder=file.witness))
+        settings = WitnessSettings(policy=file.policy, key=file.witness_key, folder=file.witness)
+        return witness_of(self, settings, self._newest)
 
     def identity(self) -> Ed25519Signer:
         """Read the identity key; raises CreditError(SETTINGS_INVALID)."""
         return Ed25519Signer(self._own_keys().identity_key)
 
-    def audit_key(self) -> X25519PrivateKey:
-        """Read the key that opens envelopes; raises CreditError(SETTINGS_INVALID)."""
-        return X25519PrivateKey.from_private_bytes(self._own_keys().audit_key)
+    def audit_keys(self) -> tuple[X25519PrivateKey, ...]:
+        """Read every key that opens what was sealed for us, the newest first; raises CreditError(SETTINGS_INVALID)."""
+        seeds = [self._own_keys().audit_key]
+        earlier = [Path(f"{AUDIT_KEY}.before"), *sorted(self.path(AUDIT_KEYS).glob("*.key"))]
+        seeds += [seed_of(self.read_private(name), name) for name in earlier if self.path(name).exists()]
+        return tuple(X25519PrivateKey.from_private_bytes(seed) for seed in seeds)
+
+    def _newest(self) -> Rulebook:
+        return self.rulebooks().current()
 
     def _own_keys(self) -> RegulatorKeysFile:
         """Read both from one file, or from those that `init` makes."""

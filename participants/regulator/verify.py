@@ -11,12 +11,13 @@ from pathlib import Path
 
 from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
+from consortium.membership.log_policy import policy_text
 from consortium.membership.trusted import TrustedSet
 from consortium.model.rulebook import Rulebook
 from consortium.transparency.checkpoints import SignedCheckpoint
 from consortium.transparency.kinds import UNKNOWN_KIND, parse_entry
 from consortium.transparency.notes import parse_note
-from consortium.transparency.policy import Judged, Policy
+from consortium.transparency.policy import Judged, Policy, parse_policy
 from consortium.transparency.tree import TreeHasher, leaf_hash, verify_consistency
 from participants.regulator import archive
 from participants.regulator.archive import Export, open_export
@@ -41,7 +42,11 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Trust:
-    """Whom the verifier believes: the logs and witnesses of a policy, the first rulebook's fingerprint."""
+    """
+    Whom the verifier believes: the first rulebook's fingerprint, and the logs and witnesses of a policy.
+
+    Without a policy they are those of the newest rulebook that the fingerprint leads to.
+    """
 
     policy: Policy | None
     fingerprint: str | None
@@ -91,9 +96,9 @@ class _Verification:
 
     def run(self) -> None:
         self._part(FILE, self._files)
+        self._part(RULEBOOKS, self._rulebooks)
         self._part(CHECKPOINT, self._checkpoint)
         self._part(LINES, self._lines)
-        self._part(RULEBOOKS, self._rulebooks)
         self._part(ENTRIES, self._entries)
 
     def _part(self, part: str, look: Callable[[], None]) -> None:
@@ -114,9 +119,7 @@ class _Verification:
 
     def _checkpoint(self) -> None:
         """Open the checkpoint by the policy, and hold the earlier one to it."""
-        policy, note = self.trust.policy, parse_note(self.export.checkpoint)
-        if policy is None:
-            raise CreditError(Code.EXPORT_UNDECIDED, "no policy was given: whose log is this?")
+        note, policy = parse_note(self.export.checkpoint), self._policy()
         judged = self.audit.judged = policy.identify(note)
         self.signed = judged.signed
         if self.signed.size != self.export.proof.size:
@@ -127,6 +130,17 @@ class _Verification:
         self.audit.verdict.complete(
             CHECKPOINT, f"{self.signed.size:,} entries, signed by the log, witnessed by {names}"
         )
+
+    def _policy(self) -> Policy:
+        """Give the verifier's own policy, else the one that the trusted rulebook stands for."""
+        if self.trust.policy is not None:
+            return self.trust.policy
+        if self.audit.rulebook is None:
+            raise CreditError(Code.EXPORT_UNDECIDED, "neither a policy nor a rulebook is trusted: whose log is this?")
+        try:
+            return parse_policy(policy_text(self.audit.rulebook.document).encode())
+        except CreditError as error:
+            raise CreditError(Code.EXPORT_UNDECIDED, f"no policy was given, and {error.cause}") from error
 
     def _check_before(self, policy: Policy, judged: Judged) -> None:
         before = self.export.proof.before

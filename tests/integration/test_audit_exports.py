@@ -22,7 +22,7 @@ from participants.regulator.archive import Selection
 from participants.regulator.report import report
 from participants.regulator.verdict import State
 from participants.regulator.verify import Audit, Trust, verify
-from tests.support.audits import export_of, log_settings, rewritten, witness
+from tests.support.audits import export_of, log_settings, pin_log, rewritten, witness
 from tests.support.codes import refused
 from tests.support.grpc_world import GrpcWorld, grpc_world
 from tests.support.logs import policy_text
@@ -34,7 +34,7 @@ Made = dict[str, Any]
 @pytest.fixture(scope="module")
 def made(worlds: Worlds, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """One gateway's life: answers, refusals, a repeat, a witness; with a whole and two partial exports."""
-    return asyncio.run(_make(worlds.make(), tmp_path_factory.mktemp("audit")))
+    return asyncio.run(_make(pin_log(worlds.make()), tmp_path_factory.mktemp("audit")))
 
 
 async def _make(world: World, folder: Path) -> Made:
@@ -168,12 +168,22 @@ def claim(change: dict[str, int | None]) -> Callable[[str, bytes], bytes | None]
 
 def test_what_the_verifier_does_not_know_cannot_be_decided(made: Made) -> None:
     trust: Trust = made["trust"]
-    for other in (Trust(None, trust.fingerprint), Trust(trust.policy, None)):
+    for other in (Trust(None, None), Trust(trust.policy, None)):
         assert check(made, made["whole"], trust=other).verdict.state is State.UNDECIDED
     both = parse_policy(policy_text("lender-a").encode())  # the other witness has not cosigned
     assert check(made, made["whole"], trust=Trust(both, trust.fingerprint)).verdict.state is State.UNDECIDED
     for other in (Trust(trust.policy, "00" * 32), Trust(parse_policy(stranger()), trust.fingerprint)):
         assert check(made, made["whole"], trust=other).verdict.state is State.FAILED
+
+
+def test_without_a_policy_the_rulebook_says_whose_log_this_is(made: Made) -> None:
+    trust: Trust = made["trust"]
+    audit = check(made, made["whole"], trust=Trust(None, trust.fingerprint))
+    assert audit.verdict.state is State.COMPLETE, words(audit)
+    assert audit.judged is not None
+    assert [*audit.judged.witnessed] == ["regulator"]
+    changed = rewritten(made["whole"], made["folder"] / "signed.zip", CHANGES["a signature"])
+    assert check(made, changed, trust=Trust(None, trust.fingerprint)).verdict.state is State.FAILED
 
 
 def stranger() -> bytes:

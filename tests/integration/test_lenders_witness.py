@@ -7,16 +7,17 @@ from pathlib import Path
 import pytest
 
 from consortium.errors import Code
+from consortium.model.rulebook import Rulebook
 from consortium.transparency.notes import KeyType, VerifierKey
 from consortium.wire.queries import signed_query_to_bytes
 from gateway.tlog.health import LogHealth
 from gateway.tlog.ports import Kept
 from participants.settings import Folder, WitnessSettings
 from participants.witnessing import run_witness, witness_of
-from tests.support.audits import log_settings
+from tests.support.audits import log_settings, with_log
 from tests.support.codes import refused
 from tests.support.grpc_world import grpc_world
-from tests.support.logs import SECOND, WITNESS, StoredLog, dropped, policy_text
+from tests.support.logs import LOG_SIGNER, SECOND, WITNESS, StoredLog, dropped, policy_text
 from tests.support.world import ALICE, LENDERS, World, Worlds
 
 
@@ -33,7 +34,7 @@ def test_a_lender_cosigns_and_the_gateway_knows_who_is_absent(worlds: Worlds, tm
 
 
 async def _cosigns(world: World, folder: Path) -> None:
-    witness = witness_of(witness_folder(folder / "lender"), WitnessSettings())
+    witness = witness_of(witness_folder(folder / "lender"), WitnessSettings(), lambda: world.rulebook)
     async with grpc_world(world, folder, log=log_settings(folder)) as running:
         await running.attach(*LENDERS)
         working = asyncio.create_task(run_witness(witness, running.address, lambda: running.tls("lender-a")))
@@ -62,13 +63,23 @@ def _ages(registry: object) -> dict[str, float]:
     }
 
 
-def test_a_key_that_the_policy_does_not_know_is_refused(tmp_path: Path) -> None:
+def test_a_key_that_the_policy_does_not_know_is_refused(world: World, tmp_path: Path) -> None:
+    def newest() -> Rulebook:
+        return world.rulebook
+
     with refused(Code.POLICY_INVALID):
-        witness_of(witness_folder(tmp_path / "stranger", b"x" * 32), WitnessSettings())
+        witness_of(witness_folder(tmp_path / "stranger", b"x" * 32), WitnessSettings(), newest)
     folder = witness_folder(tmp_path / "open")
     (tmp_path / "open" / "witness.key").chmod(0o644)
     with refused(Code.SETTINGS_INVALID):
-        witness_of(folder, WitnessSettings())
+        witness_of(folder, WitnessSettings(), newest)
+    (tmp_path / "open" / "witness.key").chmod(0o600)
+    (tmp_path / "open" / "policy.txt").unlink()
+    with refused(Code.POLICY_INVALID):  # this rulebook pins no log key
+        witness_of(folder, WitnessSettings(), newest)
+    pinned = with_log(world)
+    witness = witness_of(folder, WitnessSettings(), lambda: pinned)
+    assert (witness.log, witness.signer.name) == (LOG_SIGNER.verifier(KeyType.ED25519), SECOND.name)
 
 
 @pytest.fixture

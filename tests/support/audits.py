@@ -4,9 +4,11 @@ import datetime as dt
 import json
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from consortium.labels import Label
+from consortium.model.rulebook import Rulebook, RulebookDocument, rulebook_digest, verify_rulebook
 from consortium.transparency.policy import parse_policy
 from gateway.settings import LogSettings
 from participants.gateway_client.rulebook import fetch_rulebooks
@@ -16,7 +18,7 @@ from participants.regulator.exporting import Source, export
 from participants.storage.witness import WitnessFiles
 from participants.witness import Witness
 from tests.support.grpc_world import GrpcWorld
-from tests.support.logs import LOG_SIGNER, WITNESS, policy_text
+from tests.support.logs import LOG_SIGNER, SECOND, WITNESS, policy_text
 from tests.support.world import World
 
 REGULATOR = "regulator"
@@ -101,3 +103,35 @@ def rewritten(source: Path, target: Path, change: Callable[[str, bytes], bytes |
         for name, content in changed.items():
             new.writestr(name, content)
     return target
+
+
+def with_log(world: World) -> Rulebook:
+    """The world's rulebook with the log's key and both witnesses pinned, signed as version 1."""
+    raw = document_with_log(world.rulebook.document).to_bytes()
+    return verify_rulebook(raw, signatures_of(world, raw), fingerprint=rulebook_digest(raw))
+
+
+def document_with_log(document: RulebookDocument) -> RulebookDocument:
+    """A rulebook's document with the log's key and both witnesses pinned."""
+    keys: dict[str, dict[str, bytes]] = {
+        "gateway": {"log_key": LOG_SIGNER.public},
+        REGULATOR: {"witness_key": WITNESS.public},
+        "lender-a": {"witness_key": SECOND.public},
+    }
+    members = tuple(member.model_copy(update=keys.get(member.id, {})) for member in document.members)
+    return document.model_copy(update={"members": members})
+
+
+def signatures_of(world: World, raw: bytes) -> dict[str, bytes]:
+    """The founders' signatures of a first version."""
+    approvers = world.rulebook.document.approvers.members
+    return {name: world.foundation.keys[name].signer.sign(Label.RULEBOOK, raw) for name in approvers}
+
+
+def pin_log(world: World) -> World:
+    """Put the world under a rulebook that pins the log's key and both witnesses."""
+    rulebook = world.foundation.rulebook = world.hub.rulebook = with_log(world)
+    for member, node in world.nodes.items():
+        contributor = replace(node.contributor, rulebook=lambda: rulebook)
+        world.nodes[member] = replace(node, contributor=contributor)
+    return world
