@@ -110,6 +110,7 @@ _FIELDS: dict[str, tuple[str, dict[str, Schema]]] = {
             "contributions": _CONTRIBUTIONS,
             "decision": _CODE,
             "reason": {"type": "string", "maxLength": 500, "description": "which check failed"},
+            "body": digest("digest of what lies beside the entry; absent where nothing does"),
         },
     ),
     "query-abandoned": (
@@ -203,6 +204,9 @@ _FIELDS: dict[str, tuple[str, dict[str, Schema]]] = {
 }
 
 
+_OPTIONAL = {"query-refused": ("body",)}
+
+
 def _schema(kind: str, title: str, described: Mapping[str, Schema]) -> Schema:
     common: dict[str, Schema] = {
         "index": count("the entry's position in the log"),
@@ -213,7 +217,7 @@ def _schema(kind: str, title: str, described: Mapping[str, Schema]) -> Schema:
         "$schema": DIALECT,
         "$id": f"urn:credit:v1:entry:{kind}",
         "title": title,
-        **fields({**common, **described}, title),
+        **fields({**common, **described}, title, _OPTIONAL.get(kind, ())),
     }
 
 

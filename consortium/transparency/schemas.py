@@ -1,6 +1,6 @@
 """Pieces of JSON Schema (draft 2020-12) that the kinds of entries are described with."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeAlias
 
 from consortium.canonical import MAX_INTEGER, CanonicalValue
@@ -23,12 +23,12 @@ def listed(items: Schema, description: str, most: int = 1024) -> Schema:
     return {"type": "array", "items": items, "maxItems": most, "description": description}
 
 
-def fields(properties: Mapping[str, Schema], description: str) -> Schema:
-    """Describe an object that has exactly these fields."""
+def fields(properties: Mapping[str, Schema], description: str, optional: Collection[str] = ()) -> Schema:
+    """Describe an object that has exactly these fields; `optional` ones may be left out."""
     return {
         "type": "object",
         "properties": {**properties},
-        "required": [*properties],
+        "required": [name for name in properties if name not in optional],
         "additionalProperties": False,
         "description": description,
     }

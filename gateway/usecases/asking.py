@@ -152,8 +152,8 @@ class Asking:
         return response
 
     async def _refuse(self, ask: Ask, error: CreditError, run: QueryRun | None, *, admitted: bool) -> None:
-        entry = entries.refused(ask.member, ask.request_id, ask.query, error, run)
         body = bodies.of_refusal(ask.query, run, admitted=admitted) if self.keeps_bodies else None
+        entry = entries.refused(ask.member, ask.request_id, ask.query, error, run, body)
         unused = admitted and error.code is Code.RULEBOOK_MISMATCH and run is not None and not run.round2_digests
         await self.committer.commit(partial(_end, ask, entry, body, unused=unused))
 

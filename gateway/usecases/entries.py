@@ -60,10 +60,21 @@ def answered(run: QueryRun, transcript: Transcript, raw_transcript: bytes, admis
 
 
 def refused(
-    requester: MemberId, request_id: bytes, query: SignedQuery, error: CreditError, run: QueryRun | None
+    requester: MemberId,
+    request_id: bytes,
+    query: SignedQuery,
+    error: CreditError,
+    run: QueryRun | None,
+    body: bytes | None = None,
 ) -> Entry:
-    """Give the entry of a refusal, with what had come in until then."""
+    """
+    Give the entry of a refusal, with what had come in until then, and the digest of its body where one is kept.
+
+    What was refused need not be signed in all its parts, so nothing else would bind them.
+    """
+    kept: Entry = {} if body is None else {"body": _body(body)}
     return {
+        **kept,
         "kind": "query-refused",
         "request": request_id.hex(),
         "query": query.digest.hex(),

@@ -43,6 +43,8 @@ def export(
         if out.exists():
             raise CreditError(Code.SETTINGS_INVALID, f"{out.name} exists")
         selection = Selection(from_ms=_moment(since), to_ms=_moment(until), member=member, purpose=purpose)
+        if None not in (selection.from_ms, selection.to_ms) and not (selection.from_ms or 0) < (selection.to_ms or 0):
+            raise CreditError(Code.SETTINGS_INVALID, "--from is not before --to")
         proof = asyncio.run(_export(RegulatorSettings(folder), selection, out, hidden=as_json))
         lines = f"{proof.end - proof.first:,}"
         shown.show_fields(

@@ -128,7 +128,7 @@ class BodyChecks:
                 case "query-answered":
                     self._answered(entry, body, leaf)
                 case _:
-                    self._refused(entry, body)
+                    self._refused(entry, body, content)
         except CreditError as error:
             self.verdict.fail(BODIES, f"entry {entry['index']}: {error.code}: {error.cause}")
         else:
@@ -142,8 +142,10 @@ class BodyChecks:
         check_signed(body.query, rulebook)
         self._open[entry["query"]] = _Open(body.query, rulebook, tuple(entry["roster"]))
 
-    def _refused(self, entry: Entry, body: EntryBody) -> None:
+    def _refused(self, entry: Entry, body: EntryBody, content: bytes) -> None:
         admitted = self._open.pop(entry["query"], None)
+        if entry.get("body") not in (None, _body(content)):
+            raise _wrong("another body than was kept with the refusal")
         if body.query is not None and body.query.digest.hex() != entry["query"]:
             raise _wrong("another query")
         self._by_one_rulebook(admitted, lambda rulebook: _check_messages(entry, body, rulebook, None))

@@ -180,6 +180,8 @@ class _Verification:
             trusted.update(signed)
             self.rulebooks[trusted.current.digest.hex()] = trusted.current
         self.audit.rulebook, self.audit.rulebooks = trusted.current, self.rulebooks
+        if trusted.current.document.consortium != self.export.proof.consortium:
+            raise CreditError(Code.EXPORT_INVALID, "the export names another consortium")
         self.audit.verdict.complete(RULEBOOKS, f"versions 1 to {len(versions)}, each signed by the approvers before it")
 
     def _entries(self) -> None:
@@ -285,6 +287,8 @@ class _Order:
     _next: int | None = None
     _first_ms: int | None = None
     _last_ms: int = 0
+    _before: int = 0
+    _after: int = 0
 
     def take(self, entry: Mapping[str, CanonicalValue]) -> None:
         index, time = int(str(entry["index"])), int(str(entry["time_ms"]))
@@ -295,12 +299,17 @@ class _Order:
             self.verdict.fail(TIMES, f"entry {index} is dated before the entry before it")
         self._next, self._last_ms = index + 1, max(time, self._last_ms)
         self._first_ms = time if self._first_ms is None else self._first_ms
+        selection = self.proof.selection
+        self._before += selection.from_ms is not None and time < selection.from_ms
+        self._after += selection.to_ms is not None and time >= selection.to_ms
 
     def finish(self, witnessed: int | None) -> None:
         """Hold the first and the last time to the selection and to when the witnesses saw the tree."""
         selection, proof = self.proof.selection, self.proof
         if witnessed is not None and self._last_ms > witnessed * 1000 + SKEW_MS:
             self.verdict.fail(TIMES, "entries are dated after they were witnessed")
+        if not selection.filtered and max(self._before, self._after) > 1:
+            self.verdict.fail(TIMES, "more than one line outside of the time that was asked for, at one end")
         if not selection.filtered and self._first_ms is not None:
             if selection.from_ms is not None and proof.first > 0 and self._first_ms >= selection.from_ms:
                 self.verdict.fail(TIMES, "the range begins after the time that was asked for")
