@@ -213,6 +213,7 @@ def _program(facts: Facts) -> str:
     programs = {
         Role.CUSTODIAN: "credit-custodian",
         Role.REGULATOR: "credit-regulator",
+        Role.WITNESS: "credit-regulator",
         Role.GATEWAY: "credit-gateway",
     }
     return programs.get(facts.role, "credit-participant")

@@ -15,8 +15,10 @@ def init(
     member: Annotated[str, typer.Option("--member", help="The id that you want: a-z, 0-9, hyphens.")],
     invitation: InvitationOption,
     fingerprint: FingerprintOption = "",
+    only_witness: Annotated[bool, typer.Option("--only-witness", help="A witness, and no regulator.")] = False,  # noqa: FBT002
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Make the folder and its keys; nothing leaves this machine."""
-    show_init(Wish(Role.REGULATOR, member), folder, invitation, fingerprint, as_json=as_json)
+    role = Role.WITNESS if only_witness else Role.REGULATOR
+    show_init(Wish(role, member, witness=True), folder, invitation, fingerprint, as_json=as_json)

@@ -36,7 +36,7 @@ def write_first_rulebook(folder: MemberFolder, signed: SignedRulebook) -> None:
 def write_settings(folder: MemberFolder, rulebook: Rulebook) -> None:
     """Write `node.toml`, `custodian.toml` or `regulator.toml`; whoever witnesses follows the rulebook's policy."""
     common = _COMMON.format(fingerprint=rulebook.digest.hex(), gateways=json.dumps(list(folder.file.gateways)))
-    if folder.file.role is Role.REGULATOR:
+    if folder.file.role in (Role.REGULATOR, Role.WITNESS):
         _write_once(folder.path(Path("regulator.toml")), f'{_HEAD}member = "{folder.member}"\n{common}')
     if folder.file.role is Role.LENDER:
         _write_once(folder.path(Path("node.toml")), _node(folder, common))
