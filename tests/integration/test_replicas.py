@@ -17,7 +17,7 @@ from consortium.wire.gateway import Answered
 from consortium.wire.queries import signed_query_to_bytes
 from consortium.wire.rounds import transcript_from_bytes
 from gateway.bootstrap import GatewayServer, build
-from gateway.settings import Limits
+from gateway.settings import Limits, TimeoutSettings
 from participants.gateway_client.asking import AskClient
 from tests.support.codes import refused
 from tests.support.grpc_world import GrpcWorld, grpc_world
@@ -181,7 +181,8 @@ def test_no_query_is_lost_when_a_replica_dies_under_load(
             assert await client.ask(request_id, signed_query_to_bytes(query), 20) == answered
         await client.close()
 
-    play(scene)
+    patient = TimeoutSettings(round1=10.0, round2=10.0, drain=2.0, settle=0.0)  # on a machine that is busy, too
+    play(scene, timeouts=patient)
 
 
 def test_questions_that_fail_together_do_not_send_each_other_back(play: Callable[..., None], world: World) -> None:
