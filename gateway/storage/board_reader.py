@@ -11,7 +11,7 @@ from consortium.wire.membership import MAXIMUM_PAGE_BYTES, BoardDocument, Docume
 from gateway.ports import BoardReader
 from gateway.storage.board import NEWEST
 from gateway.storage.log import open_log_engine
-from gateway.storage.sql import translated
+from gateway.storage.sql import close_engine, translated
 from gateway.storage.tables import board
 
 
@@ -45,7 +45,7 @@ class SqlBoardReader:
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        close_engine(self._engine)
 
 
 def _fitting(rows: CursorResult[Any]) -> Iterator[BoardDocument]:

@@ -10,7 +10,7 @@ from consortium.errors import Code, CreditError
 from consortium.wire.bodies import StoredBody
 from gateway.storage.bodies import NONCE, bound
 from gateway.storage.log import open_log_engine
-from gateway.storage.sql import translated
+from gateway.storage.sql import close_engine, translated
 
 READ = text("""
 SELECT body_keys."index", key, sealed, erased_by FROM body_keys LEFT JOIN bodies ON bodies."index" = body_keys."index"
@@ -35,7 +35,7 @@ class SqlBodyReader:
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        close_engine(self._engine)
 
 
 def _stored(index: int, key: bytes | None, sealed: bytes | None, erased_by: int | None) -> StoredBody:

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from consortium.model.members import MemberId
 from consortium.wire.supervision import MAXIMUM_FILINGS, FiledDocument
 from gateway.storage.log import open_log_engine
-from gateway.storage.sql import translated
+from gateway.storage.sql import close_engine, translated
 
 PAGE_BYTES = 512 << 10
 FOR = text("""
@@ -49,7 +49,7 @@ class SqlFilingsReader:
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        close_engine(self._engine)
 
     def _piece(self, order: int, number: int) -> bytes | None:
         try:

@@ -5,7 +5,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from consortium.errors import Code, CreditError
-from gateway.storage.sql import open_engine
+from gateway.storage.sql import close_engine, open_engine
 
 METADATA = MetaData()
 GUARD = Table(
@@ -49,7 +49,7 @@ class SqlGuard:
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        close_engine(self._engine)
 
 
 def _lost(error: SQLAlchemyError) -> CreditError:

@@ -7,7 +7,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from consortium.transparency.tiles import Tile
-from gateway.storage.sql import translated
+from gateway.storage.sql import close_engine, translated
 from gateway.tlog.ports import Kept, LogStore
 
 SIZE = text('SELECT coalesce(max("index") + 1, 0) FROM entries')
@@ -86,7 +86,7 @@ class SqlLogStore:
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        close_engine(self._engine)
 
     def _reading(self) -> "_Session":
         return _Session(self._engine, commit=False)

@@ -63,7 +63,7 @@ class SqlStore:
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        close_engine(self._engine)
 
     def _lock(self, connection: Connection) -> None:
         if self._engine.dialect.name == "postgresql":
@@ -80,6 +80,18 @@ def open_engine(url: URL) -> Engine:
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
+
+
+def close_engine(engine: Engine) -> None:
+    """
+    Close every connection; one that a thread still uses is waited for, a second at most.
+
+    A task that is cancelled does not stop the thread that reads for it, and what is closed too early is never closed.
+    """
+    checked_out, deadline = getattr(engine.pool, "checkedout", None), time.monotonic() + 1.0
+    while checked_out is not None and checked_out() > 0 and time.monotonic() < deadline:
+        time.sleep(0.005)
+    engine.dispose()
 
 
 def translated(error: Exception) -> CreditError:
