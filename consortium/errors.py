@@ -129,6 +129,10 @@ class Code(StrEnum):
     FILING_INVALID = "FILING_INVALID"
     BODY_HELD = "BODY_HELD"
     # ourselves
+    PASSPHRASE_NEEDED = "PASSPHRASE_NEEDED"  # noqa: S105  the name of a code
+    PASSPHRASE_WRONG = "PASSPHRASE_WRONG"  # noqa: S105  the name of a code
+    PASSPHRASE_WEAK = "PASSPHRASE_WEAK"  # noqa: S105  the name of a code
+    KEY_FILE_DAMAGED = "KEY_FILE_DAMAGED"
     SETTINGS_INVALID = "SETTINGS_INVALID"
     INTERNAL = "INTERNAL"
 
@@ -404,6 +408,16 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     ),
     Code.BODY_HELD: _entry(_STATE, "A legal hold keeps this body. Release the hold first, by an order of both."),
     Code.JOURNAL_BROKEN: _entry(_LOSS, "The journal's hash chain is broken. Stop the node and keep its files."),
+    Code.PASSPHRASE_NEEDED: _entry(
+        _STATE, "The key files are under a passphrase. Name a file with it in CREDIT_PASSPHRASE_FILE."
+    ),
+    Code.PASSPHRASE_WRONG: _entry(
+        _DENIED, "The passphrase does not open the key ring of this folder. Give the right one; nothing was changed."
+    ),
+    Code.PASSPHRASE_WEAK: _entry(_BAD, "The passphrase is too short or too long. Take a few random words."),
+    Code.KEY_FILE_DAMAGED: _entry(
+        _LOSS, "A key file is damaged or belongs to another folder. Put it back from a back-up with its key ring."
+    ),
     Code.SETTINGS_INVALID: _entry(_BAD, "A setting is unknown or out of bounds. Correct the named setting."),
     Code.INTERNAL: _entry(Status.INTERNAL, "Something unexpected happened. Report the id to the operator."),
 }

@@ -70,6 +70,9 @@ class Label(bytes, Enum):
     CASE_OPENED = b"credit/v1/case/opened"
     CASE_CLOSED = b"credit/v1/case/closed"
     AUDIT_KEY_USE = b"credit/v1/audit-key-use"
+    # secret files
+    KEY_RING = b"credit/v1/key-ring"
+    LOCKED_FILE = b"credit/v1/locked-file"
     # membership
     RULEBOOK = b"credit/v1/rulebook"
     SECRETS_GENERATION = b"credit/v1/secrets/generation"

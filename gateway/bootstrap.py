@@ -17,7 +17,7 @@ from consortium.errors import CreditError
 from consortium.model.keys import utc_day
 from consortium.model.members import MemberId
 from consortium.model.rulebook import MemberStatus, Role, Rulebook
-from consortium.model.signing import Ed25519Signer
+from consortium.model.signing import Signer
 from gateway.attachments import Attachments
 from gateway.committer import GroupCommitter
 from gateway.key_holding import HoldingService, RulebookMembers, StoredEvaluations
@@ -102,7 +102,7 @@ def build(settings: Settings) -> Parts:
 
 def _asking(
     settings: Settings,
-    signer: Ed25519Signer,
+    signer: Signer,
     rulebooks: Rulebooks,
     committer: GroupCommitter,
     attachments: Attachments,

@@ -17,10 +17,11 @@ from consortium.membership.files import document_name
 from consortium.model.rulebook import parse_rulebook, rulebook_digest
 from consortium.wire.membership import DocumentKind, Posted
 from gateway.committer import GroupCommitter
-from gateway.keys import read_signer, replace
+from gateway.keys import read_signer
 from gateway.membership.folder import APPLICATION_FILE
 from gateway.membership_parts import Around, MembershipService, listen
 from gateway.metrics import Metrics
+from gateway.private_files import replace
 from gateway.rpc.interceptor import Watcher
 from gateway.rulebooks import FINGERPRINT_FILE
 from gateway.settings import Settings

@@ -1,20 +1,20 @@
-"""The gateway's own key files: refused unless only their owner can read them."""
+"""What lies in the gateway's own key files."""
 
 import json
-import os
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Oprf, RulebookDocument
-from consortium.model.signing import Ed25519Signer
+from consortium.model.signing import Ed25519Signer, Signer
 from consortium.oprf.sharing import KeyShare
+from gateway.private_files import destroy, read_private, write_private
 
 SEED_BYTES = 32
 
 
-def read_signer(path: Path) -> Ed25519Signer:
-    """Read an Ed25519 identity key: 64 hex digits."""
+def read_signer(path: Path) -> Signer:
+    """Give the signer of an Ed25519 identity key: 64 hex digits in a file. A key in an HSM would be given here."""
     return Ed25519Signer(read_seed(path))
 
 
@@ -114,7 +114,7 @@ class ShareKeeper:
 
     def _write(self, path: Path, data: bytes) -> None:
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        replace(path, data)
+        write_private(path, data)
 
     def _share_path(self, generation: int, revision: int) -> Path:
         return self._folder / f"generation-{generation:04d}-revision-{revision:06d}.json"
@@ -123,32 +123,8 @@ class ShareKeeper:
         return self._folder / f"ceremony-{ceremony.hex()[:32]}.json"
 
 
-def replace(target: Path, content: bytes, mode: int = 0o600) -> None:
-    """Put a file in another's place, as a whole or not at all, also after a power cut."""
-    temporary = target.with_name(f".{target.name}.new")
-    temporary.unlink(missing_ok=True)
-    with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(target)
-
-
-def destroy(path: Path) -> None:
-    """Overwrite a file and remove it; what the file system or the disk keeps beside that, it keeps."""
-    if not path.exists():
-        return
-    with path.open("r+b") as file:
-        file.write(bytes(path.stat().st_size))
-        file.flush()
-        os.fsync(file.fileno())
-    path.unlink()
-
-
 def _read_private(path: Path) -> str:
     try:
-        if path.stat().st_mode & 0o077:
-            raise CreditError(Code.SETTINGS_INVALID, f"{path.name} can be read by others: chmod 600")
-        return path.read_text("ascii")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CreditError(Code.SETTINGS_INVALID, f"{path.name} cannot be read: {type(error).__name__}") from None
+        return read_private(path).decode("ascii")
+    except UnicodeDecodeError:
+        raise CreditError(Code.SETTINGS_INVALID, f"{path.name} cannot be read: UnicodeDecodeError") from None

@@ -7,7 +7,7 @@ from typing import Any
 import grpc
 
 from consortium.errors import Code, CreditError
-from consortium.model.signing import Ed25519Signer
+from consortium.model.signing import Signer
 from gateway.committer import GroupCommitter
 from gateway.keys import ShareKeeper, read_ca_key
 from gateway.membership.authority import Authority
@@ -32,7 +32,7 @@ class Around:
 
     settings: Settings
     consortium: str
-    signer: Ed25519Signer
+    signer: Signer
     committer: GroupCommitter
     rulebooks: Rulebooks | None
     clock: Callable[[], int]

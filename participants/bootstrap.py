@@ -15,7 +15,7 @@ from pathlib import Path
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import NormalisedIdentifier, Secret
 from consortium.model.rulebook import Member, Oprf, Rulebook, threshold_key, verify_rulebook
-from consortium.model.signing import Ed25519Signer
+from consortium.model.signing import Signer
 from consortium.rules.queries import taking_part
 from consortium.silent import Silent
 from participants.gateway_client.channel import Tls
@@ -148,14 +148,13 @@ def _channel(
     return InsecureLocalHolder(share, rulebook, ledger, secrets.token_bytes, clock)
 
 
-def _signer(settings: NodeSettings, rulebook: Rulebook) -> Ed25519Signer:
+def _signer(settings: NodeSettings, rulebook: Rulebook) -> Signer:
     return own_signer(settings, taking_part(rulebook, settings.file.member))
 
 
-def own_signer(settings: NodeSettings, member: Member) -> Ed25519Signer:
+def own_signer(settings: NodeSettings, member: Member) -> Signer:
     """Give the identity key that the rulebook pins; raises CreditError(SETTINGS_INVALID) where it is not here."""
-    for seed in settings.identity_seeds():
-        signer = Ed25519Signer(seed)
+    for signer in settings.identity_signers():
         if signer.public == member.identity_key:
             return signer
     raise CreditError(Code.SETTINGS_INVALID, "the identity key is not the one that the rulebook pins for the member")

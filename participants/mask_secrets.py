@@ -7,8 +7,8 @@ from consortium.hashing import Randomness
 from consortium.model.identifiers import Secret
 from participants.keys.query_key import Stamp, stamp_of
 from participants.lender.identity import MaskSecret
+from participants.private_files import write_private
 from participants.settings import Folder, Key32, Table
-from participants.whole_files import write_private
 
 NAME = Path("mask-secrets.json")
 KEPT = 4

@@ -21,8 +21,8 @@ from consortium.membership.secrets import (
 )
 from consortium.model.rulebook import Oprf, Rulebook
 from participants.lender.protect import LendersSecrets
+from participants.private_files import write_private
 from participants.settings import Folder, Key32, LendersSecretsFile, Table
-from participants.whole_files import write_private
 
 FOLDER = "secrets"
 TOGETHER = Path("lenders-secrets.json")

@@ -53,7 +53,6 @@ class LenderServer:
 
     async def run(self, stopping: asyncio.Event, started: asyncio.Event | None = None) -> None:
         """Serve until `stopping` is set; raises CreditError where the node cannot start."""
-        self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
         with ExitStack() as stack:
             upkeep = await Upkeep.begin(self._settings.folder, stack)
             tls = upkeep.tls if upkeep else partial(open_tls, self._settings)
@@ -61,6 +60,7 @@ class LenderServer:
             parts = compose(self._settings, stack, tokeniser, tls())
             renewal = Renewal(parts, tokeniser, upkeep.hurry if upkeep else lambda: None)
             lookout = upkeep.lookout(parts.rulebooks) if upkeep else None
+            self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
             tasks = await self._start(parts, renewal, tls, lookout)
             if upkeep:
                 upkeep.on_renewed += [lambda: parts.client.renew(tls()), tokeniser.exchange, self._attach_again]

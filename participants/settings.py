@@ -13,12 +13,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from consortium.errors import Code, CreditError
 from consortium.model.members import check_member_id
+from consortium.model.signing import Ed25519Signer, Signer
+from participants.private_files import read_private
+from participants.signers import signer_in
 
 FILE_NAME = "node.toml"
 MAX_FILE_BYTES = 16 * 2**20
 IDENTITY_FILES = (Path("identity.key"), Path("identity.key.next"))
-SEED_BYTES = 32
-_OTHERS = 0o077
 
 
 def _from_hex(value: object) -> object:
@@ -187,15 +188,11 @@ class Folder:
         return _read(self.path(name))
 
     def read_private(self, name: Path) -> bytes:
-        """Read a secret file's bytes; raises CreditError(SETTINGS_INVALID) where others may read it, too."""
-        path = self.path(name)
-        data = _read(path)
-        if path.stat().st_mode & _OTHERS:
-            raise _invalid(f"{path.name}: others may read it; chmod 600")
-        return data
+        """Read a secret file's content; raises as `participants.private_files.read_private`."""
+        return read_private(self.path(name))
 
     def read_secret(self, name: Path, kind: type[_TableT]) -> _TableT:
-        """Read a secret file (JSON); raises CreditError(SETTINGS_INVALID) where others may read it, too."""
+        """Read a secret file (JSON); raises CreditError(SETTINGS_INVALID), and as `read_private`."""
         return _validated_json(kind, self.read_private(name), name.name)
 
     def signatures(self, name: Path) -> dict[str, bytes]:
@@ -218,25 +215,14 @@ class NodeSettings(Folder):
         """Read the node's own keys."""
         return self.read_secret(self.file.own_keys, OwnKeysFile)
 
-    def identity_seeds(self) -> list[bytes]:
+    def identity_signers(self) -> list[Signer]:
         """Give every identity key of the folder: the one in force, and one that is on its way into the rulebook."""
         kept = self.own_keys().identity_key
-        seeds = [kept] if kept is not None else []
-        seeds += [seed_of(self.read_private(name), name) for name in IDENTITY_FILES if self.path(name).exists()]
-        if not seeds:
+        found: list[Signer] = [Ed25519Signer(kept)] if kept is not None else []
+        found += [signer_in(self.path(name)) for name in IDENTITY_FILES if self.path(name).exists()]
+        if not found:
             raise _invalid(f"{self.file.own_keys}: identity_key: missing, and there is no {IDENTITY_FILES[0]}")
-        return seeds
-
-
-def seed_of(data: bytes, name: Path) -> bytes:
-    """Read a key file's 64 hex digits; raises CreditError(SETTINGS_INVALID)."""
-    try:
-        seed = bytes.fromhex(data.decode("ascii").strip())
-    except ValueError:
-        seed = b""
-    if len(seed) != SEED_BYTES:
-        raise _invalid(f"{name}: holds no key")
-    return seed
+        return found
 
 
 def _read(path: Path) -> bytes:

@@ -14,8 +14,8 @@ from consortium.model.members import MemberId
 from consortium.model.rulebook import Oprf
 from consortium.oprf.group import encode_scalar
 from consortium.oprf.sharing import KeyShare
+from participants.private_files import write_private
 from participants.settings import Folder, ShareFile
-from participants.whole_files import write_private
 
 FOLDER = Path("shares")
 

@@ -14,10 +14,10 @@ from consortium.transparency.policy import Policy, parse_policy
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.transparency import TransparencyClient
 from participants.settings import Folder, WitnessSettings
+from participants.signers import seed_in
 from participants.storage.witness import WitnessFiles
 from participants.witness import Witness
 
-SEED_BYTES = 32
 POLICY_FILE = Path("policy.txt")
 CHANNEL_SECONDS = 3600.0
 """After so long a new channel is opened, with the certificate of then."""
@@ -44,12 +44,7 @@ def policy_of(folder: Folder, name: Path | None, newest: Callable[[], Rulebook])
 
 def witness_signer(folder: Folder, key: Path, policy: Policy) -> NoteSigner:
     """Read a witness's key (64 hex digits); its name is the one that the policy gives to this key."""
-    try:
-        seed = bytes.fromhex(folder.read_private(key).decode("ascii").strip())
-    except ValueError:
-        seed = b""
-    if len(seed) != SEED_BYTES:
-        raise CreditError(Code.SETTINGS_INVALID, f"{key.name}: no Ed25519 key")
+    seed = seed_in(folder.path(key))
     public = NoteSigner("unnamed", seed).public
     names = [known.name for known in policy.witnesses.values() if known.public == public]
     if not names:

@@ -2,7 +2,7 @@
 
 import typer
 
-from gateway.cli import log, rulebook
+from gateway.cli import log, passphrase, rulebook
 from gateway.cli.init import init
 from gateway.cli.members import members, suspend
 from gateway.cli.serve import serve
@@ -16,3 +16,4 @@ app.command()(suspend)
 app.command()(upgrade)
 app.add_typer(rulebook.app, name="rulebook")
 app.add_typer(log.app, name="log")
+app.add_typer(passphrase.app, name="passphrase")

@@ -10,15 +10,19 @@ import uvloop
 
 from consortium.errors import CreditError
 from gateway.bootstrap import GatewayServer, build
+from gateway.cli.passphrase import PresentOption
 from gateway.founding import FoundingServer, is_founded
 from gateway.logs import configure
+from gateway.private_files import use_passphrase_file
 from gateway.settings import Settings, load_settings
 
 
 def serve(
     config: Annotated[Path, typer.Option("--config", help="The gateway's TOML settings.")] = Path("gateway.toml"),
+    passphrase_file: PresentOption = None,
 ) -> None:
     """Serve queries until SIGTERM or SIGINT; then finish what is open and stop."""
+    use_passphrase_file(passphrase_file)
     try:
         settings = load_settings(config)
         configure(settings.log_level)

@@ -12,7 +12,6 @@ A gateway's folder as `init` makes it; every file is made once and never overwri
 """
 
 import json
-import os
 import secrets
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,9 +27,10 @@ from consortium.membership.signed import parse_document
 from consortium.model.members import check_member_id
 from consortium.model.rulebook import Role
 from consortium.transparency.notes import NoteSigner
-from gateway.keys import read_seed, read_signer, replace
+from gateway.keys import read_seed, read_signer
 from gateway.membership.authority import new_authority, private_pem
 from gateway.membership.own_certificate import read_tls_key
+from gateway.private_files import create, create_private, replace
 
 SETTINGS = "gateway.toml"
 APPLICATION_FILE = "application.signed"
@@ -118,15 +118,17 @@ def make_folder(folder: Path, operator: Operator, places: Places, now: int) -> l
     (folder / "rulebooks").mkdir(mode=0o700, exist_ok=True)
     _make_guard(folder, places)
     made = [
-        name for name in ("identity.key", "hpke.key", "log.key") if _once(folder / name, secrets.token_hex(32).encode())
+        name
+        for name in ("identity.key", "hpke.key", "log.key")
+        if create_private(folder / name, secrets.token_hex(32).encode())
     ]
-    if _once(folder / "tls.key", private_pem(ec.generate_private_key(ec.SECP256R1()))):
+    if create_private(folder / "tls.key", private_pem(ec.generate_private_key(ec.SECP256R1()))):
         made.append("tls.key")
     made += _make_authority(folder, operator.consortium, now)
-    if _once(folder / APPLICATION_FILE, _signed_application(folder, operator, now)):
+    if create(folder / APPLICATION_FILE, _signed_application(folder, operator, now)):
         made.append(APPLICATION_FILE)
     texts = {SETTINGS: _settings(folder, operator, places), "invitation.toml": _invitation(folder, operator, places)}
-    return [*made, *(name for name, text in texts.items() if _once(folder / name, text.encode("ascii")))]
+    return [*made, *(name for name, text in texts.items() if create(folder / name, text.encode("ascii")))]
 
 
 def _guard(folder: Path, places: Places) -> str:
@@ -145,7 +147,7 @@ def _make_authority(folder: Path, consortium: str, now: int) -> list[str]:
         return []
     certificate, key = new_authority(consortium, now)
     replace(folder / "ca.crt", certificate, 0o644)
-    replace(folder / "ca.key", key)
+    create_private(folder / "ca.key", key)
     return ["ca.crt", "ca.key"]
 
 
@@ -209,17 +211,3 @@ def _invitation(folder: Path, operator: Operator, places: Places) -> str:
         member=operator.member,
         ca=json.dumps((folder / "ca.crt").read_text("ascii")),
     )
-
-
-def _once(path: Path, content: bytes) -> bool:
-    if path.exists():
-        return False
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    replace(temporary, content)
-    try:
-        os.link(temporary, path)  # never over a file that somebody made meanwhile
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink()
-    return True

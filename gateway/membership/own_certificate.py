@@ -25,9 +25,9 @@ from consortium.membership.certificates import (
     read_certificate,
 )
 from consortium.model.members import MemberId
-from consortium.model.signing import Ed25519Signer
-from gateway.keys import replace
+from consortium.model.signing import Signer
 from gateway.membership.authority import Authority
+from gateway.private_files import read_private, replace
 from gateway.settings import Tls
 
 LOG = logging.getLogger("gateway.tls")
@@ -81,7 +81,7 @@ class ServerTls:
 
     def _read(self) -> grpc.ServerCertificateConfiguration:
         try:
-            pair = (self._files.key.read_bytes(), self._files.certificate.read_bytes())
+            pair = (read_private(self._files.key), self._files.certificate.read_bytes())
             ca = self._files.ca.read_bytes()
         except OSError as error:
             raise CreditError(Code.SETTINGS_INVALID, f"tls: {error.filename} cannot be read") from None
@@ -101,7 +101,7 @@ class OwnCertificate:
     def __init__(
         self,
         authority: Authority,
-        signer: Ed25519Signer,
+        signer: Signer,
         consortium: str,
         member: MemberId,
         files: Tls,
@@ -148,11 +148,10 @@ class OwnCertificate:
 
 def read_tls_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """Read a P-256 key, PEM, from a file of mode 0600; raises CreditError(SETTINGS_INVALID)."""
+    data = read_private(path)
     try:
-        if path.stat().st_mode & 0o077:
-            raise CreditError(Code.SETTINGS_INVALID, f"{path.name} can be read by others: chmod 600")
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
-    except (OSError, ValueError, TypeError):
+        key = serialization.load_pem_private_key(data, None)
+    except (ValueError, TypeError):
         raise CreditError(Code.SETTINGS_INVALID, f"{path.name} holds no TLS key") from None
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise CreditError(Code.SETTINGS_INVALID, f"{path.name} holds no P-256 key")

@@ -15,10 +15,11 @@ from consortium.ceremony.plan import Kind
 from consortium.ceremony.transcript import Phase
 from consortium.errors import Code, CreditError
 from consortium.model.rulebook import Role
-from participants.cli import membership_decide, membership_join, membership_status
+from participants.cli import membership_decide, membership_join, membership_status, passphrase
 from participants.cli.membership_join import FingerprintOption, InvitationOption, LocalOption, Wish, show_init
 from participants.cli.membership_options import FolderOption, party_in
 from participants.cli.output import JsonOption, output
+from participants.cli.passphrase import PresentOption
 from participants.custodian.serving import CustodianServer
 from participants.custodian.settings import CustodianSettings
 from participants.logs import configure
@@ -26,6 +27,7 @@ from participants.membership.ceremonies import begin as begin_ceremony
 from participants.membership.ceremonies import plan_words, propose_shares, take_part
 from participants.membership.founding import begin_first
 from participants.membership.member import Membership
+from participants.private_files import use_passphrase_file
 from participants.share_files import ShareFiles
 
 app = typer.Typer(help="A holder of a share of the OPRF key.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -119,8 +121,9 @@ def _progress_line(progress: Progress) -> str:
 
 
 @app.command()
-def serve(folder: FolderOption) -> None:
+def serve(folder: FolderOption, passphrase_file: PresentOption = None) -> None:
     """Serve until SIGTERM or SIGINT."""
+    use_passphrase_file(passphrase_file)
     try:
         configure(CustodianSettings(folder).file.log_level)
         uvloop.run(_run(CustodianServer(folder)))
@@ -147,3 +150,4 @@ for command in (
     membership_decide.leave,
 ):
     app.command()(command)
+app.add_typer(passphrase.app, name="passphrase")

@@ -30,6 +30,7 @@ app = lazy_app(
         "tags": f"{_CLI}.tags:tags",
         "dispute": f"{_CLI}.disputes:app",
         "inspections": f"{_CLI}.inspections:inspections",
+        "passphrase": f"{_CLI}.passphrase:app",
         "doctor": f"{_CLI}.doctor:doctor",
         "invitation": f"{_JOIN}:invitation",
         "sponsor": f"{_DECIDE}:sponsor",

@@ -27,6 +27,7 @@ app = lazy_app(
         "reject": f"{_DECIDE}:reject",
         "rotate": f"{_DECIDE}:rotate",
         "leave": f"{_DECIDE}:leave",
+        "passphrase": f"{_CLI}.passphrase:app",
     },
     "A regulator: witness the log, watch it, export it, verify and report; inspect, and decide cases.",
 )

@@ -9,7 +9,9 @@ import typer
 import uvloop
 
 from consortium.errors import CreditError
+from participants.cli.passphrase import PresentOption
 from participants.logs import configure
+from participants.private_files import use_passphrase_file
 from participants.regulator.serving import RegulatorServer
 from participants.regulator.settings import RegulatorSettings
 
@@ -18,8 +20,9 @@ FolderOption = Annotated[
 ]
 
 
-def serve(folder: FolderOption) -> None:
+def serve(folder: FolderOption, passphrase_file: PresentOption = None) -> None:
     """Witness the gateway's log until SIGTERM or SIGINT."""
+    use_passphrase_file(passphrase_file)
     try:
         configure(RegulatorSettings(folder).file.log_level)
         uvloop.run(_run(RegulatorServer(folder)))

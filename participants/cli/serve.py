@@ -8,13 +8,16 @@ import uvloop
 
 from consortium.errors import CreditError
 from participants.cli.output import NodeOption
+from participants.cli.passphrase import PresentOption
 from participants.logs import configure
+from participants.private_files import use_passphrase_file
 from participants.serving import LenderServer
 from participants.settings import NodeSettings
 
 
-def serve(node: NodeOption) -> None:
+def serve(node: NodeOption, passphrase_file: PresentOption = None) -> None:
     """Serve until SIGTERM or SIGINT."""
+    use_passphrase_file(passphrase_file)
     try:
         configure(NodeSettings(node).file.log_level)
         uvloop.run(_run(LenderServer(node)))

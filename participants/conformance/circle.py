@@ -25,7 +25,7 @@ from consortium.model.rulebook import (
     Rulebook,
     RulebookDocument,
 )
-from consortium.model.signing import Ed25519Signer
+from consortium.model.signing import Ed25519Signer, Signer
 from consortium.rules.profiles import PROFILES
 from consortium.sums.paillier import Ciphertext, add_plain, product
 from consortium.sums.secret import SecretKey
@@ -116,7 +116,7 @@ class Circle:
 
 
 def make_circle(
-    own: tuple[MemberId, Ed25519Signer],
+    own: tuple[MemberId, Signer],
     book: BookReader,
     folder: Path,
     pool: ObfuscatorPool,
@@ -151,9 +151,7 @@ def make_circle(
     return Circle(own[0], rulebook, nodes, stores)
 
 
-def _rulebook(
-    own: MemberId, signers: Mapping[MemberId, Ed25519Signer], suite: Suite, rng: Randomness, now: int
-) -> Rulebook:
+def _rulebook(own: MemberId, signers: Mapping[MemberId, Signer], suite: Suite, rng: Randomness, now: int) -> Rulebook:
     holders = [
         HolderKey(member=m, index=s.holder, share_key=s.key.public) for m, s in zip(HOLDERS, shares(), strict=True)
     ]
@@ -182,7 +180,7 @@ def _role(member: MemberId) -> Role:
     return Role.REGULATOR if member == REGULATOR else Role.LENDER
 
 
-def _member(member: MemberId, role: Role, signer: Ed25519Signer, rng: Randomness) -> Member:
+def _member(member: MemberId, role: Role, signer: Signer, rng: Randomness) -> Member:
     return Member(
         id=member,
         legal_name=member,

@@ -10,7 +10,7 @@ from consortium.custody import Answered, KeyHolder
 from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness
 from consortium.model.members import MemberId
-from consortium.model.signing import Ed25519Signer
+from consortium.model.signing import Signer
 from consortium.oprf.sharing import KeyShare, ThresholdKey
 from participants.lender.protect import LendersSecrets
 from participants.lender.tokenise import HolderLink, HolderSession, SentRequest, Tokeniser
@@ -88,7 +88,7 @@ def threshold_key() -> ThresholdKey:
     return ThresholdKey(2, tuple(share.key for share in shares()))
 
 
-def published_tokeniser(member: MemberId, signer: Ed25519Signer, rng: Randomness) -> Tokeniser:
+def published_tokeniser(member: MemberId, signer: Signer, rng: Randomness) -> Tokeniser:
     """Give a member its way to the holders of the published key."""
     members, journal = _OneMember(member, signer.public), _Journal()
     links = {

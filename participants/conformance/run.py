@@ -12,7 +12,7 @@ from consortium.model.identifiers import Secret
 from consortium.model.members import MemberId
 from consortium.model.query import Suite
 from consortium.model.rulebook import Rulebook
-from consortium.model.signing import Ed25519Signer
+from consortium.model.signing import Signer
 from participants.conformance.checks import BALANCE, CHECKS, KNOWN, UNRELEASED, Failed, Run
 from participants.conformance.circle import make_circle
 from participants.conformance.holders import published_tokeniser
@@ -29,7 +29,7 @@ EVENT = """{{"identifiers": {{"country": "CN", "phone": "{phone}"}},
                "balance": {balance}}}}}"""
 
 
-def conformance(own: tuple[MemberId, Ed25519Signer], suite: Suite, rng: Randomness, now: int) -> tuple[Finding, ...]:
+def conformance(own: tuple[MemberId, Signer], suite: Suite, rng: Randomness, now: int) -> tuple[Finding, ...]:
     """
     Run every check for a member with its identity key, as of `now` (Unix seconds); a failed check stops no other.
 

@@ -94,7 +94,6 @@ class CustodianServer:
 
     async def run(self, stopping: asyncio.Event, started: asyncio.Event | None = None) -> None:
         """Serve until `stopping` is set; raises CreditError where the custodian cannot start."""
-        self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
         settings = self._settings
         with ExitStack() as stack:
             upkeep = await Upkeep.begin(settings.folder, stack)
@@ -123,6 +122,7 @@ class CustodianServer:
         files = ShareFiles(self._settings, settings.share)
         self._shares = SharesInService(files, settings.member, members, ledger)
         self._shares.use(rulebooks.current())
+        self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
         worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="key-holder"))
         servicer = KeyHolderServicer(self._shares, worker, BoundPeers(rulebooks.current, time.time))
         grpc_pb.add_KeyHolderServiceServicer_to_server(servicer, self._server)

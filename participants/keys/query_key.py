@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-from consortium.errors import Code, CreditError
 from consortium.sums.profiles import Profile
 from consortium.sums.secret import SecretKey
-from participants.whole_files import write_private
+from participants.private_files import create_private, read_private, write_private
 
 BEFORE = ".before"
 
@@ -24,7 +23,7 @@ class QueryKeyFiles:
         Raises CreditError(SETTINGS_INVALID) where a file can be read by others or holds no key of the profile.
         """
         if not self._path.exists():
-            write_private(self._path, SecretKey.generate(self._profile).to_bytes())
+            create_private(self._path, SecretKey.generate(self._profile).to_bytes())
         stamp = stamp_of(self._path)
         if self._known is None or self._known[0] != stamp:
             self._known = stamp, [self._key(path) for path in (self._path, self._before) if path.exists()]
@@ -34,7 +33,7 @@ class QueryKeyFiles:
         """Make another key and put it into the place of the one in use, which stays beside it for what was asked."""
         new = SecretKey.generate(self._profile).to_bytes()
         if self._path.exists():
-            write_private(self._before, self._path.read_bytes())
+            write_private(self._before, read_private(self._path))
         write_private(self._path, new)
 
     @property
@@ -42,9 +41,7 @@ class QueryKeyFiles:
         return self._path.with_name(f"{self._path.name}{BEFORE}")
 
     def _key(self, path: Path) -> SecretKey:
-        if path.stat().st_mode & 0o077:
-            raise CreditError(Code.SETTINGS_INVALID, f"{path.name}: others may read it; chmod 600")
-        return SecretKey.from_bytes(path.read_bytes(), self._profile)
+        return SecretKey.from_bytes(read_private(path), self._profile)
 
 
 Stamp = tuple[int, int]

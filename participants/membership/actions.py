@@ -42,16 +42,16 @@ from consortium.membership.signed import sign_document
 from consortium.membership.statements import digest_of, report_digest
 from consortium.model.members import MemberId
 from consortium.model.rulebook import MemberStatus, Oprf, Role, rulebook_digest
-from consortium.model.signing import Ed25519Signer
 from consortium.wire.membership import DocumentKind
-from participants.membership.folder import HPKE, IDENTITY, NEXT, SEED_BYTES, TLS, new_tls_key, read_tls_key
+from participants.membership.folder import HPKE, IDENTITY, NEXT, TLS, new_tls_key, read_tls_key
 from participants.membership.member import Membership
 from participants.membership.terms import Terms
 from participants.membership.transcripts import transcripts
 from participants.membership.view import BoardView, Motion
+from participants.private_files import create_private
 from participants.secret_files import find_epoch, find_generation
+from participants.signers import SEED_BYTES, signer_in
 from participants.storage.board import Own
-from participants.whole_files import write_new
 
 VERSION_SECONDS = 365 * 86_400
 NONCE_BYTES = 32
@@ -216,7 +216,7 @@ def rotate(party: Membership, kinds: frozenset[str]) -> Own:
     for kind, name in (("identity", IDENTITY), ("hpke", HPKE), ("tls", TLS)):
         if kind in kinds:
             fresh = new_tls_key() if kind == "tls" else party.rng(SEED_BYTES).hex().encode() + b"\n"
-            write_new(folder.path(Path(f"{name}{NEXT}")), fresh)
+            create_private(folder.path(Path(f"{name}{NEXT}")), fresh)
     return party.post(
         f"rotation/{party.rulebook.document.version}/{'-'.join(sorted(kinds))}",
         DocumentKind.ROTATION,
@@ -340,7 +340,7 @@ def _leave_notice(party: Membership, reason: str) -> bytes:
 def _rotation(party: Membership, kinds: frozenset[str]) -> bytes:
     folder = party.folder
     following = {name: Path(f"{name}{NEXT}") for name in (IDENTITY, HPKE, TLS)}
-    new = Ed25519Signer(folder.seed(following[IDENTITY])) if "identity" in kinds else None
+    new = signer_in(folder.path(following[IDENTITY])) if "identity" in kinds else None
     request = RotationRequest(
         consortium=folder.file.consortium,
         member=folder.member,

@@ -25,9 +25,11 @@ from consortium.errors import Code, CreditError
 from consortium.membership.certificates import tls_key_digest
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Member, Role, Rulebook
-from consortium.model.signing import Ed25519Signer
+from consortium.model.signing import Signer
+from participants.private_files import create_private
 from participants.settings import Folder, MemberName, Table
-from participants.whole_files import write_new, write_public
+from participants.signers import SEED_BYTES, seed_in, signer_in
+from participants.whole_files import write_public
 
 FILE_NAME = "member.toml"
 AUDIT_KEYS = Path("audit-keys")
@@ -39,7 +41,6 @@ BOARD = Path("board") / "board.db"
 NEXT = ".next"
 """A key that is on its way into the rulebook lies beside the one in force under this ending."""
 BEFORE = ".before"
-SEED_BYTES = 32
 
 
 class Invitation(Table):
@@ -83,19 +84,18 @@ class MemberFolder(Folder):
         """Who we are."""
         return self.file.member
 
-    def signer(self, rulebook: Rulebook | None = None) -> Ed25519Signer:
-        """Give the identity key: that which the rulebook pins, if we have several on their way."""
-        return Ed25519Signer(bytes.fromhex(self._pinned(IDENTITY, rulebook)))
+    def signer(self, rulebook: Rulebook | None = None) -> Signer:
+        """Give the identity key: that which the rulebook pins, where another one is on its way."""
+        found, following = rulebook.members.get(self.member) if rulebook else None, Path(f"{IDENTITY}{NEXT}")
+        if found is not None and self.path(following).exists():
+            signer = signer_in(self.path(following))
+            if signer.public == found.identity_key:
+                return signer
+        return signer_in(self.path(IDENTITY))
 
     def seed(self, name: Path) -> bytes:
-        """Read 32 bytes of a key file; raises CreditError(SETTINGS_INVALID)."""
-        try:
-            seed = bytes.fromhex(self.read_private(name).decode("ascii").strip())
-        except ValueError:
-            seed = b""
-        if len(seed) != SEED_BYTES:
-            raise CreditError(Code.SETTINGS_INVALID, f"{name.name} holds no key")
-        return seed
+        """Read 32 bytes of a key file; raises as `seed_in`."""
+        return seed_in(self.path(name))
 
     def hpke_keys(self) -> list[X25519PrivateKey]:
         """Give every HPKE key that something may be sealed to: the one in force and the one on its way."""
@@ -112,9 +112,9 @@ class MemberFolder(Folder):
 
     def public_keys(self) -> dict[str, Any]:
         """Give the public keys as an application names them."""
-        witness = Ed25519Signer(self.seed(WITNESS)).public if self.path(WITNESS).exists() else None
+        witness = signer_in(self.path(WITNESS)).public if self.path(WITNESS).exists() else None
         return {
-            "identity_key": Ed25519Signer(self.seed(IDENTITY)).public,
+            "identity_key": signer_in(self.path(IDENTITY)).public,
             "hpke_key": self.hpke_public(),
             "tls_key": tls_key_digest(self.tls_key().public_key()),
             "witness_key": witness,
@@ -144,19 +144,10 @@ class MemberFolder(Folder):
         if not self.path(following).exists():
             return None
         if name == IDENTITY:
-            return Ed25519Signer(self.seed(following)).public
+            return signer_in(self.path(following)).public
         if name == HPKE:
             return self.hpke_public(following)
         return tls_key_digest(read_tls_key(self.read_private(following)).public_key())
-
-    def _pinned(self, name: Path, rulebook: Rulebook | None) -> str:
-        """Give the key on its way instead, once the rulebook has it."""
-        found, following = rulebook.members.get(self.member) if rulebook else None, Path(f"{name}{NEXT}")
-        if found is not None and self.path(following).exists():
-            seed = self.seed(following)
-            if Ed25519Signer(seed).public == found.identity_key:
-                return seed.hex()
-        return self.seed(name).hex()
 
 
 def read_tls_key(data: bytes) -> ec.EllipticCurvePrivateKey:
@@ -189,13 +180,13 @@ def make_folder(
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / BOARD.parent).mkdir(mode=0o700, exist_ok=True)
     for name in (IDENTITY, HPKE):
-        write_new(folder / name, secrets.token_bytes(SEED_BYTES).hex().encode() + b"\n")
-    write_new(folder / TLS, new_tls_key())
+        create_private(folder / name, secrets.token_bytes(SEED_BYTES).hex().encode() + b"\n")
+    create_private(folder / TLS, new_tls_key())
     if witness or role is Role.REGULATOR:
-        write_new(folder / WITNESS, secrets.token_bytes(SEED_BYTES).hex().encode() + b"\n")
+        create_private(folder / WITNESS, secrets.token_bytes(SEED_BYTES).hex().encode() + b"\n")
     if role is Role.LENDER:
         own = {"audit_secret": secrets.token_hex(SEED_BYTES), "book_secret": secrets.token_hex(SEED_BYTES)}
-        write_new(folder / "own-keys.json", json.dumps(own, indent=2).encode() + b"\n")
+        create_private(folder / "own-keys.json", json.dumps(own, indent=2).encode() + b"\n")
     if not (folder / CA).exists():
         write_public(folder / CA, invitation.ca.encode())
     if not (folder / FILE_NAME).exists():

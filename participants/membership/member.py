@@ -29,7 +29,7 @@ from consortium.membership.statements import Acknowledgement, digest_of, sign_ac
 from consortium.membership.trusted import LastSeen, TrustedSet
 from consortium.membership.words import check_fingerprint
 from consortium.model.rulebook import MemberStatus, Oprf, Role, Rulebook, rulebook_digest
-from consortium.model.signing import Ed25519Signer
+from consortium.model.signing import Signer
 from consortium.silent import Silent
 from consortium.wire.gateway import SignedRulebook
 from consortium.wire.membership import BoardDocument, Certifying, DocumentKind, Posted
@@ -82,7 +82,7 @@ class Membership(Silent):
         return self.rulebooks.current()
 
     @property
-    def signer(self) -> Ed25519Signer:
+    def signer(self) -> Signer:
         """The identity key that the rulebook pins, or the only one."""
         return self.folder.signer(self.rulebooks.current() if self.rulebooks else None)
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from consortium.errors import Code, CreditError
 from consortium.model.rulebook import Rulebook, verify_rulebook
-from consortium.model.signing import Ed25519Signer
+from consortium.model.signing import Ed25519Signer, Signer
 from consortium.transparency.policy import Policy
 from participants.rulebooks import TrustedRulebooks
 from participants.settings import (
@@ -20,8 +20,8 @@ from participants.settings import (
     Table,
     TlsFiles,
     WitnessSettings,
-    seed_of,
 )
+from participants.signers import seed_in, signer_in
 from participants.witness import Witness
 from participants.witnessing import own_policy, policy_of, witness_of
 
@@ -102,23 +102,23 @@ class RegulatorSettings(Folder):
         settings = WitnessSettings(policy=file.policy, key=file.witness_key, folder=file.witness)
         return witness_of(self, settings, self._newest)
 
-    def identity(self) -> Ed25519Signer:
-        """Read the identity key; raises CreditError(SETTINGS_INVALID)."""
-        return Ed25519Signer(self._own_keys().identity_key)
+    def identity(self) -> Signer:
+        """Give the identity key; raises CreditError(SETTINGS_INVALID)."""
+        kept = self._own_keys()
+        return Ed25519Signer(kept.identity_key) if kept is not None else signer_in(self.path(IDENTITY_KEY))
 
     def audit_keys(self) -> tuple[X25519PrivateKey, ...]:
         """Read every key that opens what was sealed for us, the newest first; raises CreditError(SETTINGS_INVALID)."""
-        seeds = [self._own_keys().audit_key]
+        kept = self._own_keys()
+        seeds = [kept.audit_key if kept is not None else seed_in(self.path(AUDIT_KEY))]
         earlier = [Path(f"{AUDIT_KEY}.before"), *sorted(self.path(AUDIT_KEYS).glob("*.key"))]
-        seeds += [seed_of(self.read_private(name), name) for name in earlier if self.path(name).exists()]
+        seeds += [seed_in(self.path(name)) for name in earlier if self.path(name).exists()]
         return tuple(X25519PrivateKey.from_private_bytes(seed) for seed in seeds)
 
     def _newest(self) -> Rulebook:
         return self.rulebooks().current()
 
-    def _own_keys(self) -> RegulatorKeysFile:
-        """Read both from one file, or from those that `init` makes."""
-        if self.path(self.file.own_keys).exists():
-            return self.read_secret(self.file.own_keys, RegulatorKeysFile)
-        identity, audit = (seed_of(self.read_private(name), name) for name in (IDENTITY_KEY, AUDIT_KEY))
-        return RegulatorKeysFile(identity_key=identity, audit_key=audit)
+    def _own_keys(self) -> RegulatorKeysFile | None:
+        """Read both from one file, where there is one in place of those that `init` makes."""
+        there = self.path(self.file.own_keys).exists()
+        return self.read_secret(self.file.own_keys, RegulatorKeysFile) if there else None

@@ -183,20 +183,9 @@ def test_a_gateway_that_hides_a_version_from_one_is_found_out_by_it(tmp_path: Pa
         lies.newest, lies.hidden = 99, frozenset()
         await until(lambda: has_version(running, VICTIM, 2))
         await until(lambda: VICTIM in running.gateway.parts.attachments.well())
-        await asked(running, VICTIM)
+        await running.answered(VICTIM)
 
     play(tmp_path / "out", scene, *CUSTODIANS, *LENDERS)
-
-
-async def asked(running: Serving, lender: MemberId) -> None:
-    """Ask until there is an answer of everybody."""
-    for number in range(10, 100):
-        try:
-            if (await running.ask(lender, f"139123456{number}"))["missing"] == []:
-                return
-        except CreditError:
-            await asyncio.sleep(0.1)
-    raise AssertionError("no answer")
 
 
 def test_a_version_that_has_its_votes_needs_nobody_to_hand_it_out(tmp_path: Path, lies: Lies) -> None:

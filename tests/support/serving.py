@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from consortium.errors import CreditError
 from consortium.labels import Label
 from consortium.membership.secrets import EpochSecret, GenerationSecrets, Opened
 from consortium.model.members import MemberId
@@ -80,6 +81,18 @@ class Serving:
         question = parse_question(json.dumps(question_about({"phone": phone})).encode())
         return await self.local(lender, lambda client: client.ask(question))
 
+    async def answered(self, lender: MemberId) -> dict[str, Any]:
+        """Ask about one stranger after another until there is an answer of everybody; gives it."""
+        for number in range(100, 200):
+            try:
+                answer = await self.ask(lender, f"13912345{number}")
+            except CreditError:
+                await asyncio.sleep(0.1)
+            else:
+                if answer["missing"] == []:
+                    return answer
+        raise AssertionError("no answer of everybody")
+
     async def local(self, lender: MemberId, call: Callable[[LocalClient], dict[str, Any]]) -> dict[str, Any]:
         def work() -> dict[str, Any]:
             with LocalClient(NodeSettings(self.out / lender)) as client:
@@ -107,6 +120,7 @@ class Serving:
         await asyncio.wait([first, task], return_when=asyncio.FIRST_COMPLETED, timeout=READY_SECONDS)
         if task.done():
             first.cancel()
+            self.running.pop(member)
             await task
         assert started.is_set(), f"{member} does not start"
 
@@ -118,8 +132,14 @@ async def until(condition: Callable[[], bool], seconds: float = 10) -> None:
 
 
 @asynccontextmanager
-async def serving(out: Path, *members: MemberId, **changes: object) -> AsyncIterator[Serving]:
-    """Found a consortium in memory, write everybody's folder, run the gateway and whoever is named."""
+async def serving(
+    out: Path, *members: MemberId, prepare: Callable[[Path], None] = lambda _: None, **changes: object
+) -> AsyncIterator[Serving]:
+    """
+    Found a consortium in memory, write everybody's folder, run the gateway and whoever is named.
+
+    `prepare` is given the folder of all folders before anybody runs.
+    """
     terms = Terms(suite=Suite.INSECURE_TEST_1024_MASKED)
     foundation = found(LENDERS, int(time.time()), secrets.token_bytes, terms)
     ports, home = Ports(own_ports()), out / GATEWAY
@@ -133,6 +153,7 @@ async def serving(out: Path, *members: MemberId, **changes: object) -> AsyncIter
         world, home, authority, **{**places, "authority": ca, "timeouts": timeouts, **changes}
     )
     _write_folders(foundation, out, ports, authority)
+    prepare(out)
     server = GatewayServer(build(settings))
     await server.start()
     world_at_work = Serving(foundation, out, ports, authority, settings, server)
@@ -144,9 +165,7 @@ async def serving(out: Path, *members: MemberId, **changes: object) -> AsyncIter
         await world_at_work.gateway.stop()
 
 
-def play(
-    out: Path, scene: Callable[[Serving], Coroutine[Any, Any, None]], *members: MemberId, **changes: object
-) -> None:
+def play(out: Path, scene: Callable[[Serving], Coroutine[Any, Any, None]], *members: MemberId, **changes: Any) -> None:
     """Run a scene in a consortium."""
 
     async def main() -> None:
