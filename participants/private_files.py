@@ -1,9 +1,9 @@
 """
 Secret files of a party's folder, under a passphrase or not: the one way to read and to write them.
 
-A file belongs to the folder that it lies in, those below `secrets/`, `shares/` and `audit-keys/` to the one above. The passphrase is
-read from the file that the environment variable CREDIT_PASSPHRASE_FILE names (an owner-only file, or a descriptor as
-/dev/fd/3), when a key ring has to be opened and not before; it is no argument of any command.
+A file belongs to the folder that it lies in, those below `secrets/`, `shares/` and `audit-keys/` to the one above.
+The passphrase is read from the file that the environment variable CREDIT_PASSPHRASE_FILE names (an owner-only file, or
+a descriptor as /dev/fd/3), when a key ring has to be opened and not before; it is no argument of any command.
 """
 
 import fcntl

@@ -26,6 +26,7 @@ from consortium.membership.certificates import tls_key_digest
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Member, Role, Rulebook
 from consortium.model.signing import Signer
+from participants.failpoints import failpoint
 from participants.private_files import create_private
 from participants.settings import Folder, MemberName, Table
 from participants.signers import SEED_BYTES, seed_in, signer_in
@@ -127,9 +128,19 @@ class MemberFolder(Folder):
         for name in done:
             if name == HPKE and self.file.role is Role.REGULATOR:
                 self._keep_audit_key()
-            self.path(name).replace(self.path(Path(f"{name}{BEFORE}")))
-            self.path(Path(f"{name}{NEXT}")).replace(self.path(name))
+            self._exchange(name)
         return frozenset(done)
+
+    def _exchange(self, name: Path) -> None:
+        """Put the next key into the place of the one in use, which stays beside it; at no moment is there none."""
+        current, spare = self.path(name), self.path(Path(f".{name}{BEFORE}"))
+        if current.exists():
+            spare.unlink(missing_ok=True)
+            spare.hardlink_to(current)
+            failpoint("folder.key-spared")
+            spare.replace(self.path(Path(f"{name}{BEFORE}")))
+        failpoint("folder.key-kept")
+        self.path(Path(f"{name}{NEXT}")).replace(current)
 
     def _keep_audit_key(self) -> None:
         """Keep a regulator's key from before the last one: what was sealed for it is opened for years."""
