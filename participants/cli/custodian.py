@@ -24,7 +24,7 @@ from participants.custodian.serving import CustodianServer
 from participants.custodian.settings import CustodianSettings
 from participants.logs import configure
 from participants.membership.ceremonies import begin as begin_ceremony
-from participants.membership.ceremonies import plan_words, propose_shares, take_part
+from participants.membership.ceremonies import plan_words, propose_shares, refresh, take_part
 from participants.membership.founding import begin_first
 from participants.membership.member import Membership
 from participants.private_files import use_passphrase_file
@@ -32,7 +32,7 @@ from participants.share_files import ShareFiles
 
 app = typer.Typer(help="A holder of a share of the OPRF key.", no_args_is_help=True, pretty_exceptions_enable=False)
 POLL_SECONDS = 0.5
-FIRST = "first"
+FIRST, SHARE = "first", "share"
 
 
 @app.callback()
@@ -77,6 +77,35 @@ def ceremony(
         if propose:
             motion = propose_shares(party)
             shown.show({"proposed": motion.ballot.next.version}, Text("proposed; next: the approvers' votes"))
+
+
+@app.command()
+def rotate(
+    folder: FolderOption,
+    kind: Annotated[list[str], typer.Argument(help="identity, hpke, tls, several at once; or share.")],
+    seconds: Annotated[int, typer.Option("--seconds", help="share: how long to wait for the other holders.")] = 300,
+    *,
+    as_json: JsonOption = False,
+) -> None:
+    """
+    Make new keys in place of those in use; approvers must pin them, and until then the old ones are used.
+
+    share: new shares of the same key, made with the other holders. Whoever types it first plans the ceremony, the
+    others join it, and the first to be done proposes it. The serving custodian takes its share up by itself.
+    """
+    if SHARE not in kind:
+        return membership_decide.rotate(folder, kind, as_json=as_json)
+    with output(as_json=as_json) as shown, party_in(folder) as party:
+        if len(kind) > 1:
+            raise CreditError(Code.SETTINGS_INVALID, "share is a ceremony of its own: rotate the others by themselves")
+        party.sync()
+        plan, planned = refresh(party)
+        words = f"{'planned' if planned else 'joined'}; compare these words:\n{plan_words(plan)}"
+        shown.show({"plan": plan.id.hex(), "planned": planned}, Text(words))
+        _until_done(party, ShareFiles(party.folder), seconds)
+        version = propose_shares(party).ballot.next.version
+        shown.show({"proposed": version}, Text("proposed; next: credit-participant approve new-shares (the approvers)"))
+    return None
 
 
 def _kind(text: str) -> Kind:
@@ -146,7 +175,6 @@ for command in (
     membership_status.status,
     membership_decide.approve,
     membership_decide.reject,
-    membership_decide.rotate,
     membership_decide.leave,
 ):
     app.command()(command)

@@ -4,7 +4,7 @@ from functools import partial
 
 from consortium.ceremony.driver import Progress, advance
 from consortium.ceremony.plan import Kind, Plan, check_plan_under, plan_under
-from consortium.ceremony.transcript import Transcript
+from consortium.ceremony.transcript import Phase, Transcript
 from consortium.errors import Code, CreditError
 from consortium.membership.proposals import Announce, NewShares
 from consortium.membership.words import words_text
@@ -16,6 +16,8 @@ from participants.membership.member import Membership
 from participants.membership.transcripts import transcripts
 from participants.membership.view import Motion
 from participants.share_files import ShareFiles
+
+_FAILED = (Phase.ABORTED, Phase.DIVERGED)
 
 
 def take_part(party: Membership, shares: ShareFiles) -> list[Progress]:
@@ -69,6 +71,19 @@ def begin(party: Membership, kind: Kind) -> Plan:
     return plan
 
 
+def refresh(party: Membership) -> tuple[Plan, bool]:
+    """
+    Give the refresh that is under way or finished under the rulebook in force, or plan one; and whether it was planned.
+
+    One that was aborted is followed by a new attempt.
+    """
+    for transcript in reversed(transcripts(party.board.documents())):
+        plan = transcript.plan
+        if plan.rulebook == party.rulebook.digest and plan.kind is Kind.REFRESH and transcript.phase not in _FAILED:
+            return plan, False
+    return begin(party, Kind.REFRESH), True
+
+
 def outcome(party: Membership, secrets: bytes) -> Oprf:
     """
     Give the share keys of the newest finished ceremony under the rulebook in force, rebuilt from its messages.
@@ -83,12 +98,13 @@ def outcome(party: Membership, secrets: bytes) -> Oprf:
 
 def propose_shares(party: Membership) -> Motion:
     """
-    Propose what the newest ceremony made: new shares of the key in force, after a refresh.
+    Propose what the newest ceremony made: new shares of the key in force, after a refresh; once, whoever is first.
 
     A new generation is announced by a lender, who alone can make its secrets (`announcement`).
     """
-    rulebook = party.rulebook
-    return propose(party, NewShares(oprf=outcome(party, rulebook.document.oprf.secrets)))
+    change = NewShares(oprf=outcome(party, party.rulebook.document.oprf.secrets))
+    known = party.sync().open_motion(change.kind, party.rulebook)
+    return known if known is not None and known.proposal.change == change else propose(party, change)
 
 
 def announcement(party: Membership, secrets: bytes) -> Announce:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from consortium.errors import CreditError
 from consortium.labels import Label
@@ -41,6 +41,7 @@ from tests.support.processes import own_ports, question_about
 from tests.support.world import LENDERS, World
 
 READY_SECONDS = 30
+ResultT = TypeVar("ResultT")
 
 
 class _Server(Protocol):
@@ -93,8 +94,10 @@ class Serving:
                     return answer
         raise AssertionError("no answer of everybody")
 
-    async def local(self, lender: MemberId, call: Callable[[LocalClient], dict[str, Any]]) -> dict[str, Any]:
-        def work() -> dict[str, Any]:
+    async def local(self, lender: MemberId, call: Callable[[LocalClient], ResultT]) -> ResultT:
+        """Call a node's local service as an application beside it does."""
+
+        def work() -> ResultT:
             with LocalClient(NodeSettings(self.out / lender)) as client:
                 return call(client)
 
