@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -11,14 +13,14 @@ from rich.text import Text
 
 from consortium.canonical import CanonicalValue
 from consortium.ceremony.driver import Progress
-from consortium.ceremony.plan import Kind
+from consortium.ceremony.plan import Kind, Plan
 from consortium.ceremony.transcript import Phase
 from consortium.errors import Code, CreditError
 from consortium.model.rulebook import Role
 from participants.cli import membership_decide, membership_join, membership_status, passphrase
 from participants.cli.membership_join import FingerprintOption, InvitationOption, LocalOption, Wish, show_init
 from participants.cli.membership_options import FolderOption, party_in
-from participants.cli.output import JsonOption, output
+from participants.cli.output import JsonOption, Output, output
 from participants.cli.passphrase import PresentOption
 from participants.custodian.serving import CustodianServer
 from participants.custodian.settings import CustodianSettings
@@ -27,6 +29,7 @@ from participants.membership.ceremonies import begin as begin_ceremony
 from participants.membership.ceremonies import plan_words, propose_shares, refresh, take_part
 from participants.membership.founding import begin_first
 from participants.membership.member import Membership
+from participants.membership.view import Motion
 from participants.private_files import use_passphrase_file
 from participants.share_files import ShareFiles
 
@@ -98,14 +101,29 @@ def rotate(
     with output(as_json=as_json) as shown, party_in(folder) as party:
         if len(kind) > 1:
             raise CreditError(Code.SETTINGS_INVALID, "share is a ceremony of its own: rotate the others by themselves")
-        party.sync()
-        plan, planned = refresh(party)
-        words = f"{'planned' if planned else 'joined'}; compare these words:\n{plan_words(plan)}"
-        shown.show({"plan": plan.id.hex(), "planned": planned}, Text(words))
-        _until_done(party, ShareFiles(party.folder), seconds)
-        version = propose_shares(party).ballot.next.version
+        made = new_shares(party, seconds, partial(_show_plan, shown))
+        version = made.ballot.next.version
         shown.show({"proposed": version}, Text("proposed; next: credit-participant approve new-shares (the approvers)"))
     return None
+
+
+def new_shares(
+    party: Membership, seconds: int, told: Callable[[Plan, bool], None] = lambda _plan, _planned: None
+) -> Motion:
+    """
+    Plan or join the refresh under the rulebook in force, take part until it is done, and propose what it made.
+
+    `told` is given the plan, and whether it was planned here. Raises as `_until_done`, and CEREMONY_FAULT.
+    """
+    party.sync()
+    told(*refresh(party))
+    _until_done(party, ShareFiles(party.folder), seconds)
+    return propose_shares(party)
+
+
+def _show_plan(shown: Output, plan: Plan, planned: bool) -> None:  # noqa: FBT001  as `refresh` gives it
+    words = f"{'planned' if planned else 'joined'}; compare these words:\n{plan_words(plan)}"
+    shown.show({"plan": plan.id.hex(), "planned": planned}, Text(words))
 
 
 def _kind(text: str) -> Kind:

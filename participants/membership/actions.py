@@ -266,10 +266,9 @@ def _propose_activation(party: Membership, view: BoardView, member: MemberId) ->
     report = view.report_of(member)
     if report is not None and not report[1].passed:
         raise CreditError(Code.APPLICATION_INVALID, "its conformance run failed: it must run it again")
-    motion = view.open_motion(member, party.rulebook)
-    if motion is None:
-        digest = report_digest(report[0].signed) if report is not None else None
-        motion = propose(party, Activate(member=member, report=digest))
+    change = Activate(member=member, report=report_digest(report[0].signed) if report is not None else None)
+    open_ones = (one for one in view.motions_about(member) if one.is_open(party.rulebook))
+    motion = next((one for one in open_ones if one.proposal.change == change), None) or propose(party, change)
     return _with_own_vote(party, motion, "activation proposed")
 
 

@@ -25,10 +25,20 @@ def take_part(party: Membership, shares: ShareFiles) -> list[Progress]:
     Send what this party owes in every ceremony that names it, as far as it goes now.
 
     Raises CreditError(CEREMONY_FAULT), (CEREMONY_INVALID) for a state that is lost, and where the board cannot be
-    reached. A plan that the rulebook in force does not allow is passed over.
+    reached. A plan that the rulebook in force does not allow is passed over, and so is a failed one that another
+    attempt has followed.
     """
     found = transcripts(party.board.documents())
-    return [progress for transcript in found for progress in _part(party, shares, transcript)]
+    over = {one.plan.id for one in found if one.phase in _FAILED and _followed(one.plan, found)}
+    for identity in over:
+        shares.destroy_state(identity)  # what it opens is worth nothing any more
+    return [progress for one in found if one.plan.id not in over for progress in _part(party, shares, one)]
+
+
+def _followed(plan: Plan, found: list[Transcript]) -> bool:
+    """Say whether a later attempt at the same shares was planned."""
+    same = (one.plan for one in found if (one.plan.rulebook, one.plan.kind) == (plan.rulebook, plan.kind))
+    return any(other.attempt > plan.attempt for other in same)
 
 
 def _part(party: Membership, shares: ShareFiles, transcript: Transcript) -> list[Progress]:

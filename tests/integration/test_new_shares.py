@@ -11,6 +11,7 @@ from consortium.errors import CreditError
 from consortium.membership.ballots import Decision
 from participants.cli import custodian
 from participants.membership import actions
+from participants.membership.member import Membership
 from tests.support.serving import Serving, play, until
 from tests.support.world import LENDERS
 
@@ -29,12 +30,16 @@ EVENT = {
 }
 
 
-async def rotated(running: Serving, member: str) -> dict[str, Any]:
-    command = ["rotate", "share", "--folder", str(running.out / member), "--json", "--seconds", "60"]
-    done = await asyncio.to_thread(CliRunner().invoke, custodian.app, command)
-    assert done.exit_code == 0, done.output
-    said: dict[str, Any] = json.loads(done.stdout)
-    return said
+async def rotated(running: Serving, member: str) -> tuple[bytes, int]:
+    """Do what `credit-custodian rotate share` does; gives the plan's id and the version that was proposed."""
+    plans: list[bytes] = []
+
+    def act(party: Membership) -> int:
+        motion = custodian.new_shares(party, 60, lambda plan, _: plans.append(plan.id))
+        return motion.ballot.next.version
+
+    version: int = await running.acting(member, act)
+    return plans[0], version
 
 
 def balance(answer: dict[str, Any]) -> int:
@@ -53,8 +58,11 @@ def test_both_custodians_and_the_gateway_get_new_shares_of_the_same_key(tmp_path
         asking = asyncio.create_task(keep_asking(running, outcomes))
 
         said = await asyncio.gather(*(rotated(running, one) for one in CUSTODIANS))
-        assert len({one["plan"] for one in said}) == 1, "who comes second joins"
-        assert [one["proposed"] for one in said] == [2, 2]
+        assert len({plan for plan, _ in said}) == 1, "who comes second joins"
+        assert [version for _, version in said] == [2, 2]
+        command = ["rotate", "share", "--folder", str(running.out / CUSTODIANS[0]), "--json"]
+        again = await asyncio.to_thread(CliRunner().invoke, custodian.app, command)
+        assert json.loads(again.stdout)["proposed"] == 2, "repeated, it finds what is there"
         for approver in ("lender-a", "lender-b"):
             await running.acting(
                 approver, lambda party: actions.vote(party, "new-shares", Decision.APPROVE, "in order")

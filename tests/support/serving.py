@@ -71,6 +71,10 @@ class Serving:
         await asyncio.gather(*(self._run(one, LenderServer(self.out / one)) for one in lenders))
         await until(lambda: frozenset(lenders) <= self.gateway.parts.attachments.well())
 
+    async def serve(self, lender: MemberId) -> None:
+        """Start a lender's node that the gateway need not take."""
+        await self._run(lender, LenderServer(self.out / lender))
+
     async def stop(self, *members: MemberId) -> None:
         ending = [self.running.pop(member) for member in members]
         for stopping, _ in ending:
