@@ -16,7 +16,6 @@ _SAME = (
     (re.compile(r"[0-9a-f]{16,}"), "HEX"),
     (re.compile(r"\b\d{10}\b"), "SECONDS"),
     (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"),
-    (re.compile(r"\b\d+ GiB free"), "ROOM"),
     (re.compile(r"\b\d+\.\d+ (ms|s)\b"), "DURATION"),
 )
 ANYTHING = "..."
