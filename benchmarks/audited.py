@@ -28,8 +28,9 @@ from participants.regulator.archive import Selection
 from participants.regulator.exporting import Source, export
 from participants.regulator.serving import first_rulebook, tls_of
 from participants.regulator.settings import RegulatorSettings
+from participants.regulator.trust import Trust
 from participants.regulator.verdict import State
-from participants.regulator.verify import Trust, verify
+from participants.regulator.verify import verify
 from participants.sandbox.founding import REGULATOR
 from participants.sandbox.ports import Ports
 from participants.sandbox.processes import Processes, free_ports

@@ -47,6 +47,7 @@ class Label(bytes, Enum):
     OBFUSCATOR = b"credit/v1/obfuscator"
     # books
     DAY_SALT = b"credit/v1/book/day-salt"
+    BOOK_GENERATION = b"credit/v1/book/generation"
     BOOK_SALT_DIGEST = b"credit/v1/book/salt-digest"
     BOOK_OPENING = b"credit/v1/book/opening"
     BOOK_POSITION = b"credit/v1/book/position"
@@ -57,6 +58,7 @@ class Label(bytes, Enum):
     REVEAL_RECORD = b"credit/v1/reveal-record"
     # log
     RECEIPT = b"credit/v1/receipt"
+    MESSAGE_RECEIPT = b"credit/v1/message-receipt"
     BODY = b"credit/v1/body"
     BODY_ORDER = b"credit/v1/body-order"
     # supervision

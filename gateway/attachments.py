@@ -20,11 +20,13 @@ OUTGOING_CALLS = 512
 OUTGOING_BYTES = 16 << 20
 """What may wait for a node that reads slowly; its stream ends before more of the gateway's memory is used."""
 STREAMS_OF_A_MEMBER = 16
+OWED_RECEIPTS, MOST_OWED = 64, 1024
+"""How many receipts go with one message, and how many may wait for one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A message to a node: its number on this gateway, the round, and the request's bytes."""
+    """A message to a node: its number on this gateway, the round (0: receipts alone), and the request's bytes."""
 
     number: int
     round: int
@@ -50,6 +52,7 @@ class Attachment:
     _ended: bool = False
     _cause: CreditError | None = None
     _writing: asyncio.Timeout | None = None
+    _owed: list[bytes] = field(default_factory=list)
 
     def begin(self, call: Call) -> asyncio.Future[bytes]:
         """Send a call; gives the answer to come, or the node's refusal. Raises TOO_FEW_CONTRIBUTORS at the end."""
@@ -74,6 +77,22 @@ class Attachment:
         if not answer.done():
             raise self.silent(call.number)
         return answer.result()
+
+    def owe(self, receipt: bytes) -> None:
+        """Send a receipt with the next message, or alone when the housekeeping comes by."""
+        self._owed = [*self._owed[-MOST_OWED:], receipt]  # whoever reads nothing loses the oldest
+        if len(self._owed) >= OWED_RECEIPTS:
+            self.pay()
+
+    def pay(self) -> None:
+        """Send what is owed alone, where no call is about to take it along."""
+        if self._owed and not self._outgoing and not self._ended:
+            self._enqueue(Call(0, 0, b""))
+
+    def take_owed(self) -> list[bytes]:
+        """Give the receipts that go with the message that is sent now, as many as fit it."""
+        taken, self._owed = self._owed[:OWED_RECEIPTS], self._owed[OWED_RECEIPTS:]
+        return taken
 
     def _enqueue(self, call: Call) -> None:
         if len(self._outgoing) >= OUTGOING_CALLS or self._outgoing_bytes + len(call.request) > OUTGOING_BYTES:
@@ -202,6 +221,12 @@ class Attachments:
                 except CreditError as error:
                     node.close(error)
                     self.remove(node)
+
+    def pay(self) -> None:
+        """Send every node the receipts that no call has taken along."""
+        for nodes in self._by_member.values():
+            for node in nodes:
+                node.pay()
 
     def close_all(self, unwanted: Callable[[MemberId], bool] = lambda _: True) -> None:
         """End the streams of members: of all, or of those for which `unwanted` is true."""

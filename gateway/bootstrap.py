@@ -118,7 +118,7 @@ def _asking(
         roster=mask_keys.roster,
         keys=MemoryQueryKeys(),
         committer=committer,
-        carrier=Carrier(attachments, Timeouts(timeouts.round1, timeouts.round2), still),
+        carrier=Carrier(attachments, Timeouts(timeouts.round1, timeouts.round2), still, signer),
         signer=signer,
         quotas=Quotas(limits.queries_per_minute, limits.queries_per_day),
         refusals=Refusals(limits.refusals_per_minute, committer, seconds),
@@ -278,6 +278,7 @@ class GatewayServer:
             self.parts.metrics.attached.set(len(self.parts.attachments.well()))
             self.parts.mask_keys.forget_before(utc_day(seconds()) - 1)
             self.parts.attachments.recheck()
+            self.parts.attachments.pay()
             try:
                 await self.parts.asking.refusals.write()
                 self.parts.metrics.entries.set(await self.parts.committer.commit(lambda store: store.size))

@@ -13,6 +13,9 @@ from functools import partial
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
+from consortium.hashing import derive, uint
+from consortium.labels import Label
+from consortium.membership.genesis import FIRST_GENERATION
 from consortium.model.identifiers import NormalisedIdentifier, Secret
 from consortium.model.rulebook import Member, Oprf, Rulebook, threshold_key, verify_rulebook
 from consortium.model.signing import Signer
@@ -45,8 +48,18 @@ def open_book(settings: NodeSettings, oprf: Oprf | None = None) -> Iterator[Sqli
     """
     if oprf is None:
         oprf = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks).current().document.oprf
-    identity = BookIdentity(settings.file.member, Secret(settings.own_keys().book_secret))
-    with closing(SqliteBook(book_path(settings, oprf.generation), identity)) as book:
+    with open_generation(settings, oprf.generation) as book:
+        yield book
+
+
+@contextmanager
+def open_generation(settings: NodeSettings, generation: int) -> Iterator[SqliteBook]:
+    """Open the node's book of a generation; raises as `SqliteBook`, and CreditError(SETTINGS_INVALID)."""
+    secret = settings.own_keys().book_secret
+    if generation != FIRST_GENERATION:  # so that not even the empty books of two generations look alike
+        secret = derive(secret, Label.BOOK_GENERATION, uint(generation))
+    identity = BookIdentity(settings.file.member, Secret(secret))
+    with closing(SqliteBook(book_path(settings, generation), identity)) as book:
         yield book
 
 

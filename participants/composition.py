@@ -6,6 +6,7 @@ import time
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import Secret
@@ -16,6 +17,7 @@ from consortium.model.rounds import Transcript
 from consortium.model.rulebook import Rulebook
 from consortium.rules.profiles import PROFILES
 from consortium.rules.queries import taking_part
+from participants.book_generations import BookGenerations
 from participants.bootstrap import open_book, open_rulebooks, open_secrets, own_signer
 from participants.gateway_client.asking import AskClient
 from participants.gateway_client.channel import Tls
@@ -32,6 +34,7 @@ from participants.lender.questions import Asker, AskGateway
 from participants.lender.statements import Stating
 from participants.lender.tokens import GatheringTokeniser, RememberingTokeniser, Tokenises
 from participants.mask_secrets import MaskSecretFile
+from participants.receipt_keeper import ReceiptKeeper
 from participants.rulebooks import TrustedRulebooks
 from participants.settings import NodeSettings
 from participants.storage.answers import SqliteAnswers
@@ -66,9 +69,15 @@ class Parts:
     asker: Asker
     """Holds the node, which a change of the rulebook replaces."""
     client: AskClient
+    receipts: ReceiptKeeper
     stack: ExitStack
     answering: Executor
     """One thread: a contributor answers one call after another."""
+
+    @cached_property
+    def history(self) -> BookGenerations:
+        """The node's books of all generations."""
+        return BookGenerations(self.settings, lambda: self.asker.node.contributor.secrets.generation, lambda: self.book)
 
 
 def seconds() -> int:
@@ -87,11 +96,13 @@ def compose(settings: NodeSettings, stack: ExitStack, tokeniser: Tokenises, tls:
     contributor = _contributor(settings, rulebooks, book, answers, stack)
     client = AskClient(gateway_addresses(settings), tls)
     query_keys = QueryKeyFiles(settings.path(settings.file.query_key), PROFILES[first.policy.suites[0]])
-    asker = _asker(settings, contributor, query_keys, _asking(client, rulebooks), stack, tokeniser, supervision)
+    receipts = ReceiptKeeper(supervision, lambda: rulebooks.history)
+    asking = _asking(client, rulebooks, receipts)
+    asker = _asker(settings, contributor, query_keys, asking, stack, tokeniser, supervision)
     asker.node = replace(asker.node, version=rulebooks.with_digest)
     answering = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="answer"))
     note_generation(answers, first)
-    return Parts(settings, rulebooks, book, answers, supervision, query_keys, asker, client, stack, answering)
+    return Parts(settings, rulebooks, book, answers, supervision, query_keys, asker, client, receipts, stack, answering)
 
 
 def note_generation(answers: SqliteAnswers, rulebook: Rulebook) -> None:
@@ -141,10 +152,10 @@ def _contributor(
     )
 
 
-def _asking(client: AskClient, rulebooks: TrustedRulebooks) -> AskGateway:
+def _asking(client: AskClient, rulebooks: TrustedRulebooks, receipts: ReceiptKeeper) -> AskGateway:
     async def ask(request_id: bytes, query: bytes, within: float) -> tuple[Transcript, Receipt]:
         rulebook: Rulebook = rulebooks.current()
-        return await ask_gateway(client, request_id, query, within, rulebook)
+        return await ask_gateway(client, request_id, query, within, rulebook, keep=receipts.take_answer)
 
     return ask
 
@@ -173,9 +184,9 @@ def supervised(parts: Parts) -> Supervised:
 
     def stating() -> Stating:
         contributor = parts.asker.node.contributor
-        return Stating(contributor.identity, parts.book, parts.answers, parts.supervision, contributor.rng)
+        return Stating(contributor.identity, parts.history, parts.answers, parts.supervision, contributor.rng)
 
     def inspector() -> Inspector:
-        return Inspector(parts.asker.node.contributor.identity, parts.answers, parts.book)
+        return Inspector(parts.asker.node.contributor.identity, parts.answers, parts.history)
 
     return Supervised(stating, inspector, parts.supervision, lambda: parts.rulebooks.history)

@@ -71,6 +71,7 @@ class LenderServer:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            parts.receipts.last()
             await self._server.stop(grace=1.0)
             await parts.client.close()
         LOG.info("stopped")
@@ -94,6 +95,7 @@ class LenderServer:
             _renew_daily(parts),
             metrics.watch(self._attachments),
             run_supervised(supervised(parts), addresses, tls),
+            parts.receipts.run(),
         ]
         if (witnessing := parts.settings.file.witness) is not None:
             witness = witness_of(parts.settings, witnessing, parts.rulebooks.current)
@@ -159,6 +161,7 @@ def _handlers(parts: Parts, metrics: Metrics) -> Handlers:
         round2=metrics.measured(2, lambda request: contributor().round2(request, seconds())),
         hello=hello,
         welcome=welcome,
+        receipt=parts.receipts.take_messages,
     )
 
 
@@ -217,9 +220,11 @@ async def _renew_daily(parts: Parts) -> None:
 
 
 def _forget(parts: Parts) -> None:
-    """Forget what books of days out of retention had: nobody may inspect them any more."""
+    """Forget what books of days out of retention had, and receipts: nobody may inspect them any more."""
+    before_day = utc_day(seconds()) - parts.rulebooks.current().policy.retention_days
     try:
-        parts.book.forget_before(utc_day(seconds()) - parts.rulebooks.current().policy.retention_days)
+        parts.supervision.forget_receipts(before_day * SECONDS_PER_DAY)
+        parts.history.forget_before(before_day)
     except CreditError as error:  # the book is being loaded, or the disk is full: the next day does it
         LOG.warning("forget", extra={"code": error.code, "cause": error.cause})
 

@@ -1,9 +1,15 @@
-"""Receipts: the gateway's signed word that an entry was durable before the answer left."""
+"""
+Receipts: the gateway's signed word that an entry was durable before the answer left, and that messages came in time.
 
+With the first a requester, with the second a contributor can show that the log does not say what happened.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from consortium.hashing import uint
 from consortium.labels import Label
+from consortium.model.members import MemberId
 from consortium.model.signing import Signer, verify_signature
 
 
@@ -39,3 +45,38 @@ def check_receipt(receipt: Receipt, identity_key: bytes, subject: Subject) -> No
 
 def _fields(index: int, leaf_hash: bytes, time_ms: int, subject: Subject) -> tuple[bytes, ...]:
     return uint(index), leaf_hash, uint(time_ms), subject.query_digest, subject.transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round of one admitted query: the query's digest, the index of its admission, attempt and round (from 1)."""
+
+    query: bytes
+    admission: int
+    attempt: int
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceipt:
+    """Which members' messages the gateway took in a round, each by the digest that its entry will name."""
+
+    round: Round
+    taken: Mapping[MemberId, bytes]
+    signature: bytes
+
+
+def sign_message_receipt(signer: Signer, of: Round, taken: Mapping[MemberId, bytes]) -> MessageReceipt:
+    """Sign a receipt for the messages of one round; one signature serves all of their members."""
+    return MessageReceipt(of, dict(taken), signer.sign(Label.MESSAGE_RECEIPT, *_message_fields(of, taken)))
+
+
+def check_message_receipt(receipt: MessageReceipt, identity_key: bytes) -> None:
+    """Raise CreditError(SIGNATURE_INVALID) unless the gateway's key signed it."""
+    fields = _message_fields(receipt.round, receipt.taken)
+    verify_signature(identity_key, receipt.signature, Label.MESSAGE_RECEIPT, *fields)
+
+
+def _message_fields(of: Round, taken: Mapping[MemberId, bytes]) -> tuple[bytes, ...]:
+    named = [field for member in sorted(taken) for field in (member.encode(), taken[member])]
+    return of.query, uint(of.admission), uint(of.attempt), uint(of.number), *named

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from consortium.errors import Code, CreditError
 from consortium.supervision.documents import NO_STATEMENT, MemberStatement, StatedBook
 from consortium.supervision.examine import StatedJournal
+from consortium.transparency.journal import NO_JOURNAL
 
 
 @dataclass
@@ -35,7 +36,7 @@ class StatementChain:
             if (self.through is not None and day.day != self.through + 1) or day.last < self.last:
                 raise _broken(f"statement {statement.number}: days do not follow")
             self.through, self.last = day.day, day.last
-        if statement.number == 1 and (not statement.books or statement.books[0].previous != bytes(32)):
+        if statement.number == 1 and (not statement.books or statement.books[0].previous != NO_JOURNAL.head):
             raise _broken("the first statement has no first book")
         self.number, self.digest = statement.number, digest
         self.messages = statement.messages
@@ -61,18 +62,24 @@ def stated_journals(statements: Iterable[MemberStatement]) -> dict[bytes, Stated
     """
     Give every stated book by its journal's start, with the heads that were stated while it was in force.
 
-    The statements are one verified chain, from the first on or from any later one.
+    The statements are one verified chain, from the first on or from any later one. Where a book begins anew, as with
+    another generation's tags, nothing says where the journal before it ended.
     """
     found: dict[bytes, _Journal] = {}
     current: _Journal | None = None
     for statement in statements:
         for book in statement.books:
-            if current is not None:
+            if current is not None and book.previous != NO_JOURNAL.head:
                 current.ended = book.previous
             current = found[book.start] = _Journal(book)
         if current is not None:
             current.heads.add(statement.journal)
     return {start: StatedJournal(one.book, frozenset(one.heads), one.ended) for start, one in found.items()}
+
+
+def begins_anew(statement: MemberStatement) -> bool:
+    """Say whether a book follows no other, though there were some: with another generation, or where one was lost."""
+    return statement.number > 1 and any(book.previous == NO_JOURNAL.head for book in statement.books)
 
 
 def _broken(cause: str) -> CreditError:

@@ -111,6 +111,7 @@ _FIELDS: dict[str, tuple[str, dict[str, Schema]]] = {
             "decision": _CODE,
             "reason": {"type": "string", "maxLength": 500, "description": "which check failed"},
             "body": digest("digest of what lies beside the entry; absent where nothing does"),
+            "admission": count("index of its admission; absent where it was refused before"),
         },
     ),
     "query-abandoned": (
@@ -204,7 +205,7 @@ _FIELDS: dict[str, tuple[str, dict[str, Schema]]] = {
 }
 
 
-_OPTIONAL = {"query-refused": ("body",)}
+_OPTIONAL = {"query-refused": ("admission", "body")}
 
 
 def _schema(kind: str, title: str, described: Mapping[str, Schema]) -> Schema:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from consortium.errors import Code, CreditError
 from consortium.hashing import DIGEST_BYTES
-from consortium.transparency.tree import TreeHasher, subtrees
+from consortium.transparency.tree import TreeHasher, inclusion_ranges, node_hash, subtrees
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,54 @@ class RangeProof:
             hasher.append_subtree(level, node)
         if hasher.root() != root:
             raise _invalid("the lines do not lead to the root")
+
+
+class PathFinder:
+    """
+    Inclusion proofs (RFC 6962, section 2.1.1) of a few leaves of a range, found as its leaves stream by.
+
+    Memory holds the hashes of the proofs, never the range's.
+    """
+
+    def __init__(self, proof: RangeProof, wanted: Iterable[int]) -> None:
+        self._proof = proof
+        self._ranges = {index: inclusion_ranges(index, proof.size) for index in wanted}
+        self._needed = {node for ranges in self._ranges.values() for span in ranges for node in subtrees(*span)}
+        self._found: dict[tuple[int, int], bytes] = {}
+        self._frontier: list[bytes] = []
+        self._size = 0
+        for (level, _), node in zip(subtrees(0, proof.first), proof.left, strict=True):
+            self._add(level, node)
+
+    def append_hash(self, node: bytes) -> None:
+        """Add the range's next leaf by its hash."""
+        self._add(0, node)
+
+    def finish(self) -> dict[int, tuple[bytes, ...]]:
+        """Give each wanted leaf's path; raises CreditError(TREE_PROOF_INVALID) where leaves were missing."""
+        if self._size != self._proof.end:
+            raise _invalid("another number of leaves")
+        for (level, _), node in zip(subtrees(self._proof.end, self._proof.size), self._proof.right, strict=True):
+            self._add(level, node)
+        return {index: tuple(map(self._span, ranges)) for index, ranges in self._ranges.items()}
+
+    def _add(self, level: int, node: bytes) -> None:
+        at, self._size = self._size >> level, self._size + (1 << level)
+        self._note(level, at, node)
+        while at & 1:
+            node, at, level = node_hash(self._frontier.pop(), node), at >> 1, level + 1
+            self._note(level, at, node)
+        self._frontier.append(node)
+
+    def _note(self, level: int, at: int, node: bytes) -> None:
+        if (level, at) in self._needed:
+            self._found[level, at] = node
+
+    def _span(self, span: tuple[int, int]) -> bytes:
+        hasher = TreeHasher()
+        for level, at in subtrees(*span):
+            hasher.append_subtree(level, self._found[level, at])
+        return hasher.root()
 
 
 def verify_range(proof: RangeProof, lines: Iterable[bytes], root: bytes) -> None:

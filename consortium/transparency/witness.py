@@ -86,22 +86,27 @@ def cosign(signer: NoteSigner, state: WitnessState, now: int) -> NoteSignature:
     return signer.cosign(state.newest.note.text, now)
 
 
-def check_evidence(data: bytes, log: VerifierKey) -> str:
+def check_evidence(data: bytes, log: VerifierKey) -> tuple[str, bool]:
     """
-    Say what a file of evidence proves to somebody who knows the log's key only.
+    Say what a file of evidence shows to somebody who knows the log's key only, and whether that is proof.
 
-    Raises CreditError(MALFORMED) or (CHECKPOINT_INVALID) where it proves nothing.
+    Raises CreditError(MALFORMED) or (CHECKPOINT_INVALID) where it shows nothing.
     """
-    match parse_canonical(data):
-        case {"kind": "log-evidence", "known": str(known), "offered": str(offered)}:
-            first, second = (open_checkpoint(_bytes(text), log) for text in (known, offered))
-        case _:
-            raise CreditError(Code.MALFORMED, "not evidence about a log")
+    first, second = two_checkpoints(data, log)
     if first.size == second.size and first.root != second.root:
-        return "the log signed two roots for one size: proven"
+        return "the log signed two roots for one size", True
     if first.root == second.root:
         raise CreditError(Code.MALFORMED, "two checkpoints that agree")
-    return "the log signed both; whether one grew from the other it must show by a consistency proof"
+    return "the log signed both; whether one grew from the other it must show by a consistency proof", False
+
+
+def two_checkpoints(data: bytes, log: VerifierKey) -> tuple[SignedCheckpoint, SignedCheckpoint]:
+    """Read what was known and what was offered; raises CreditError(MALFORMED) or (CHECKPOINT_INVALID)."""
+    match parse_canonical(data):
+        case {"kind": "log-evidence", "known": str(known), "offered": str(offered)}:
+            return open_checkpoint(_bytes(known), log), open_checkpoint(_bytes(offered), log)
+        case _:
+            raise CreditError(Code.MALFORMED, "not evidence about a log")
 
 
 def _refused(

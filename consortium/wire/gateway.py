@@ -6,10 +6,11 @@ from dataclasses import dataclass, field
 from consortium.errors import Code, CreditError
 from consortium.model.keys import CertifiedKey
 from consortium.model.members import MemberId
-from consortium.model.receipts import Receipt
+from consortium.model.receipts import MessageReceipt, Receipt, Round
 from consortium.wire.queries import certified_key_from_proto, certified_key_to_proto
 from consortium.wire.reading import (
     DIGEST_BYTES,
+    MAXIMUM_MEMBERS,
     SIGNATURE_BYTES,
     digest,
     exact,
@@ -154,3 +155,29 @@ def refusal_from_proto(message: gateway_pb2.Refusal) -> CreditError:
 def refusal_to_proto(error: CreditError) -> gateway_pb2.Refusal:
     """Write a refusal."""
     return gateway_pb2.Refusal(code=error.code, cause=error.cause)
+
+
+def message_receipt_to_bytes(receipt: MessageReceipt) -> bytes:
+    """Serialise a receipt for messages."""
+    of = receipt.round
+    taken = [gateway_pb2.TakenMessage(member=name, digest=receipt.taken[name]) for name in sorted(receipt.taken)]
+    return serialise(
+        gateway_pb2.MessageReceipt(
+            query=of.query,
+            admission=of.admission,
+            attempt=of.attempt,
+            round=of.number,
+            taken=taken,
+            signature=receipt.signature,
+        )
+    )
+
+
+def message_receipt_from_bytes(raw: bytes) -> MessageReceipt:
+    """Parse a receipt for messages; raises CreditError(MALFORMED). Nothing is verified yet."""
+    found = parse(gateway_pb2.MessageReceipt, raw)
+    taken = {member(one.member): digest(one.digest, "digest") for one in found.taken}
+    if len(taken) != len(found.taken) or len(taken) > MAXIMUM_MEMBERS or found.round not in (1, 2):
+        raise malformed("taken")
+    of = Round(digest(found.query, "query"), unsigned(found.admission, "admission"), found.attempt, found.round)
+    return MessageReceipt(of, taken, exact(found.signature, SIGNATURE_BYTES, "signature"))

@@ -60,7 +60,8 @@ class AttachServicer(grpc_pb.AttachServiceServicer):
         try:
             while (call := await attachment.next_call()) is not None:
                 identity.active_lender(self._rulebooks.current())
-                await attachment.write(rpc_context.write(_call_to_proto(call)), STALL_SECONDS)
+                message = _call_to_proto(call, attachment.take_owed())
+                await attachment.write(rpc_context.write(message), STALL_SECONDS)
             if reader.done() and not reader.cancelled() and (error := reader.exception()):
                 raise error
             await attachment.write(rpc_context.write(pb.AttachResponse(drain=pb.Drain())), STALL_SECONDS)
@@ -113,7 +114,11 @@ class AttachServicer(grpc_pb.AttachServiceServicer):
                 raise CreditError(Code.MALFORMED, "an answer or mask keys were expected")
 
 
-def _call_to_proto(call: Call) -> pb.AttachResponse:
-    if call.round == 1:
-        return pb.AttachResponse(round1=pb.Round1Call(call=call.number, request=call.request))
-    return pb.AttachResponse(round2=pb.Round2Call(call=call.number, request=call.request))
+def _call_to_proto(call: Call, receipts: list[bytes]) -> pb.AttachResponse:
+    match call.round:
+        case 1:
+            return pb.AttachResponse(round1=pb.Round1Call(call=call.number, request=call.request), receipts=receipts)
+        case 2:
+            return pb.AttachResponse(round2=pb.Round2Call(call=call.number, request=call.request), receipts=receipts)
+        case _:
+            return pb.AttachResponse(receipts=receipts)

@@ -135,6 +135,7 @@ class Asking:
             failpoint("gateway.after-admit")
             if admission.response is not None:
                 return admission.response
+            run.admission = admission.index
             transcript = await self.carrier.carry(run)
         except CreditError as error:
             earlier = await self.committer.commit(partial(_response, ask)) if run is None else None
@@ -142,7 +143,7 @@ class Asking:
                 return earlier  # a repeat may come after its query has expired
             if admission is None:
                 self.refusals.take(ask.member)  # what was admitted has used its quota
-            await self._refuse(ask, error, run, admitted=admission is not None)
+            await self._refuse(ask, error, run, None if admission is None else admission.index)
             raise
         failpoint("gateway.before-finish")
         body = bodies.of_answer(run, transcript) if self.keeps_bodies else None
@@ -151,9 +152,10 @@ class Asking:
         failpoint("gateway.after-finish")
         return response
 
-    async def _refuse(self, ask: Ask, error: CreditError, run: QueryRun | None, *, admitted: bool) -> None:
+    async def _refuse(self, ask: Ask, error: CreditError, run: QueryRun | None, admission: int | None) -> None:
+        admitted = admission is not None
         body = bodies.of_refusal(ask.query, run, admitted=admitted) if self.keeps_bodies else None
-        entry = entries.refused(ask.member, ask.request_id, ask.query, error, run, body)
+        entry = entries.refused(ask.member, ask.request_id, ask.query, error, run, body, admission)
         unused = admitted and error.code is Code.RULEBOOK_MISMATCH and run is not None and not run.round2_digests
         await self.committer.commit(partial(_end, ask, entry, body, unused=unused))
 

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId, MemberSet
+from consortium.model.receipts import sign_message_receipt
 from consortium.model.rounds import Transcript
+from consortium.model.signing import Signer
+from consortium.wire.gateway import message_receipt_to_bytes
 from gateway.attachments import Attachment, Attachments, Call
 from gateway.failpoints import failpoint
 from gateway.usecases.query import QueryRun
@@ -33,10 +37,13 @@ AGAIN_SECONDS = 0.1
 class Carrier:
     """Sends calls, feeds answers into the run, and closes rounds when all have come or time is up."""
 
-    def __init__(self, attachments: Attachments, timeouts: Timeouts, check_still: Callable[[QueryRun], None]) -> None:
+    def __init__(
+        self, attachments: Attachments, timeouts: Timeouts, check_still: Callable[[QueryRun], None], signer: Signer
+    ) -> None:
         self._attachments = attachments
         self._timeouts = timeouts
         self._check_still = check_still
+        self._signer = signer
 
     async def carry(self, run: QueryRun) -> Transcript:
         """
@@ -55,6 +62,7 @@ class Carrier:
         request = run.call(self._attachments.well())
         call = Call(self._attachments.next_number(), 1, request)
         await self._ask_all(run, run.intended, call, self._timeouts.round1, run.receive_round1, run.receive_refusal)
+        self._give_receipts(run, 1)
         failpoint("gateway.after-round1")
         return run.answering_call()
 
@@ -64,10 +72,20 @@ class Carrier:
         self._check_still(run)
         call = Call(self._attachments.next_number(), 2, request)
         await self._ask_all(run, run.answering, call, self._timeouts.round2, run.receive_round2, refusals.__setitem__)
+        self._give_receipts(run, 2)
         failpoint("gateway.after-round2")
         causes = [_as_the_querys(member, error) for member, error in sorted(refusals.items())]
         if run.missing_round2 and causes:
             raise min(causes, key=lambda error: error.code is Code.TOO_FEW_CONTRIBUTORS)
+
+    def _give_receipts(self, run: QueryRun, number: int) -> None:
+        """Owe every member whose message was taken in a round the gateway's signature that it was."""
+        of, taken = run.taken(number)
+        if taken:
+            raw = message_receipt_to_bytes(sign_message_receipt(self._signer, of, taken))
+            for member in taken:
+                with suppress(CreditError):  # it has gone away meanwhile
+                    self._attachments.node(member).owe(raw)
 
     async def _ask_all(
         self,

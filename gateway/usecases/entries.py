@@ -66,15 +66,19 @@ def refused(
     error: CreditError,
     run: QueryRun | None,
     body: bytes | None = None,
+    admission: int | None = None,
 ) -> Entry:
     """
     Give the entry of a refusal, with what had come in until then, and the digest of its body where one is kept.
 
-    What was refused need not be signed in all its parts, so nothing else would bind them.
+    `admission` is the index of its admission's entry, where there is one. What was refused need not be signed in all
+    its parts, so nothing else would bind them.
     """
     kept: Entry = {} if body is None else {"body": _body(body)}
+    of: Entry = {} if admission is None else {"admission": admission}
     return {
         **kept,
+        **of,
         "kind": "query-refused",
         "request": request_id.hex(),
         "query": query.digest.hex(),

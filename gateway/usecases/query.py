@@ -15,6 +15,7 @@ from consortium.hashing import transcript_hash
 from consortium.labels import Label
 from consortium.model.members import MemberId, MemberSet, check_answering_set
 from consortium.model.query import SignedQuery
+from consortium.model.receipts import Round
 from consortium.model.rounds import (
     MAXIMUM_ATTEMPTS,
     Bound,
@@ -59,6 +60,8 @@ class QueryRun:
     public_key: PublicKey
     attempt: int = 0
     left_out: MemberSet = frozenset()
+    admission: int = 0
+    """The index of its admission's entry."""
     differing: list[tuple[MemberId, MemberId]] = field(default_factory=list)
     outcomes: dict[MemberId, str] = field(default_factory=dict)
     _request: Round1Request | None = None
@@ -158,6 +161,12 @@ class QueryRun:
             m: (transcript_hash(Label.ROUND2, s.raw, s.signature), opening_of(s).counter)
             for m, s in self._round2.items()
         }
+
+    def taken(self, number: int) -> tuple[Round, dict[MemberId, bytes]]:
+        """Give the messages that were accepted in a round so far, by their digests."""
+        digests = self.round1_digests if number == 1 else self.round2_digests
+        of = Round(self.query.digest, self.admission, self.attempt, number)
+        return of, {member: found for member, (found, _) in digests.items()}
 
     def receive_round2(self, member: MemberId, raw: bytes) -> None:
         """Take a signed correction; raises SIGNATURE_INVALID, MALFORMED or TRANSCRIPT_INVALID for a bad one."""

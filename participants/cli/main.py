@@ -31,6 +31,7 @@ app = lazy_app(
         "dispute": f"{_CLI}.disputes:app",
         "inspections": f"{_CLI}.inspections:inspections",
         "passphrase": f"{_CLI}.passphrase:app",
+        "receipts": f"{_CLI}.receipts:receipts",
         "doctor": f"{_CLI}.doctor:doctor",
         "invitation": f"{_JOIN}:invitation",
         "sponsor": f"{_DECIDE}:sponsor",

@@ -16,6 +16,7 @@ app = lazy_app(
         "watch": f"{_CLI}.regulator_watch:watch",
         "export": f"{_CLI}.regulator_export:export",
         "verify": f"{_CLI}.regulator_verify:verify",
+        "evidence": f"{_CLI}.regulator_verify:evidence",
         "report": f"{_CLI}.regulator_verify:report",
         "access-report": f"{_CLI}.regulator_access:access_report",
         "inspect": f"{_CLI}.regulator_inspect:app",

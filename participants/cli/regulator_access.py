@@ -22,8 +22,8 @@ from participants.regulator.archive import open_export
 from participants.regulator.filing import filing_office
 from participants.regulator.serving import tls_of
 from participants.regulator.settings import RegulatorSettings
+from participants.regulator.trust import Trust
 from participants.regulator.verdict import State
-from participants.regulator.verify import Trust
 from participants.regulator.verify import verify as verify_export
 from participants.whole_files import write_new
 

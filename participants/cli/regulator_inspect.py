@@ -34,8 +34,9 @@ from participants.regulator.inspections import (
     sealed_digest,
 )
 from participants.regulator.settings import RegulatorSettings, open_by_any
+from participants.regulator.trust import Trust
 from participants.regulator.verdict import State
-from participants.regulator.verify import Audit, Trust
+from participants.regulator.verify import Audit
 from participants.regulator.verify import verify as verify_export
 from participants.whole_files import write_new
 

@@ -13,10 +13,12 @@ from rich.text import Text
 from consortium.canonical import CanonicalValue
 from consortium.transparency.policy import parse_policy
 from participants.cli.output import JsonOption, Output, output
+from participants.regulator.evidence import check, make_evidence
 from participants.regulator.report import report as report_page
 from participants.regulator.settings import RegulatorSettings
+from participants.regulator.trust import Trust
 from participants.regulator.verdict import State
-from participants.regulator.verify import Audit, Trust
+from participants.regulator.verify import Audit
 from participants.regulator.verify import verify as verify_export
 
 COLOURS = {State.COMPLETE: "green", State.FAILED: "bold red", State.UNDECIDED: "yellow"}
@@ -38,13 +40,45 @@ def verify(
     policy: PolicyOption = None,
     fingerprint: FingerprintOption = None,
     receipts: ReceiptsOption = None,
+    evidence_file: Annotated[
+        Path | None, typer.Option("--evidence", help="Write what contradicts itself here, for a third party.")
+    ] = None,
     as_json: JsonOption = False,  # noqa: FBT002
 ) -> None:
     """Verify an export. Exit status 0: complete; 1: it fails; 2: it cannot be decided."""
     with _undecided(as_json=as_json) as shown:
-        audit = _verify(file, trust_of(folder, policy, fingerprint), receipts, hidden=as_json)
+        trust = trust_of(folder, policy, fingerprint)
+        audit = _verify(file, trust, receipts, hidden=as_json)
         _show(audit, shown)
+        found = make_evidence(file, audit, trust) if evidence_file else None
+        if evidence_file is not None and found is not None:
+            evidence_file.write_bytes(found.to_bytes())
+            shown.show_fields({"evidence": str(evidence_file)}, {"evidence": str(evidence_file)})
+        elif evidence_file is not None and audit.verdict.state is State.FAILED:
+            shown.warn("No few lines show what failed: the export itself is the evidence.")
     raise typer.Exit(audit.verdict.state.value)
+
+
+def evidence(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="From `verify --evidence`, or a witness.")],
+    folder: FolderOption = None,
+    policy: PolicyOption = None,
+    fingerprint: FingerprintOption = None,
+    export: Annotated[
+        Path | None, typer.Option("--export", help="An export of everything, beside a witness's evidence.")
+    ] = None,
+    as_json: JsonOption = False,  # noqa: FBT002
+) -> None:
+    """Check evidence against a log. Exit status 0: it proves something; 1: it proves nothing; 2: that is open."""
+    with _undecided(as_json=as_json) as shown:
+        found = check(file.read_bytes(), trust_of(folder, policy, fingerprint), export)
+        word = "proves" if found.proven else "is open" if found.open else "proves nothing"
+        shown.show(
+            {"proven": [*found.proven], "open": [*found.open]},
+            *(Text(f"- {text}") for text in (*found.proven, *found.open)),
+            Text(word, style="bold red" if found.proven else "yellow"),
+        )
+    raise typer.Exit(0 if found.proven else 2 if found.open else 1)
 
 
 def report(

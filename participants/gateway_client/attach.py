@@ -43,6 +43,8 @@ class Handlers:
     hello: Callable[[], Hello]
     welcome: Callable[[int], None] = lambda _: None
     """Told the number of the last signed message that the gateway has seen of this member."""
+    receipt: Callable[[bytes], None] = lambda _: None
+    """Given a serialised MessageReceipt of an earlier message; must not block."""
 
 
 class AttachClient:
@@ -179,6 +181,8 @@ class _Stream:
             return  # the stream has ended; whoever receives is told why
 
     def _take(self, response: pb.AttachResponse, answering: set[asyncio.Task[None]]) -> None:
+        for receipt in response.receipts:
+            self._handlers.receipt(receipt)
         match response.WhichOneof("message"):
             case "welcome":
                 agreed = response.welcome.protocol

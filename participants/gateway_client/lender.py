@@ -1,5 +1,7 @@
 """What a lender's node asks the gateway: a question as bytes, an answer as domain values, its receipt checked."""
 
+from collections.abc import Callable
+
 from consortium.model.receipts import Receipt, Subject, check_receipt
 from consortium.model.rounds import Transcript
 from consortium.model.rulebook import Role, Rulebook
@@ -9,12 +11,22 @@ from participants.gateway_client.asking import AskClient
 
 
 async def ask_gateway(
-    client: AskClient, request_id: bytes, query: bytes, seconds: float, rulebook: Rulebook
+    client: AskClient,
+    request_id: bytes,
+    query: bytes,
+    seconds: float,
+    rulebook: Rulebook,
+    keep: Callable[[Receipt, Subject], None] = lambda _receipt, _subject: None,
 ) -> tuple[Transcript, Receipt]:
-    """Ask and give transcript and receipt; raises as `AskClient.ask`, or SIGNATURE_INVALID for a false receipt."""
+    """
+    Ask and give transcript and receipt, which `keep` is told of as soon as it is verified.
+
+    Raises as `AskClient.ask`, or SIGNATURE_INVALID for a false receipt.
+    """
     answered = await client.ask(request_id, query, seconds)
     subject = Subject(signed_query_from_bytes(query).digest, answered.transcript)
     check_receipt(answered.receipt, gateway_key(rulebook), subject)
+    keep(answered.receipt, subject)
     return transcript_from_bytes(answered.transcript), answered.receipt
 
 

@@ -45,15 +45,17 @@ def _from_hex(value: object) -> object:
     return bytes.fromhex(value) if isinstance(value, str) else value
 
 
-def _from_base64(value: object) -> object:
+def from_base64(value: object) -> object:
+    """Read base64 where a field of JSON has it."""
     return base64.b64decode(value, validate=True) if isinstance(value, str) else value
 
 
-def _to_base64(value: bytes) -> str:
+def to_base64(value: bytes) -> str:
+    """Write base64."""
     return base64.b64encode(value).decode("ascii")
 
 
-NoteBytes = Annotated[bytes, BeforeValidator(_from_base64), PlainSerializer(_to_base64), Field(max_length=1 << 16)]
+NoteBytes = Annotated[bytes, BeforeValidator(from_base64), PlainSerializer(to_base64), Field(max_length=1 << 16)]
 Hash = Annotated[bytes, BeforeValidator(_from_hex), PlainSerializer(bytes.hex), Field(min_length=32, max_length=32)]
 
 
@@ -201,7 +203,7 @@ def body_to_line(body: StoredBody) -> bytes:
     """Write a body as a line of canonical JSON, without its newline."""
     if body.erased_by is not None:
         return canonical_json({"erased_by": body.erased_by, "index": body.index})
-    return canonical_json({"body": _to_base64(body.content), "index": body.index})
+    return canonical_json({"body": to_base64(body.content), "index": body.index})
 
 
 def body_from_line(line: bytes) -> StoredBody:

@@ -6,6 +6,7 @@ to be explained by an entry.
 """
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -30,6 +31,8 @@ from participants.regulator.verdict import Verdict
 Entry = Mapping[str, Any]
 
 BODIES = "bodies"
+EXCHANGES = "exchanges"
+"""What bodies say that digests in the lines bind, byte for byte: nobody but the gateway can have changed it."""
 ERASURES = "erasures"
 QUERY_KINDS = frozenset({"query-admitted", "query-answered", "query-refused"})
 DAY_MS = 86_400_000
@@ -42,6 +45,7 @@ class _Open:
     query: SignedQuery
     rulebook: Rulebook
     roster: tuple[str, ...]
+    index: int
 
 
 @dataclass
@@ -92,7 +96,7 @@ class BodyChecks:
                 self.verdict.fail(ERASURES, f"entry {index}: erased, and entry {by} does not say so")
         if later:
             self.verdict.undecided(ERASURES, f"{later} bodies were erased by entries after this export")
-        if not self.verdict.failed(BODIES) and not self.verdict.failed(ERASURES):
+        if not any(self.verdict.failed(part) for part in (BODIES, EXCHANGES, ERASURES)):
             text = f"{self.verified:,} verified by digest, signatures and product; {self.erased:,} lawfully erased"
             before = f"; {self.unpaired:,} answers to queries from before the range or erased: without product"
             self.verdict.complete(BODIES, f"{text}; none missing{before if self.unpaired else ''}")
@@ -110,7 +114,7 @@ class BodyChecks:
     def _take_query(self, entry: Entry, leaf: bytes, body: StoredBody | None) -> None:
         index: int = entry["index"]
         if body is None:
-            self.verdict.fail(BODIES, f"entry {index}: its body is missing")
+            self.verdict.fail(BODIES, f"entry {index}: its body is missing", index)
             self._open.pop(entry["query"], None)
         elif body.erased_by is not None:
             self._unexplained[index], self._times[index] = body.erased_by, entry["time_ms"]
@@ -120,6 +124,8 @@ class BodyChecks:
             self._check(entry, leaf, body.content)
 
     def _check(self, entry: Entry, leaf: bytes, content: bytes) -> None:
+        known, index = self._open.get(entry["query"]), entry["index"]
+        admitted = (known.index,) if known and known.index != index else ()
         try:
             body = entry_body_from_bytes(content)
             match entry["kind"]:
@@ -129,18 +135,22 @@ class BodyChecks:
                     self._answered(entry, body, leaf)
                 case _:
                     self._refused(entry, body, content)
+        except BoundError as error:
+            self.verdict.fail(EXCHANGES, f"entry {index}: {error.code}: {error.cause}", *admitted, index)
         except CreditError as error:
-            self.verdict.fail(BODIES, f"entry {entry['index']}: {error.code}: {error.cause}")
+            self.verdict.fail(BODIES, f"entry {index}: {error.code}: {error.cause}", *admitted, index)
         else:
             self.verified += 1
 
     def _admitted(self, entry: Entry, body: EntryBody) -> None:
-        rulebook = self._named(entry)
-        if body.query is None:
-            raise _wrong("no query")
-        check_named(entry, body.query)
-        check_signed(body.query, rulebook)
-        self._open[entry["query"]] = _Open(body.query, rulebook, tuple(entry["roster"]))
+        rulebook, query = self._named(entry), body.query
+        if query is None or query.digest.hex() != entry["query"]:
+            raise _wrong("another query, or none")
+        with bound():
+            check_named(entry, query)
+            check_requester(query, rulebook)
+        check_attached(query, rulebook)
+        self._open[entry["query"]] = _Open(query, rulebook, tuple(entry["roster"]), entry["index"])
 
     def _refused(self, entry: Entry, body: EntryBody, content: bytes) -> None:
         admitted = self._open.pop(entry["query"], None)
@@ -163,24 +173,28 @@ class BodyChecks:
 
         def check(rulebook: Rulebook) -> None:
             _check_messages(entry, body, rulebook, bytes.fromhex(entry["ctx"]))
-            check_receipt(receipt, _gateway(rulebook).identity_key, subject)
 
         self._by_one_rulebook(admitted, check)
         if admitted is None:
             self.unpaired += 1
         else:
-            _check_exchange(entry, body, admitted)
-            check_product(transcript, public_key_of(admitted.query))
+            with bound():
+                _check_exchange(entry, body, admitted)
+                check_product(transcript, public_key_of(admitted.query))
+        self._by_one_rulebook(
+            admitted, lambda rulebook: check_receipt(receipt, _gateway(rulebook).identity_key, subject)
+        )
 
     def _by_one_rulebook(self, admitted: _Open | None, check: Callable[[Rulebook], None]) -> None:
         """Check by the admission's rulebook; where the admission is not here, by any of the chain, the newest first."""
-        candidates = [admitted.rulebook] if admitted else [*self.rulebooks.values()][::-1]
+        if admitted:
+            return check(admitted.rulebook)
         failed = _wrong("no rulebook is trusted here")
-        for rulebook in candidates:
+        for rulebook in [*self.rulebooks.values()][::-1]:
             try:
                 return check(rulebook)
             except CreditError as error:
-                failed = error
+                failed = CreditError(error.code, error.cause)  # whose keys hold here, the line alone does not say
         raise failed
 
     def _take_erasure(self, entry: Entry) -> None:
@@ -243,11 +257,29 @@ def check_named(entry: Entry, query: SignedQuery) -> None:
             raise _wrong(f"{name} is not the query's")
 
 
-def check_signed(query: SignedQuery, rulebook: Rulebook) -> None:
-    """Raise unless requester, query key's certificate and consent record carry their signatures."""
+class BoundError(CreditError):
+    """A contradiction between a line and what its digests bind."""
+
+
+@contextmanager
+def bound() -> Iterator[None]:
+    """Say of whatever does not hold in here that the line itself binds it."""
+    try:
+        yield
+    except CreditError as error:
+        raise BoundError(error.code, error.cause) from error
+
+
+def check_requester(query: SignedQuery, rulebook: Rulebook) -> None:
+    """Raise unless the requester signed the query."""
+    requester = rulebook.active_member(query.header.requester)
+    verify_signature(requester.identity_key, query.signature, Label.SIGNED_QUERY, *query.signed_fields)
+
+
+def check_attached(query: SignedQuery, rulebook: Rulebook) -> None:
+    """Raise unless query key's certificate and consent record are those of the header and carry their signatures."""
     header = query.header
     requester = rulebook.active_member(header.requester)
-    verify_signature(requester.identity_key, query.signature, Label.SIGNED_QUERY, *query.signed_fields)
     _check_query_key(query.query_key, requester.id, requester.identity_key, header.issued_at)
     if query.query_key.digest != header.query_key_digest:
         raise _wrong("another query key")
@@ -293,8 +325,9 @@ def _check_messages(entry: Entry, body: EntryBody, rulebook: Rulebook, ctx: byte
             raise _wrong(f"messages of {name} are missing, or there are others")
         for signed in messages:
             _check_message(signed, label, named[signed.body.contributor], rulebook)
-            if ctx is not None and signed.body.ctx != ctx:
-                raise _wrong("a message of another exchange")
+            with bound():
+                if ctx is not None and signed.body.ctx != ctx:
+                    raise _wrong("a message of another exchange")
 
 
 def _check_message(
@@ -306,9 +339,12 @@ def _check_message(
     if transcript_hash(label, signed.raw, signed.signature).hex() != named["digest"]:
         raise _wrong("another message")
     opening = signed.opening
-    if opening is None or opening.counter != named["counter"] or opening.digest != signed.body.opening_digest:
-        raise _wrong("another message number than the one that was signed")
-    verify_signature(member.identity_key, signed.signature, label, signed.raw)
+    if opening is None or opening.digest != signed.body.opening_digest:
+        raise _wrong("another opening than the one that was signed")
+    with bound():
+        if opening.counter != named["counter"]:
+            raise _wrong("another message number than the one that was signed")
+        verify_signature(member.identity_key, signed.signature, label, signed.raw)
 
 
 def _gateway(rulebook: Rulebook) -> Member:

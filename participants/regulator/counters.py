@@ -76,18 +76,18 @@ class MessageCounters:
     """
 
     numbers: NumberSet = field(default_factory=NumberSet)
-    _recent: OrderedDict[int, str] = field(default_factory=OrderedDict)
+    _recent: OrderedDict[int, tuple[str, int]] = field(default_factory=OrderedDict)
 
-    def take(self, counter: int, digest: str) -> bool:
-        """Take a message; False where its number stood for another message."""
+    def take(self, counter: int, digest: str, entry: int = 0) -> int | None:
+        """Take a message of an entry; gives the entry in which its number stood for another one, None for none."""
         known = self._recent.get(counter)
         if known is not None:
-            return known == digest
-        self._recent[counter] = digest
+            return None if known[0] == digest else known[1]
+        self._recent[counter] = digest, entry
         if len(self._recent) > WINDOW:
             self._recent.popitem(last=False)
         self.numbers.add(counter)
-        return True
+        return None
 
     @property
     def missing(self) -> int:

@@ -21,6 +21,7 @@ OUTCOMES = "outcomes"
 SETS = "rosters and answering sets"
 RULES = "rules"
 QUOTAS = "quotas"
+VERSIONS = "versions of entries"
 COUNTERS = "message counters"
 NO_CONSENT = "0" * 64
 DAY_MS = 86_400_000
@@ -69,8 +70,7 @@ class EntryChecks:
             case "query-answered":
                 return self._answered(entry)
             case "query-refused":
-                self._check_contributions(entry)
-                return self.still_open.pop(entry["query"], None)
+                return self._refused(entry)
             case "query-abandoned":
                 return self._abandoned(entry)
         return None
@@ -83,13 +83,14 @@ class EntryChecks:
         for part, text in (
             (OUTCOMES, "every admitted query has one outcome, or was still open at the end"),
             (SETS, "every roster is its rulebook's, every answering set lawful"),
-            (RULES, "requesters, purposes, attributes and consent follow the rulebook"),
-            (QUOTAS, "every member's daily count goes on without a jump, within its limit"),
+            (RULES, "requesters, purposes, attributes, consent and limits follow the rulebook"),
+            (VERSIONS, "every query is under a rulebook of the chain"),
+            (QUOTAS, "every member's daily count goes on without a jump"),
             (COUNTERS, "no message number stands for two messages"),
         ):
             if self.verdict.failed(part):
                 continue
-            if part in (SETS, RULES) and not self.rulebooks:
+            if part in (SETS, RULES, VERSIONS) and not self.rulebooks:
                 self.verdict.undecided(part, "no rulebook is trusted here")
             else:
                 self.verdict.complete(part, text)
@@ -109,11 +110,11 @@ class EntryChecks:
         if not chain.take(quota["before"], quota["after"], entry["time_ms"]) and self.all_purposes:
             self._fail(QUOTAS, index, "the member's count of the day does not follow")
         if quota["after"] > quota["limit"]:
-            self._fail(QUOTAS, index, "beyond the limit")
+            self._fail(RULES, index, "beyond the limit of its day")
         if rulebook is not None:
             self._check_rules(entry, rulebook)
         elif self.rulebooks:
-            self._fail(RULES, index, "under a rulebook that is not in the chain")
+            self._fail(VERSIONS, index, "under a rulebook that is not in the chain")
 
     def _check_rules(self, entry: Entry, rulebook: Rulebook) -> None:
         index, member = entry["index"], rulebook.members.get(entry["requester"])
@@ -128,40 +129,52 @@ class EntryChecks:
             self._fail(RULES, index, "an attribute that the catalogue has not")
         if entry["issued_at"] < rulebook.document.issued_at - rulebook.policy.clock_skew:
             self._fail(RULES, index, "issued before its rulebook")
+        skew = 1000 * (rulebook.policy.clock_skew + 1)
+        if not 1000 * entry["issued_at"] - skew <= entry["time_ms"] <= 1000 * entry["expires_at"] + skew:
+            self._fail(RULES, index, "dated outside of the query's own life")
 
     def _answered(self, entry: Entry) -> Admission | None:
         admission = self.still_open.pop(entry["query"], None)
         if admission is None and entry["admission"] >= self.first:
             self._fail(OUTCOMES, entry["index"], "a second outcome, or one without admission")
         if admission is not None and not admission.index >= entry["admission"] >= 0:
-            self._fail(OUTCOMES, entry["index"], "names another admission")
+            self._fail(OUTCOMES, entry["index"], "names another admission", admission.index)
         self._check_contributions(entry)
         if admission is not None:
             self._check_sets(entry, admission)
         return admission
 
+    def _refused(self, entry: Entry) -> Admission | None:
+        self._check_contributions(entry)
+        admission, named = self.still_open.pop(entry["query"], None), entry.get("admission")
+        if named is not None and (admission.index != named if admission else named >= self.first):
+            self._fail(OUTCOMES, entry["index"], "the refusal of another admission, or of none")
+        return admission
+
     def _check_sets(self, entry: Entry, admission: Admission) -> None:
-        index, roster = entry["index"], frozenset(admission.roster)
+        index, roster, before = entry["index"], frozenset(admission.roster), admission.index
         answering, intended = frozenset(entry["answering"]), frozenset(entry["intended"])
         if not answering <= intended <= roster:
-            self._fail(SETS, index, "a set leaves the one that it is of")
+            self._fail(SETS, index, "a set leaves the one that it is of", before)
         if (entry["decision"] == "ANSWERED") != (answering == roster):
-            self._fail(SETS, index, "the decision does not fit the answering set")
+            self._fail(SETS, index, "the decision does not fit the answering set", before)
         given = {one["member"] for one in entry["contributions"] if one["round1"] and one["round2"]}
         if not answering <= given:
-            self._fail(SETS, index, "a member of the answering set without both messages")
+            self._fail(SETS, index, "a member of the answering set without both messages", before)
         rulebook = self.rulebooks.get(admission.rulebook)
         if rulebook is not None and roster == rulebook.roster_set:
             try:
                 check_answering_set(answering, roster, admission.requester, rulebook.groups, rulebook.limits)
             except CreditError as error:
-                self._fail(SETS, index, error.cause)
+                self._fail(SETS, index, error.cause, before)
 
     def _check_contributions(self, entry: Entry) -> None:
         for one in entry["contributions"]:
             for message in filter(None, (one["round1"], one["round2"])):
-                if not self.counters[one["member"]].take(message["counter"], message["digest"]):
-                    self._fail(COUNTERS, entry["index"], "a message number that stood for another message")
+                counters = self.counters[one["member"]]
+                other = counters.take(message["counter"], message["digest"], entry["index"])
+                if other is not None:
+                    self._fail(COUNTERS, entry["index"], "a message number that stood for another message", other)
                 self._note_day(one["member"], message["counter"], entry["time_ms"])
 
     def _note_day(self, member: MemberId, counter: int, time_ms: int) -> None:
@@ -177,5 +190,5 @@ class EntryChecks:
             self._fail(OUTCOMES, entry["index"], "abandoned with another expiry")
         return admission
 
-    def _fail(self, part: str, index: int, text: str) -> None:
-        self.verdict.fail(part, f"entry {index}: {text}")
+    def _fail(self, part: str, index: int, text: str, *others: int) -> None:
+        self.verdict.fail(part, f"entry {index}: {text}", *others, index)

@@ -173,6 +173,8 @@ def _anomalies(audit: Audit) -> Iterator[str]:
         yield from _unstated(audit)
         for index, order in audit.supervision.overdue():
             yield f"{order.member} has not answered the inspection ordered by entry {index}"
+        for member, index in audit.supervision.anew:
+            yield f"{member} stated a book that follows no other (entry {index}), and no new generation explains it"
 
 
 def _unstated(audit: Audit) -> Iterator[str]:

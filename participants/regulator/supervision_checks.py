@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from consortium.canonical import canonical_json
-from consortium.errors import Code, CreditError
+from consortium.errors import CreditError
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Rulebook
 from consortium.supervision.documents import (
@@ -25,8 +25,8 @@ from consortium.supervision.documents import (
     filing_digest,
     read_filing,
 )
-from consortium.supervision.statements import StatementChain, begin_chain
-from participants.regulator.entry_checks import DAY_MS, EntryChecks
+from consortium.supervision.statements import StatementChain, begin_chain, begins_anew
+from participants.regulator.entry_checks import DAY_MS, VERSIONS, EntryChecks
 from participants.regulator.markup import day as as_date
 from participants.regulator.verdict import Verdict
 
@@ -67,6 +67,9 @@ class SupervisionChecks:
     """Each case with its entry's time."""
     closed: dict[int, CaseClosed] = field(default_factory=dict)
     key_uses: Counter[str] = field(default_factory=Counter)
+    anew: list[tuple[MemberId, int]] = field(default_factory=list)
+    """Member and entry of statements with a book that follows no other, without a new generation of tags."""
+    generations: dict[MemberId, int] = field(default_factory=dict)
     filed: int = 0
     first_ms: int = 0
     last_ms: int = 0
@@ -133,10 +136,13 @@ class SupervisionChecks:
     def _filed(self, entry: Entry) -> None:
         if not self.rulebooks:
             return
-        kind = FilingKind(entry["kind"])
+        kind, rulebook = FilingKind(entry["kind"]), self.rulebooks.get(entry["rulebook"])
+        if rulebook is None:
+            self._fail(VERSIONS, entry, "under a rulebook that is not in the chain")
+            return
         try:
             signed = bytes.fromhex(entry["signature"]) + canonical_json(entry["document"])
-            filing = read_filing(kind, signed, self._named(entry))
+            filing = read_filing(kind, signed, rulebook)
         except CreditError as error:
             self._fail(FILINGS, entry, f"{error.code}: {error.cause}")
             return
@@ -177,6 +183,10 @@ class SupervisionChecks:
             self._fail(STATEMENTS, entry, f"{member}: {error.cause}")
             self.chains[member] = begin_chain(statement, digest)  # one contradiction is told once
         self.statements[member] += 1
+        generation = self.rulebooks[entry["rulebook"]].document.oprf.generation
+        if begins_anew(statement) and self.generations.get(member, 0) >= generation:
+            self.anew.append((member, entry["index"]))
+        self.generations[member] = generation
 
     def _note_days(self, last: int | None, statement: MemberStatement) -> None:
         """Note which numbers were given out on which day; of the first day in a range the beginning is not known."""
@@ -185,15 +195,9 @@ class SupervisionChecks:
             days[day.day] = (day.last + 1 if last is None else last + 1), day.last
             last = day.last
 
-    def _named(self, entry: Entry) -> Rulebook:
-        rulebook = self.rulebooks.get(entry["rulebook"])
-        if rulebook is None:
-            raise CreditError(Code.EXPORT_INVALID, "under a rulebook that is not in the chain")
-        return rulebook
-
     def _in_force(self, seconds: int) -> Rulebook | None:
         found = [one for one in self.rulebooks.values() if one.document.issued_at <= seconds]
         return max(found, key=lambda one: one.document.version, default=None)
 
     def _fail(self, part: str, entry: Entry, text: str) -> None:
-        self.verdict.fail(part, f"entry {entry['index']}: {text}")
+        self.verdict.fail(part, f"entry {entry['index']}: {text}", entry["index"])

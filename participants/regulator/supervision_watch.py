@@ -12,7 +12,7 @@ from typing import Any
 from consortium.canonical import canonical_json
 from consortium.errors import CreditError
 from consortium.supervision.documents import FilingKind, Finding, MemberStatement, filing_digest
-from consortium.supervision.statements import StatementChain, begin_chain
+from consortium.supervision.statements import StatementChain, begin_chain, begins_anew
 from participants.regulator.alarms import Alarm
 from participants.regulator.counters import NumberSet
 
@@ -103,6 +103,9 @@ class SupervisionWatch:
         except CreditError as error:
             known.chain = begin_chain(statement, digest)
             yield _alarm("statement-broken", statement.member, error.cause, entry)
+        if begins_anew(statement):
+            text = "a book that follows no other: is there a new generation of tags, or was one lost?"
+            yield _alarm("book-anew", statement.member, text, entry)
         if statement.days:
             known.through = max(known.through, statement.days[-1].day)
 

@@ -17,11 +17,12 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: which part, how it stands, and in words why."""
+    """One thing that was looked at: which part, how it stands, in words why, and the entries that show it."""
 
     part: str
     state: State
     text: str
+    entries: tuple[int, ...] = ()
 
 
 @dataclass
@@ -43,11 +44,11 @@ class Verdict:
         """Note what cannot be decided."""
         self.findings.append(Finding(part, State.UNDECIDED, text))
 
-    def fail(self, part: str, text: str) -> None:
-        """Note what does not hold."""
+    def fail(self, part: str, text: str, *entries: int) -> None:
+        """Note what does not hold, and the indices of the entries that show it."""
         self.counts[part] += 1
         if self.counts[part] <= MAXIMUM_EXAMPLES:
-            self.findings.append(Finding(part, State.FAILED, text))
+            self.findings.append(Finding(part, State.FAILED, text, entries))
 
     def failed(self, part: str) -> bool:
         """Say whether a part has failed."""

@@ -5,51 +5,35 @@ First the lines and the root: is this all, and unchanged? Then the rulebook's ch
 other, then receipts that members hold against them. Each is looked at even where another fails.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
-from consortium.membership.log_policy import policy_text
-from consortium.membership.trusted import TrustedSet
 from consortium.model.rulebook import Rulebook
 from consortium.transparency.checkpoints import SignedCheckpoint
 from consortium.transparency.kinds import UNKNOWN_KIND, parse_entry
 from consortium.transparency.notes import parse_note
-from consortium.transparency.policy import Judged, Policy, parse_policy
+from consortium.transparency.policy import Judged, Policy
 from consortium.transparency.tree import TreeHasher, leaf_hash, verify_consistency
 from participants.regulator import archive
 from participants.regulator.archive import Export, open_export
 from participants.regulator.body_checks import BODIES, BodyChecks
 from participants.regulator.entry_checks import EntryChecks
+from participants.regulator.order_checks import OrderChecks, SelectionChecks, place
 from participants.regulator.receipts import HeldReceipts
 from participants.regulator.statistics import Statistics
 from participants.regulator.supervision_checks import SupervisionChecks
+from participants.regulator.trust import Trust
 from participants.regulator.verdict import Verdict
 
 FILE = "file"
 CHECKPOINT = "checkpoint"
 LINES = "lines"
-TIMES = "times"
 RULEBOOKS = "rulebooks"
 ENTRIES = "entries"
-SKEW_MS = 60_000
-LATE_MS = 3_600_000
 STEP = 4096
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """
-    Whom the verifier believes: the first rulebook's fingerprint, and the logs and witnesses of a policy.
-
-    Without a policy they are those of the newest rulebook that the fingerprint leads to.
-    """
-
-    policy: Policy | None
-    fingerprint: str | None
 
 
 @dataclass
@@ -64,6 +48,7 @@ class Audit:
     rulebooks: dict[str, Rulebook] = field(default_factory=dict)
     """Every trusted version by its digest in hexadecimal."""
     checks: EntryChecks | None = None
+    receipts: HeldReceipts | None = None
     supervision: SupervisionChecks | None = None
 
 
@@ -91,7 +76,8 @@ class _Verification:
     receipts_file: Path | None
     progress: Progress
     signed: SignedCheckpoint | None = None
-    trusted: TrustedSet | None = None
+    before: tuple[int, int] = (0, 0)
+    """Size of the earlier checkpoint, and when it was witnessed (Unix milliseconds; 0 for never)."""
     rulebooks: dict[str, Rulebook] = field(default_factory=dict)
 
     def run(self) -> None:
@@ -119,7 +105,8 @@ class _Verification:
 
     def _checkpoint(self) -> None:
         """Open the checkpoint by the policy, and hold the earlier one to it."""
-        note, policy = parse_note(self.export.checkpoint), self._policy()
+        note = parse_note(self.export.checkpoint)
+        policy = self.trust.log_policy(self.audit.rulebook)
         judged = self.audit.judged = policy.identify(note)
         self.signed = judged.signed
         if self.signed.size != self.export.proof.size:
@@ -131,22 +118,13 @@ class _Verification:
             CHECKPOINT, f"{self.signed.size:,} entries, signed by the log, witnessed by {names}"
         )
 
-    def _policy(self) -> Policy:
-        """Give the verifier's own policy, else the one that the trusted rulebook stands for."""
-        if self.trust.policy is not None:
-            return self.trust.policy
-        if self.audit.rulebook is None:
-            raise CreditError(Code.EXPORT_UNDECIDED, "neither a policy nor a rulebook is trusted: whose log is this?")
-        try:
-            return parse_policy(policy_text(self.audit.rulebook.document).encode())
-        except CreditError as error:
-            raise CreditError(Code.EXPORT_UNDECIDED, f"no policy was given, and {error.cause}") from error
-
     def _check_before(self, policy: Policy, judged: Judged) -> None:
         before = self.export.proof.before
         if before is None:
             return
-        earlier = policy.identify(parse_note(before.checkpoint)).signed
+        opened = policy.identify(parse_note(before.checkpoint))
+        earlier = opened.signed
+        self.before = earlier.size, max(opened.witnessed.values(), default=0) * 1000
         if earlier.size > self.export.proof.first:
             raise CreditError(Code.EXPORT_INVALID, "the earlier checkpoint is not before the range")
         if earlier.size:
@@ -168,21 +146,12 @@ class _Verification:
 
     def _rulebooks(self) -> None:
         """Verify the chain of rulebook versions from the fingerprint on."""
-        if self.trust.fingerprint is None:
-            raise CreditError(Code.EXPORT_UNDECIDED, "no fingerprint of the first rulebook was given")
-        versions = self.export.rulebooks()
-        if not versions:
-            raise CreditError(Code.EXPORT_INVALID, "no rulebook")
-        first, *later = versions
-        trusted = TrustedSet.begin(first, self.trust.fingerprint)
-        self.rulebooks = {trusted.current.digest.hex(): trusted.current}
-        for signed in later:
-            trusted.update(signed)
-            self.rulebooks[trusted.current.digest.hex()] = trusted.current
-        self.audit.rulebook, self.audit.rulebooks = trusted.current, self.rulebooks
-        if trusted.current.document.consortium != self.export.proof.consortium:
+        chain = self.trust.chain(self.export.rulebooks())
+        self.rulebooks = {rulebook.digest.hex(): rulebook for rulebook in chain}
+        self.audit.rulebook, self.audit.rulebooks = chain[-1], self.rulebooks
+        if chain[-1].document.consortium != self.export.proof.consortium:
             raise CreditError(Code.EXPORT_INVALID, "the export names another consortium")
-        self.audit.verdict.complete(RULEBOOKS, f"versions 1 to {len(versions)}, each signed by the approvers before it")
+        self.audit.verdict.complete(RULEBOOKS, f"versions 1 to {len(chain)}, each signed by the approvers before it")
 
     def _entries(self) -> None:
         """Read every entry for what it says."""
@@ -191,21 +160,24 @@ class _Verification:
         self.audit.checks = checks
         supervision = self.audit.supervision = SupervisionChecks(verdict, self.rulebooks, proof.first)
         statistics = self.audit.statistics = Statistics(proof.selection.from_ms, proof.selection.to_ms)
-        receipts = HeldReceipts(verdict)
+        receipts = self.audit.receipts = HeldReceipts(verdict)
         if self.receipts_file is not None:
             receipts.read(self.receipts_file, self.rulebooks.values())
-        order = _Order(verdict, proof)
+        order = OrderChecks(verdict, proof.first, proof.selection.filtered, self.before)
+        selection = SelectionChecks(verdict, proof)
         bodies = self._bodies()
         for line in self._stepped("entries")(self.export.lines()):
             entry = parse_entry(line)
-            order.take(entry)
+            order.take(*place(entry))
+            selection.take(place(entry)[1])
             statistics.take(entry, checks.take(entry))
             supervision.take(entry)
             if bodies is not None:
                 bodies.take(entry, leaf_hash(line))
-            if receipts.by_index:
-                receipts.meet(int(str(entry["index"])), leaf_hash(line))
+            if not receipts.empty:
+                receipts.meet(entry, leaf_hash(line))
         order.finish(self._witnessed())
+        selection.finish(self._witnessed())
         if not proof.selection.filtered:
             checks.finish()
             supervision.finish(checks)
@@ -276,55 +248,6 @@ def _chosen(export: Export, hasher: TreeHasher, stepped: Callable[[Iterator[byte
     if wanted is not None:
         raise CreditError(Code.TREE_PROOF_INVALID, "a line that is not in the log")
     return count
-
-
-@dataclass
-class _Order:
-    """Indexes and times of the lines, one after another."""
-
-    verdict: Verdict
-    proof: archive.Proof
-    _next: int | None = None
-    _first_ms: int | None = None
-    _last_ms: int = 0
-    _before: int = 0
-    _after: int = 0
-
-    def take(self, entry: Mapping[str, CanonicalValue]) -> None:
-        index, time = int(str(entry["index"])), int(str(entry["time_ms"]))
-        expected = self.proof.first if self._next is None else self._next
-        if index < expected or (index > expected and not self.proof.selection.filtered):
-            self.verdict.fail(TIMES, f"entry {index} stands where {expected} should")
-        if time < self._last_ms:
-            self.verdict.fail(TIMES, f"entry {index} is dated before the entry before it")
-        self._next, self._last_ms = index + 1, max(time, self._last_ms)
-        self._first_ms = time if self._first_ms is None else self._first_ms
-        selection = self.proof.selection
-        self._before += selection.from_ms is not None and time < selection.from_ms
-        self._after += selection.to_ms is not None and time >= selection.to_ms
-
-    def finish(self, witnessed: int | None) -> None:
-        """Hold the first and the last time to the selection and to when the witnesses saw the tree."""
-        selection, proof = self.proof.selection, self.proof
-        if witnessed is not None and self._last_ms > witnessed * 1000 + SKEW_MS:
-            self.verdict.fail(TIMES, "entries are dated after they were witnessed")
-        if not selection.filtered and max(self._before, self._after) > 1:
-            self.verdict.fail(TIMES, "more than one line outside of the time that was asked for, at one end")
-        if not selection.filtered and self._first_ms is not None:
-            if selection.from_ms is not None and proof.first > 0 and self._first_ms >= selection.from_ms:
-                self.verdict.fail(TIMES, "the range begins after the time that was asked for")
-            if selection.to_ms is not None and proof.end < proof.size and self._last_ms < selection.to_ms:
-                self.verdict.fail(TIMES, "the range ends before the time that was asked for")
-        bounded = (selection.from_ms is None and proof.first > 0) or (
-            selection.to_ms is None and proof.end < proof.size
-        )
-        if bounded and not selection.filtered:
-            self.verdict.fail(TIMES, "entries are left out at an end that no time was asked for")
-        open_end = selection.to_ms is not None and proof.end == proof.size
-        if open_end and (witnessed is None or witnessed * 1000 < (selection.to_ms or 0)):
-            self.verdict.undecided(TIMES, "nobody witnessed the log after the end of the time that was asked for")
-        if not self.verdict.failed(TIMES):
-            self.verdict.complete(TIMES, "entries in order, and none of the asked-for time left out at either end")
 
 
 def _note(verdict: Verdict, part: str, error: CreditError) -> None:

@@ -144,9 +144,11 @@ class Watcher:
     def _messages(self, entry: Entry) -> Iterator[Alarm]:
         for one in entry["contributions"]:
             for message in filter(None, (one["round1"], one["round2"])):
-                if not self._counters[one["member"]].take(message["counter"], message["digest"]):
+                counters = self._counters[one["member"]]
+                other = counters.take(message["counter"], message["digest"], entry["index"])
+                if other is not None:
                     text = f"message number {message['counter']} stands for two messages"
-                    yield Alarm("counter-reuse", one["member"], text, entry["time_ms"], (entry["index"],))
+                    yield Alarm("counter-reuse", one["member"], text, entry["time_ms"], (other, entry["index"]))
 
 
 @dataclass

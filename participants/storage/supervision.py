@@ -5,18 +5,28 @@ What a lender keeps for supervision in SQLite: its statements, filings that conc
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from consortium.errors import Code
+from consortium.model.receipts import MessageReceipt
 from consortium.supervision.documents import FilingKind
 from consortium.supervision.sums import Unreadable
 from participants.lender.supervision_ports import Filed, StatementStore, Unreadables
+from participants.receipt_lines import ReceiptLine, answer_line, message_line
 from participants.storage.database import open_database, storage_errors, write_transaction
 
-SCHEMA_VERSION = 1
-SCHEMA = """
+SCHEMA_VERSION = 2
+RECEIPTS = """
+CREATE TABLE message_receipts (
+    query BLOB NOT NULL, admission INTEGER NOT NULL, attempt INTEGER NOT NULL, round INTEGER NOT NULL,
+    line BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (query, admission, attempt, round)
+) WITHOUT ROWID;
+CREATE TABLE answer_receipts (entry INTEGER PRIMARY KEY, line BLOB NOT NULL, at INTEGER NOT NULL)
+"""
+UPGRADES = (RECEIPTS,)
+SCHEMA = f"""
 CREATE TABLE statements (number INTEGER PRIMARY KEY, signed BLOB NOT NULL, entry INTEGER);
 CREATE TABLE filings (entry INTEGER PRIMARY KEY, kind TEXT NOT NULL, signed BLOB NOT NULL);
 CREATE TABLE inspections (
@@ -27,8 +37,9 @@ CREATE TABLE unreadable (
     query BLOB PRIMARY KEY, code TEXT NOT NULL, at INTEGER NOT NULL, statement INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO numbers VALUES ('read_to', -1)
-"""
+INSERT INTO numbers VALUES ('read_to', -1);
+{RECEIPTS}
+"""  # noqa: S608  no input
 ANSWERED, REFUSED = "answered", "refused"
 
 
@@ -46,7 +57,7 @@ class SqliteSupervision:
     """All of it in one file; several threads may share it."""
 
     def __init__(self, path: Path) -> None:
-        self._connection = open_database(path, SCHEMA, SCHEMA_VERSION)
+        self._connection = open_database(path, SCHEMA, SCHEMA_VERSION, UPGRADES)
         self._lock = threading.Lock()
 
     def statements(self, newest: int) -> list[bytes]:
@@ -137,6 +148,33 @@ class SqliteSupervision:
         with self._lock, storage_errors():
             row = self._connection.execute("SELECT sealed FROM bundles WHERE entry = ?", (entry,)).fetchone()
         return bytes(row[0]) if row else None
+
+    def keep_receipts(self, found: Sequence[ReceiptLine], now: int) -> None:
+        """Keep receipts in one step."""
+        messages, answers = [], []
+        for one in found:
+            if isinstance(one, MessageReceipt):
+                of = one.round
+                messages.append((of.query, of.admission, of.attempt, of.number, message_line(one), now))
+            else:
+                answers.append((one[0].index, answer_line(*one), now))
+        with self._lock, write_transaction(self._connection) as connection:
+            connection.executemany("INSERT OR IGNORE INTO message_receipts VALUES (?, ?, ?, ?, ?, ?)", messages)
+            connection.executemany("INSERT OR IGNORE INTO answer_receipts VALUES (?, ?, ?)", answers)
+
+    def receipts(self, since: int = 0) -> Iterator[bytes]:
+        """Give the lines of all receipts since a time (Unix seconds), of answers first."""
+        for table in ("answer_receipts", "message_receipts"):
+            sql = f"SELECT line FROM {table} WHERE at >= ? ORDER BY at"  # noqa: S608  no input
+            with self._lock, storage_errors():
+                rows = self._connection.execute(sql, (since,)).fetchall()
+            yield from (line for (line,) in rows)
+
+    def forget_receipts(self, before: int) -> None:
+        """Forget receipts from before a time (Unix seconds)."""
+        with self._lock, write_transaction(self._connection) as connection:
+            connection.execute("DELETE FROM message_receipts WHERE at < ?", (before,))
+            connection.execute("DELETE FROM answer_receipts WHERE at < ?", (before,))
 
     def close(self) -> None:
         """Close the file."""

@@ -20,8 +20,9 @@ from participants.gateway_client.transparency import TransparencyClient
 from participants.regulator import archive
 from participants.regulator.archive import Selection
 from participants.regulator.report import report
+from participants.regulator.trust import Trust
 from participants.regulator.verdict import State
-from participants.regulator.verify import Audit, Trust, verify
+from participants.regulator.verify import Audit, verify
 from tests.support.audits import export_of, log_settings, pin_log, rewritten, witness
 from tests.support.codes import refused
 from tests.support.grpc_world import GrpcWorld, grpc_world

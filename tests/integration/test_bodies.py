@@ -23,8 +23,9 @@ from demo.consortium import HOLDERS
 from gateway.usecases.bodies import DAY_MS, OPEN_MS, carry_out, expire
 from participants.gateway_client.transparency import TransparencyClient
 from participants.regulator.archive import BODIES, Selection, open_export
+from participants.regulator.trust import Trust
 from participants.regulator.verdict import State
-from participants.regulator.verify import Audit, Trust, verify
+from participants.regulator.verify import Audit, verify
 from tests.support.audits import export_of, log_settings, rewritten, witness
 from tests.support.codes import refused
 from tests.support.grpc_world import GrpcWorld, grpc_world

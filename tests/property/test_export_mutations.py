@@ -31,8 +31,9 @@ from consortium.wire.bodies import entry_body_from_bytes, entry_body_to_bytes
 from consortium.wire.queries import signed_query_to_bytes
 from gateway.usecases.bodies import OPEN_MS
 from participants.regulator.archive import BODIES, CHECKPOINT, ENTRIES, PROOF, proof_from_bytes
+from participants.regulator.trust import Trust
 from participants.regulator.verdict import State
-from participants.regulator.verify import Trust, verify
+from participants.regulator.verify import verify
 from tests.integration.test_bodies import ordered, words
 from tests.integration.test_inspections import Running, begun, order_of
 from tests.support.codes import refused

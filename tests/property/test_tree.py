@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consortium.errors import Code
+from consortium.transparency.ranges import PathFinder, range_proof
 from consortium.transparency.tree import (
     EMPTY_ROOT,
     TreeHasher,
@@ -92,6 +93,19 @@ def test_consistency_proofs_verify_and_no_other_does(leaves: list[bytes], data: 
         if changed != proof:
             with refused(Code.TREE_PROOF_INVALID):
                 verify_consistency(size, len(leaves), changed, first, second)
+
+
+@settings(max_examples=200)
+@given(some_leaves, st.data())
+def test_paths_are_found_as_a_range_streams_by(leaves: list[bytes], data: st.DataObject) -> None:
+    hashes = [leaf_hash(leaf) for leaf in leaves]
+    first = data.draw(st.integers(0, len(leaves)))
+    end = data.draw(st.integers(first, len(leaves)))
+    wanted = data.draw(st.sets(st.integers(first, end - 1), max_size=6)) if end > first else set()
+    finder = PathFinder(range_proof(hashes, first, end), wanted)
+    for node in hashes[first:end]:
+        finder.append_hash(node)
+    assert finder.finish() == {index: tuple(inclusion_proof(hashes, index)) for index in wanted}
 
 
 def test_proofs_beyond_the_tree_are_refused() -> None:

@@ -44,6 +44,8 @@ class GrpcWorld:
     server: GatewayServer
     clients: dict[MemberId, AttachClient] = field(default_factory=dict)
     tasks: dict[MemberId, asyncio.Task[None]] = field(default_factory=dict)
+    receipts: list[bytes] = field(default_factory=list)
+    """What the gateway signed for the attached nodes, as it came."""
     workers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
 
     @property
@@ -81,6 +83,7 @@ class GrpcWorld:
             round1=lambda request: contributor.round1(request, int(time.time())),
             round2=lambda request: contributor.round2(request, int(time.time())),
             hello=hello,
+            receipt=self.receipts.append,
         )
 
     async def detach(self, member: MemberId) -> None:

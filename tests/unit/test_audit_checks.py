@@ -9,7 +9,7 @@ import pytest
 
 from participants.regulator.charts import bars, columns
 from participants.regulator.counters import MessageCounters, QuotaChain
-from participants.regulator.entry_checks import COUNTERS, OUTCOMES, QUOTAS, RULES, SETS, EntryChecks
+from participants.regulator.entry_checks import COUNTERS, OUTCOMES, QUOTAS, RULES, SETS, VERSIONS, EntryChecks
 from participants.regulator.receipts import HeldReceipts
 from participants.regulator.statistics import Statistics
 from participants.regulator.verdict import State, Verdict
@@ -117,6 +117,7 @@ LIES: dict[str, tuple[str, Callable[[list[Entry]], Any]]] = {
     "two answers to one query": (OUTCOMES, lambda e: e.insert(2, {**e[1], "index": 99})),
     "an answer without admission": (OUTCOMES, lambda e: e.pop(0)),
     "an answer that names another admission": (OUTCOMES, lambda e: e[1].update(admission=50)),
+    "a refusal that names another admission": (OUTCOMES, lambda e: e[3].update(admission=0)),
     "abandoned before its expiry": (
         OUTCOMES,
         lambda e: e.insert(1, {**e[1], "kind": "query-abandoned", "expired_at": NOON // 1000 + 60}),
@@ -130,10 +131,12 @@ LIES: dict[str, tuple[str, Callable[[list[Entry]], Any]]] = {
     "a requester that is none": (RULES, lambda e: e[0].update(requester="custodian-one")),
     "a purpose of others": (RULES, lambda e: e[0].update(purpose="supervision")),
     "no consent": (RULES, lambda e: e[0].update(consent="0" * 64)),
+    "dated before it was issued": (RULES, lambda e: e[0].update(issued_at=NOON // 1000 + 5_000)),
+    "dated after it expired": (RULES, lambda e: e[2].update(time_ms=NOON + 10**7)),
     "an unknown attribute": (RULES, lambda e: e[0].update(attributes=["religion"])),
-    "another rulebook": (RULES, lambda e: e[0].update(rulebook="ab" * 32)),
+    "another rulebook": (VERSIONS, lambda e: e[0].update(rulebook="ab" * 32)),
     "a quota that jumps": (QUOTAS, lambda e: e[2]["quota"].update(before=0, after=1)),
-    "a quota beyond its limit": (QUOTAS, lambda e: e[4]["quota"].update(limit=2)),
+    "a quota beyond its limit": (RULES, lambda e: e[4]["quota"].update(limit=2)),
     "a query that was not counted": (QUOTAS, lambda e: e.pop(2)),
     "one number for two messages": (COUNTERS, lambda e: e[6]["contributions"][0]["round1"].update(counter=1)),
 }
@@ -150,10 +153,10 @@ def test_lies_are_found(world: World, name: str) -> None:
 
 def test_message_numbers_that_are_missing_are_counted() -> None:
     counters = MessageCounters()
-    assert all(counters.take(number, f"m{number}") for number in (5, 6, 9, 8, 12))
+    assert [counters.take(number, f"m{number}", number) for number in (5, 6, 9, 8, 12)] == [None] * 5
     assert counters.missing == 3
-    assert counters.take(9, "m9")  # the same message again, as a repeat gives it
-    assert not counters.take(9, "another")
+    assert counters.take(9, "m9", 20) is None  # the same message again, as a repeat gives it
+    assert counters.take(9, "another", 21) == 9
 
 
 def test_a_quota_begins_anew_at_midnight_only() -> None:

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from protos.credit.v1 import keys_pb2 as protos_dot_credit_dot_v1_dot_keys__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/credit/v1/gateway.proto\x12\tcredit.v1\x1a\x1bprotos/credit/v1/keys.proto\"/\n\nAskRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\r\n\x05query\x18\x02 \x01(\x0c\"O\n\x07Receipt\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x11\n\tleaf_hash\x18\x02 \x01(\x0c\x12\x0f\n\x07time_ms\x18\x03 \x01(\x03\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"Z\n\x0b\x41skResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x12\n\ntranscript\x18\x02 \x01(\x0c\x12#\n\x07receipt\x18\x03 \x01(\x0b\x32\x12.credit.v1.Receipt\"\x90\x01\n\rAttachRequest\x12!\n\x05hello\x18\x01 \x01(\x0b\x32\x10.credit.v1.HelloH\x00\x12\'\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x15.credit.v1.CallAnswerH\x00\x12(\n\tmask_keys\x18\x03 \x01(\x0b\x32\x13.credit.v1.MaskKeysH\x00\x42\t\n\x07message\"\x9e\x01\n\x05Hello\x12*\n\tmask_keys\x18\x01 \x03(\x0b\x32\x17.credit.v1.CertifiedKey\x12\x17\n\x0frulebook_digest\x18\x02 \x01(\x0c\x12\x14\n\x0clast_counter\x18\x03 \x01(\x04\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08protocol\x18\x05 \x01(\r\x12\x17\n\x0foldest_protocol\x18\x06 \x01(\r\"6\n\x08MaskKeys\x12*\n\tmask_keys\x18\x01 \x03(\x0b\x32\x17.credit.v1.CertifiedKey\"^\n\nCallAnswer\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x10\n\x06\x61nswer\x18\x02 \x01(\x0cH\x00\x12%\n\x07refusal\x18\x03 \x01(\x0b\x32\x12.credit.v1.RefusalH\x00\x42\t\n\x07outcome\"&\n\x07Refusal\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\"\xb7\x01\n\x0e\x41ttachResponse\x12%\n\x07welcome\x18\x01 \x01(\x0b\x32\x12.credit.v1.WelcomeH\x00\x12\'\n\x06round1\x18\x02 \x01(\x0b\x32\x15.credit.v1.Round1CallH\x00\x12\'\n\x06round2\x18\x03 \x01(\x0b\x32\x15.credit.v1.Round2CallH\x00\x12!\n\x05\x64rain\x18\x04 \x01(\x0b\x32\x10.credit.v1.DrainH\x00\x42\t\n\x07message\"[\n\x07Welcome\x12\x17\n\x0frulebook_digest\x18\x01 \x01(\x0c\x12\x0f\n\x07time_ms\x18\x02 \x01(\x03\x12\x14\n\x0clast_counter\x18\x03 \x01(\x04\x12\x10\n\x08protocol\x18\x04 \x01(\r\"+\n\nRound1Call\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0f\n\x07request\x18\x02 \x01(\x0c\"+\n\nRound2Call\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0f\n\x07request\x18\x02 \x01(\x0c\"\x07\n\x05\x44rain\"\x14\n\x12GetRulebookRequest\"\x94\x01\n\x0eSignedRulebook\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12=\n\nsignatures\x18\x02 \x03(\x0b\x32).credit.v1.SignedRulebook.SignaturesEntry\x1a\x31\n\x0fSignaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"B\n\x13GetRulebookResponse\x12+\n\x08rulebook\x18\x01 \x01(\x0b\x32\x19.credit.v1.SignedRulebook\"-\n\x14WatchRulebookRequest\x12\x15\n\rafter_version\x18\x01 \x01(\x04\"D\n\x15WatchRulebookResponse\x12+\n\x08rulebook\x18\x01 \x01(\x0b\x32\x19.credit.v1.SignedRulebook\"\"\n\x0f\x45valuateRequest\x12\x0f\n\x07request\x18\x01 \x01(\x0c\"\"\n\x10\x45valuateResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x32\x44\n\x0cQueryService\x12\x34\n\x03\x41sk\x12\x15.credit.v1.AskRequest\x1a\x16.credit.v1.AskResponse2R\n\rAttachService\x12\x41\n\x06\x41ttach\x12\x18.credit.v1.AttachRequest\x1a\x19.credit.v1.AttachResponse(\x01\x30\x01\x32\xb5\x01\n\x0fRulebookService\x12L\n\x0bGetRulebook\x12\x1d.credit.v1.GetRulebookRequest\x1a\x1e.credit.v1.GetRulebookResponse\x12T\n\rWatchRulebook\x12\x1f.credit.v1.WatchRulebookRequest\x1a .credit.v1.WatchRulebookResponse0\x01\x32W\n\x10KeyHolderService\x12\x43\n\x08\x45valuate\x12\x1a.credit.v1.EvaluateRequest\x1a\x1b.credit.v1.EvaluateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/credit/v1/gateway.proto\x12\tcredit.v1\x1a\x1bprotos/credit/v1/keys.proto\"/\n\nAskRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\r\n\x05query\x18\x02 \x01(\x0c\"O\n\x07Receipt\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x11\n\tleaf_hash\x18\x02 \x01(\x0c\x12\x0f\n\x07time_ms\x18\x03 \x01(\x03\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"Z\n\x0b\x41skResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x12\n\ntranscript\x18\x02 \x01(\x0c\x12#\n\x07receipt\x18\x03 \x01(\x0b\x32\x12.credit.v1.Receipt\"\x90\x01\n\rAttachRequest\x12!\n\x05hello\x18\x01 \x01(\x0b\x32\x10.credit.v1.HelloH\x00\x12\'\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x15.credit.v1.CallAnswerH\x00\x12(\n\tmask_keys\x18\x03 \x01(\x0b\x32\x13.credit.v1.MaskKeysH\x00\x42\t\n\x07message\"\x9e\x01\n\x05Hello\x12*\n\tmask_keys\x18\x01 \x03(\x0b\x32\x17.credit.v1.CertifiedKey\x12\x17\n\x0frulebook_digest\x18\x02 \x01(\x0c\x12\x14\n\x0clast_counter\x18\x03 \x01(\x04\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08protocol\x18\x05 \x01(\r\x12\x17\n\x0foldest_protocol\x18\x06 \x01(\r\"6\n\x08MaskKeys\x12*\n\tmask_keys\x18\x01 \x03(\x0b\x32\x17.credit.v1.CertifiedKey\"^\n\nCallAnswer\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x10\n\x06\x61nswer\x18\x02 \x01(\x0cH\x00\x12%\n\x07refusal\x18\x03 \x01(\x0b\x32\x12.credit.v1.RefusalH\x00\x42\t\n\x07outcome\"&\n\x07Refusal\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\"\xc9\x01\n\x0e\x41ttachResponse\x12%\n\x07welcome\x18\x01 \x01(\x0b\x32\x12.credit.v1.WelcomeH\x00\x12\'\n\x06round1\x18\x02 \x01(\x0b\x32\x15.credit.v1.Round1CallH\x00\x12\'\n\x06round2\x18\x03 \x01(\x0b\x32\x15.credit.v1.Round2CallH\x00\x12!\n\x05\x64rain\x18\x04 \x01(\x0b\x32\x10.credit.v1.DrainH\x00\x12\x10\n\x08receipts\x18\x05 \x03(\x0c\x42\t\n\x07message\".\n\x0cTakenMessage\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"\x8d\x01\n\x0eMessageReceipt\x12\r\n\x05query\x18\x01 \x01(\x0c\x12\x11\n\tadmission\x18\x02 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\r\n\x05round\x18\x04 \x01(\r\x12&\n\x05taken\x18\x05 \x03(\x0b\x32\x17.credit.v1.TakenMessage\x12\x11\n\tsignature\x18\x06 \x01(\x0c\"[\n\x07Welcome\x12\x17\n\x0frulebook_digest\x18\x01 \x01(\x0c\x12\x0f\n\x07time_ms\x18\x02 \x01(\x03\x12\x14\n\x0clast_counter\x18\x03 \x01(\x04\x12\x10\n\x08protocol\x18\x04 \x01(\r\"+\n\nRound1Call\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0f\n\x07request\x18\x02 \x01(\x0c\"+\n\nRound2Call\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0f\n\x07request\x18\x02 \x01(\x0c\"\x07\n\x05\x44rain\"\x14\n\x12GetRulebookRequest\"\x94\x01\n\x0eSignedRulebook\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12=\n\nsignatures\x18\x02 \x03(\x0b\x32).credit.v1.SignedRulebook.SignaturesEntry\x1a\x31\n\x0fSignaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"B\n\x13GetRulebookResponse\x12+\n\x08rulebook\x18\x01 \x01(\x0b\x32\x19.credit.v1.SignedRulebook\"-\n\x14WatchRulebookRequest\x12\x15\n\rafter_version\x18\x01 \x01(\x04\"D\n\x15WatchRulebookResponse\x12+\n\x08rulebook\x18\x01 \x01(\x0b\x32\x19.credit.v1.SignedRulebook\"\"\n\x0f\x45valuateRequest\x12\x0f\n\x07request\x18\x01 \x01(\x0c\"\"\n\x10\x45valuateResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x32\x44\n\x0cQueryService\x12\x34\n\x03\x41sk\x12\x15.credit.v1.AskRequest\x1a\x16.credit.v1.AskResponse2R\n\rAttachService\x12\x41\n\x06\x41ttach\x12\x18.credit.v1.AttachRequest\x1a\x19.credit.v1.AttachResponse(\x01\x30\x01\x32\xb5\x01\n\x0fRulebookService\x12L\n\x0bGetRulebook\x12\x1d.credit.v1.GetRulebookRequest\x1a\x1e.credit.v1.GetRulebookResponse\x12T\n\rWatchRulebook\x12\x1f.credit.v1.WatchRulebookRequest\x1a .credit.v1.WatchRulebookResponse0\x01\x32W\n\x10KeyHolderService\x12\x43\n\x08\x45valuate\x12\x1a.credit.v1.EvaluateRequest\x1a\x1b.credit.v1.EvaluateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,37 +51,41 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFUSAL']._serialized_start=756
   _globals['_REFUSAL']._serialized_end=794
   _globals['_ATTACHRESPONSE']._serialized_start=797
-  _globals['_ATTACHRESPONSE']._serialized_end=980
-  _globals['_WELCOME']._serialized_start=982
-  _globals['_WELCOME']._serialized_end=1073
-  _globals['_ROUND1CALL']._serialized_start=1075
-  _globals['_ROUND1CALL']._serialized_end=1118
-  _globals['_ROUND2CALL']._serialized_start=1120
-  _globals['_ROUND2CALL']._serialized_end=1163
-  _globals['_DRAIN']._serialized_start=1165
-  _globals['_DRAIN']._serialized_end=1172
-  _globals['_GETRULEBOOKREQUEST']._serialized_start=1174
-  _globals['_GETRULEBOOKREQUEST']._serialized_end=1194
-  _globals['_SIGNEDRULEBOOK']._serialized_start=1197
-  _globals['_SIGNEDRULEBOOK']._serialized_end=1345
-  _globals['_SIGNEDRULEBOOK_SIGNATURESENTRY']._serialized_start=1296
-  _globals['_SIGNEDRULEBOOK_SIGNATURESENTRY']._serialized_end=1345
-  _globals['_GETRULEBOOKRESPONSE']._serialized_start=1347
-  _globals['_GETRULEBOOKRESPONSE']._serialized_end=1413
-  _globals['_WATCHRULEBOOKREQUEST']._serialized_start=1415
-  _globals['_WATCHRULEBOOKREQUEST']._serialized_end=1460
-  _globals['_WATCHRULEBOOKRESPONSE']._serialized_start=1462
-  _globals['_WATCHRULEBOOKRESPONSE']._serialized_end=1530
-  _globals['_EVALUATEREQUEST']._serialized_start=1532
-  _globals['_EVALUATEREQUEST']._serialized_end=1566
-  _globals['_EVALUATERESPONSE']._serialized_start=1568
-  _globals['_EVALUATERESPONSE']._serialized_end=1602
-  _globals['_QUERYSERVICE']._serialized_start=1604
-  _globals['_QUERYSERVICE']._serialized_end=1672
-  _globals['_ATTACHSERVICE']._serialized_start=1674
-  _globals['_ATTACHSERVICE']._serialized_end=1756
-  _globals['_RULEBOOKSERVICE']._serialized_start=1759
-  _globals['_RULEBOOKSERVICE']._serialized_end=1940
-  _globals['_KEYHOLDERSERVICE']._serialized_start=1942
-  _globals['_KEYHOLDERSERVICE']._serialized_end=2029
+  _globals['_ATTACHRESPONSE']._serialized_end=998
+  _globals['_TAKENMESSAGE']._serialized_start=1000
+  _globals['_TAKENMESSAGE']._serialized_end=1046
+  _globals['_MESSAGERECEIPT']._serialized_start=1049
+  _globals['_MESSAGERECEIPT']._serialized_end=1190
+  _globals['_WELCOME']._serialized_start=1192
+  _globals['_WELCOME']._serialized_end=1283
+  _globals['_ROUND1CALL']._serialized_start=1285
+  _globals['_ROUND1CALL']._serialized_end=1328
+  _globals['_ROUND2CALL']._serialized_start=1330
+  _globals['_ROUND2CALL']._serialized_end=1373
+  _globals['_DRAIN']._serialized_start=1375
+  _globals['_DRAIN']._serialized_end=1382
+  _globals['_GETRULEBOOKREQUEST']._serialized_start=1384
+  _globals['_GETRULEBOOKREQUEST']._serialized_end=1404
+  _globals['_SIGNEDRULEBOOK']._serialized_start=1407
+  _globals['_SIGNEDRULEBOOK']._serialized_end=1555
+  _globals['_SIGNEDRULEBOOK_SIGNATURESENTRY']._serialized_start=1506
+  _globals['_SIGNEDRULEBOOK_SIGNATURESENTRY']._serialized_end=1555
+  _globals['_GETRULEBOOKRESPONSE']._serialized_start=1557
+  _globals['_GETRULEBOOKRESPONSE']._serialized_end=1623
+  _globals['_WATCHRULEBOOKREQUEST']._serialized_start=1625
+  _globals['_WATCHRULEBOOKREQUEST']._serialized_end=1670
+  _globals['_WATCHRULEBOOKRESPONSE']._serialized_start=1672
+  _globals['_WATCHRULEBOOKRESPONSE']._serialized_end=1740
+  _globals['_EVALUATEREQUEST']._serialized_start=1742
+  _globals['_EVALUATEREQUEST']._serialized_end=1776
+  _globals['_EVALUATERESPONSE']._serialized_start=1778
+  _globals['_EVALUATERESPONSE']._serialized_end=1812
+  _globals['_QUERYSERVICE']._serialized_start=1814
+  _globals['_QUERYSERVICE']._serialized_end=1882
+  _globals['_ATTACHSERVICE']._serialized_start=1884
+  _globals['_ATTACHSERVICE']._serialized_end=1966
+  _globals['_RULEBOOKSERVICE']._serialized_start=1969
+  _globals['_RULEBOOKSERVICE']._serialized_end=2150
+  _globals['_KEYHOLDERSERVICE']._serialized_start=2152
+  _globals['_KEYHOLDERSERVICE']._serialized_end=2239
 # @@protoc_insertion_point(module_scope)

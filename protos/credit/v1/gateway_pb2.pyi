@@ -88,16 +88,42 @@ class Refusal(_message.Message):
     def __init__(self, code: _Optional[str] = ..., cause: _Optional[str] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
-    __slots__ = ("welcome", "round1", "round2", "drain")
+    __slots__ = ("welcome", "round1", "round2", "drain", "receipts")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     ROUND1_FIELD_NUMBER: _ClassVar[int]
     ROUND2_FIELD_NUMBER: _ClassVar[int]
     DRAIN_FIELD_NUMBER: _ClassVar[int]
+    RECEIPTS_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     round1: Round1Call
     round2: Round2Call
     drain: Drain
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., round1: _Optional[_Union[Round1Call, _Mapping]] = ..., round2: _Optional[_Union[Round2Call, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ...) -> None: ...
+    receipts: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., round1: _Optional[_Union[Round1Call, _Mapping]] = ..., round2: _Optional[_Union[Round2Call, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., receipts: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class TakenMessage(_message.Message):
+    __slots__ = ("member", "digest")
+    MEMBER_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    member: str
+    digest: bytes
+    def __init__(self, member: _Optional[str] = ..., digest: _Optional[bytes] = ...) -> None: ...
+
+class MessageReceipt(_message.Message):
+    __slots__ = ("query", "admission", "attempt", "round", "taken", "signature")
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    ADMISSION_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    ROUND_FIELD_NUMBER: _ClassVar[int]
+    TAKEN_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    query: bytes
+    admission: int
+    attempt: int
+    round: int
+    taken: _containers.RepeatedCompositeFieldContainer[TakenMessage]
+    signature: bytes
+    def __init__(self, query: _Optional[bytes] = ..., admission: _Optional[int] = ..., attempt: _Optional[int] = ..., round: _Optional[int] = ..., taken: _Optional[_Iterable[_Union[TakenMessage, _Mapping]]] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Welcome(_message.Message):
     __slots__ = ("rulebook_digest", "time_ms", "last_counter", "protocol")
