@@ -14,6 +14,7 @@ from consortium.errors import CreditError
 from consortium.transparency.checkpoints import SignedCheckpoint, open_checkpoint
 from consortium.transparency.notes import NoteSigner, VerifierKey
 from consortium.transparency.witness import WitnessRefusedError, WitnessState, cosign, judge, witness_state_from_bytes
+from participants.failpoints import failpoint
 from participants.gateway_client.transparency import TransparencyClient
 from participants.storage.witness import WitnessFiles
 
@@ -50,8 +51,11 @@ class Witness:
             except WitnessRefusedError as error:
                 self.files.keep(error.evidence)
                 raise
+            failpoint("witness.before-store")
             store(state.to_bytes())  # before anything is signed
+        failpoint("witness.after-store")
         await client.add_cosignature(offered.size, cosign(self.signer, state, self.clock()).line)
+        failpoint("witness.after-cosignature")
         return offered
 
     async def run(self, client: TransparencyClient, pause: float = PAUSE_SECONDS) -> None:

@@ -18,6 +18,7 @@ from consortium.wire.transparency import (
     proof_wanted_from_proto,
     range_proof_to_proto,
 )
+from gateway.failpoints import failpoint
 from gateway.log_parts import Witnesses
 from gateway.rpc.identity import peer_identity
 from gateway.rulebooks import Rulebooks
@@ -132,7 +133,9 @@ class TransparencyServicer(grpc_pb.TransparencyServiceServicer):
         if more:
             raise CreditError(Code.CHECKPOINT_INVALID, "one line is wanted")
         verify_cosigned(note, key := self._witness(note))
+        failpoint("gateway.before-cosignature")
         self._log.store.add_cosignature(size, key.name, signature.line)
+        failpoint("gateway.after-cosignature")
 
     def _witness(self, note: Note) -> VerifierKey:
         for key in self._witnesses():

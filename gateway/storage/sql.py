@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from consortium.errors import Code, CreditError
 from consortium.transparency.kinds import check_entry
+from gateway.failpoints import failpoint
 from gateway.ports import ResultT, Unit
 from gateway.storage.schema import check_or_create
 from gateway.storage.tables import entries
@@ -46,9 +47,12 @@ class SqlStore:
             with self._engine.begin() as connection:
                 self._lock(connection)
                 transaction = SqlTransaction(connection, self._clock, self._check)
-                return [transaction.run(unit) for unit in units]
+                results = [transaction.run(unit) for unit in units]
+                failpoint("store.before-commit")
+            failpoint("store.after-commit")
         except (SQLAlchemyError, self._driver_error) as error:
             raise translated(error) from None
+        return results
 
     def lines(self, start: int, end: int) -> list[bytes]:
         """Give the exact bytes of a range of entries."""

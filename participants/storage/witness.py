@@ -10,6 +10,7 @@ from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash
 from consortium.labels import Label
 from consortium.transparency.witness import Evidence
+from participants.failpoints import failpoint
 
 
 class WitnessFiles:
@@ -54,6 +55,7 @@ def _write(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        failpoint("witness.before-replace")
         temporary.replace(path)
         folder = os.open(path.parent, os.O_RDONLY)
         try:
