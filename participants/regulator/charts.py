@@ -45,10 +45,15 @@ def columns(title: str, rows: Sequence[Bar]) -> str:
     return _figure(title, f'<p class="top">{most:,.0f}</p>{svg}<p class="axis">{ends}</p>')
 
 
+def breakable(text: str) -> str:
+    """Escape text; a code may be broken at its underscores, nowhere else."""
+    return escape(text).replace("_", "_<wbr>")
+
+
 def _bar(label: str, value: float, share: float, unit: str) -> str:
     number = f"{value:,.0f}{unit}"
     return (
-        f'<tr><th scope="row">{escape(label)}</th><td class="track"><i style="width:{share:.1f}%"></i></td>'
+        f'<tr><th scope="row">{breakable(label)}</th><td class="track"><i style="width:{share:.1f}%"></i></td>'
         f'<td class="n">{escape(number)}</td></tr>'
     )
 

@@ -4,6 +4,8 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from participants.regulator.charts import breakable
+
 MS_PER_DAY = 86_400_000
 
 HEAD = """<!DOCTYPE html>
@@ -53,7 +55,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
         if kind == "mark" and tag == "td":
             kind = f"mark {text}"
         opened = f'{tag} class="{escape(kind)}"' if kind else tag
-        return f"<{opened}>{escape(text.lstrip('#!'))}</{tag}>"
+        return f"<{opened}>{breakable(text.lstrip('#!'))}</{tag}>"
 
     def line(tag: str, row: Sequence[str]) -> str:
         return "<tr>" + "".join(cell(tag, at, text) for at, text in enumerate(row)) + "</tr>"

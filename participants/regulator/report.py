@@ -95,6 +95,8 @@ def _findings(audit: Audit) -> str:
     order = sorted(audit.verdict.findings, key=lambda one: (one.state is not State.FAILED, one.state is State.COMPLETE))
     rows = [(MARKS[one.state], one.part, one.text) for one in order]
     more = [f"{part}: {count:,} in all" for part, count in audit.verdict.counts.items() if count > 20]
+    if audit.verdict.state is State.FAILED:
+        more.append("`credit-regulator verify --evidence FILE` writes what contradicts itself, for a third party.")
     return section("Findings", table(("!state", "what was looked at", "finding"), rows), paragraphs(more))
 
 
