@@ -97,6 +97,8 @@ class Code(StrEnum):
     TRANSCRIPT_INVALID = "TRANSCRIPT_INVALID"
     SUM_INVALID = "SUM_INVALID"
     RESTORED_FROM_BACKUP = "RESTORED_FROM_BACKUP"
+    EARLIER_TAGS_MISSING = "EARLIER_TAGS_MISSING"
+    BOOK_BEHIND = "BOOK_BEHIND"
     REVEAL_INVALID = "REVEAL_INVALID"
     REVEAL_LIMIT = "REVEAL_LIMIT"
     HISTORY_GONE = "HISTORY_GONE"
@@ -344,6 +346,16 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     Code.SUM_INVALID: _entry(_LOSS, "The decrypted sum breaks its guard bits. Do not use it; open a dispute."),
     Code.RESTORED_FROM_BACKUP: _entry(
         _STATE, "This node was restored from a backup. It releases nothing until one ledger window has passed: wait."
+    ),
+    Code.EARLIER_TAGS_MISSING: _entry(
+        _STATE,
+        "The key's generation changed lately, and the query lacks the tags of the one before. Bring the asking node up "
+        "to date and ask again.",
+    ),
+    Code.BOOK_BEHIND: _entry(
+        _STATE,
+        "This lender has no book under the generation of the key in force. It has to run "
+        "`credit-participant book retokenise`.",
     ),
     Code.REVEAL_INVALID: _entry(
         _STATE, "The reveal does not reproduce the signed messages. The contribution was not what it claims."

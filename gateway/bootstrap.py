@@ -84,7 +84,7 @@ def build(settings: Settings) -> Parts:
     """Read every file, open the store and wire the parts; nothing listens yet. Raises CreditError."""
     signer = read_signer(settings.identity_key)
     rulebooks = Rulebooks(settings.rulebooks, first_fingerprint(settings.rulebooks, settings.fingerprint), seconds)
-    shares = ShareKeeper(settings.key_share).in_use(rulebooks.current().document, settings.member)
+    shares = ShareKeeper(settings.key_share).in_use(rulebooks.current().document, settings.member, seconds())
     store = SqlStore(settings.storage)
     committer, attachments = GroupCommitter(store), Attachments(settings.timeouts.settle)
     mask_keys = MaskKeys(committer, attachments.settled)
@@ -263,8 +263,8 @@ class GatewayServer:
         parts.attachments.close_all(lambda member: not _is_active(rulebook, member))
         keeper, document, member = parts.membership.keeper, rulebook.document, parts.settings.member
         try:
-            parts.holding.exchange(keeper.in_use(document, member))
-            keeper.destroy_before(document.oprf, member)
+            parts.holding.exchange(keeper.in_use(document, member, seconds()))
+            keeper.destroy_over(document, member, seconds())
         except CreditError as error:
             LOG.error("share-missing", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
         LOG.info("rulebook", extra={"version": self._version})

@@ -1,9 +1,11 @@
 """What lies in the gateway's own key files."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
+from consortium.membership.changeover import generations_held
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Oprf, RulebookDocument
 from consortium.model.signing import Ed25519Signer, Signer
@@ -91,17 +93,33 @@ class ShareKeeper:
                     return share
         raise CreditError(Code.SETTINGS_INVALID, "the gateway's share is not the one that the rulebook pins")
 
-    def in_use(self, document: RulebookDocument, member: MemberId) -> dict[int, KeyShare]:
+    def in_use(self, document: RulebookDocument, member: MemberId, now: int) -> dict[int, KeyShare]:
         """
-        Give the shares by generation: of the one in force, and of the one announced if its ceremony was finished.
+        Give the shares by generation: of the one in force, the one announced, and retired ones that are asked about.
 
-        Raises CreditError(SETTINGS_INVALID) where the share in force is not here.
+        Raises CreditError(SETTINGS_INVALID) where the share in force is not here; others may be missing.
         """
         found = {document.oprf.generation: self.pinned(document.oprf, member)}
-        if (upcoming := document.upcoming) is not None:
-            share = self.share(upcoming.generation, upcoming.revision)
-            found |= {} if share is None else {upcoming.generation: share}
+        for other in generations_held(document, now)[1:]:
+            with suppress(CreditError):
+                found[other.generation] = self.pinned(other, member)
         return found
+
+    def destroy_over(self, document: RulebookDocument, member: MemberId, now: int) -> None:
+        """Destroy what the rulebook has replaced: earlier revisions, and generations that nobody asks about."""
+        self.destroy_before(document.oprf, member)
+        held = [one.generation for one in generations_held(document, now)]
+        for retired in document.retired:
+            if retired.generation not in held:
+                self._destroy_all(retired, member)
+
+    def _destroy_all(self, oprf: Oprf, member: MemberId) -> None:
+        with suppress(CreditError):
+            share = self.pinned(oprf, member)
+            if self._single.exists() and read_key_share(self._single) == share:
+                destroy(self._single)
+        for path in self._folder.glob(self._share_path(oprf.generation, 0).name.replace("000000", "*")):
+            destroy(path)
 
     def destroy_before(self, oprf: Oprf, member: MemberId) -> None:
         """Destroy shares of earlier revisions of this generation; call it once the rulebook pins the new one."""

@@ -13,53 +13,55 @@ from functools import partial
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
-from consortium.hashing import derive, uint
-from consortium.labels import Label
-from consortium.membership.genesis import FIRST_GENERATION
-from consortium.model.identifiers import NormalisedIdentifier, Secret
-from consortium.model.rulebook import Member, Oprf, Rulebook, threshold_key, verify_rulebook
+from consortium.membership.changeover import generation_before, generations_held
+from consortium.model.identifiers import NormalisedIdentifier
+from consortium.model.rulebook import Member, Oprf, Rulebook, RulebookDocument, threshold_key, verify_rulebook
 from consortium.model.signing import Signer
 from consortium.rules.queries import taking_part
 from consortium.silent import Silent
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.holders import RemoteHolder
-from participants.generations import book_path
+from participants.generations import Books, book_identity, book_path
 from participants.insecure_local_holders import InsecureLocalHolder
 from participants.lender.protect import LendersSecrets
 from participants.lender.tokenise import Alarm, HolderLink, HolderSession, Token, Tokeniser
-from participants.lender.tokens import Tokenises
+from participants.lender.tokens import GenerationsTokeniser, Tokenises
 from participants.rulebooks import TrustedRulebooks
 from participants.secret_files import find_secrets
 from participants.settings import Folder, HolderSettings, NodeSettings, RulebookFiles, ShareFile
 from participants.storage.book import SqliteBook
-from participants.storage.book_rows import BookIdentity
 from participants.storage.locks import exclusive
 from participants.storage.requests import SqliteRequests
 
 LOCK_NAME = "requests.lock"
+Beside = Callable[[RulebookDocument, int], Sequence[Oprf]]
+"""Gives generations beside the one in force, by a rulebook and the time."""
 
 
 @contextmanager
-def open_book(settings: NodeSettings, oprf: Oprf | None = None) -> Iterator[SqliteBook]:
+def open_book(settings: NodeSettings) -> Iterator[SqliteBook]:
     """
-    Open the node's book of the generation in force, or of `oprf`.
+    Open the node's book of the generation in force, which takes over first where it only has to.
 
-    Raises as `SqliteBook` and `open_rulebooks`, and CreditError(SETTINGS_INVALID).
+    Raises as `SqliteBook` and `open_rulebooks`, and CreditError(SETTINGS_INVALID), (BOOK_BEHIND).
     """
-    if oprf is None:
-        oprf = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks).current().document.oprf
-    with open_generation(settings, oprf.generation) as book:
-        yield book
+    with open_books(settings) as (books, rulebook):
+        yield books.in_use(rulebook)
+
+
+@contextmanager
+def open_books(settings: NodeSettings) -> Iterator[tuple[Books, Rulebook]]:
+    """Open the node's books, with the rulebook in force; what only has to take over does. Raises as `open_book`."""
+    rulebook = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks).current()
+    with closing(Books(settings)) as books:
+        books.change_over(rulebook)
+        yield books, rulebook
 
 
 @contextmanager
 def open_generation(settings: NodeSettings, generation: int) -> Iterator[SqliteBook]:
     """Open the node's book of a generation; raises as `SqliteBook`, and CreditError(SETTINGS_INVALID)."""
-    secret = settings.own_keys().book_secret
-    if generation != FIRST_GENERATION:  # so that not even the empty books of two generations look alike
-        secret = derive(secret, Label.BOOK_GENERATION, uint(generation))
-    identity = BookIdentity(settings.file.member, Secret(secret))
-    with closing(SqliteBook(book_path(settings, generation), identity)) as book:
+    with closing(SqliteBook(book_path(settings, generation), book_identity(settings, generation))) as book:
         yield book
 
 
@@ -81,10 +83,26 @@ def open_rulebook(settings: NodeSettings, now: int) -> Rulebook:
     return rulebook
 
 
+def carried(document: RulebookDocument, now: int) -> Sequence[Oprf]:
+    """Give the generation before, while queries carry its tags."""
+    before = generation_before(document, now)
+    return () if before is None else (before,)
+
+
+def written(document: RulebookDocument, now: int) -> Sequence[Oprf]:
+    """Give the generations whose tags are kept beside what is written: the one before, and the one announced."""
+    return (*carried(document, now), *([document.upcoming] if document.upcoming else []))
+
+
+def inquired(document: RulebookDocument, now: int) -> Sequence[Oprf]:
+    """Give the generations before that key holders still evaluate for."""
+    return tuple(one for one in generations_held(document, now) if one.generation < document.oprf.generation)
+
+
 class SharedTokeniser(Silent):
     """A tokeniser whose counters several processes share: each call waits for the call of another to end."""
 
-    def __init__(self, tokeniser: Tokeniser, lock: Path) -> None:
+    def __init__(self, tokeniser: Tokenises, lock: Path) -> None:
         self._tokeniser = tokeniser
         self._lock = lock
 
@@ -100,43 +118,56 @@ def open_tokeniser(
     alarm: Alarm,
     clock: Callable[[], float] = time.time,
     tls: Callable[[], Tls] | None = None,
-    *,
-    upcoming: bool = False,
+    beside: Beside = carried,
 ) -> Iterator[Tokenises]:
     """
     Open the way from identifiers to tokens; `alarm` is told of every failure of a holder, `tls` gives the certificate.
 
-    With `upcoming`, to tokens of the generation that is announced; CreditError(RULEBOOK_MISMATCH) where none is.
-
-    Raises as `open_rulebook`; CreditError(RULEBOOK_MISMATCH) where the secrets are of another generation or epoch, and
+    `beside` says which generations the tokens have others of. Raises as `open_rulebook`;
+    CreditError(RULEBOOK_MISMATCH) where secrets are missing or of another generation or epoch, and
     (SETTINGS_INVALID) where the rulebook does not know this node's key, or a holder is not one of the rulebook's.
     """
-    rulebook = open_rulebook(settings, int(clock()))
-    signer = _signer(settings, rulebook)
-    oprf = announced(rulebook) if upcoming else rulebook.document.oprf
-    lenders_secrets = find_secrets(settings, rulebook, oprf)
-    indexes = {holder.member: holder.index for holder in oprf.holders}
+    now = int(clock())
+    rulebook = open_rulebook(settings, now)
     with ExitStack() as stack:
-        journal = stack.enter_context(closing(SqliteRequests(settings.path(settings.file.requests))))
-        links = {}
+        ways = _Ways(settings, rulebook, stack, alarm)
+        holders = {holder.member for holder in rulebook.document.oprf.holders}
         for name, holder in settings.file.holders.items():
-            if name not in indexes:
+            if name not in holders:
                 raise CreditError(Code.SETTINGS_INVALID, f"holders.{name}: no key holder of the rulebook")
             channel = _channel(settings, holder, rulebook, clock, tls or partial(open_tls, settings))
             stack.callback(channel.close)
-            session = HolderSession(settings.file.member, signer, journal, indexes[name], lenders_secrets.generation)
-            links[indexes[name]] = HolderLink(session, channel)
-        key = threshold_key(oprf)
-        threads = stack.enter_context(ThreadPoolExecutor(max(1, len(links)), thread_name_prefix="holder"))
-        tokeniser = Tokeniser(lenders_secrets, key, links, secrets.token_bytes, alarm=alarm, executor=threads)
+            ways.channels[name] = channel
+        others = [ways.tokeniser(one) for one in beside(rulebook.document, now)]
+        tokeniser: Tokenises = ways.tokeniser(rulebook.document.oprf)
+        tokeniser = GenerationsTokeniser(tokeniser, others) if others else tokeniser
         yield SharedTokeniser(tokeniser, settings.path(Path(LOCK_NAME)))
 
 
-def announced(rulebook: Rulebook) -> Oprf:
-    """Give the generation that is announced; raises CreditError(RULEBOOK_MISMATCH) where none is."""
-    if rulebook.document.upcoming is None:
-        raise CreditError(Code.RULEBOOK_MISMATCH, "no generation is announced")
-    return rulebook.document.upcoming
+class _Ways:
+    """What the tokenisers of several generations share: channels, threads, the journal of requests."""
+
+    def __init__(self, settings: NodeSettings, rulebook: Rulebook, stack: ExitStack, alarm: Alarm) -> None:
+        self._settings, self._rulebook, self._alarm = settings, rulebook, alarm
+        self._signer = _signer(settings, rulebook)
+        self._journal = stack.enter_context(closing(SqliteRequests(settings.path(settings.file.requests))))
+        count = max(1, len(settings.file.holders))
+        self._threads = stack.enter_context(ThreadPoolExecutor(count, thread_name_prefix="holder"))
+        self.channels: dict[str, InsecureLocalHolder | RemoteHolder] = {}
+
+    def tokeniser(self, oprf: Oprf) -> Tokeniser:
+        """Give the tokeniser of a generation, over the channels there are."""
+        found = find_secrets(self._settings, self._rulebook, oprf)
+        indexes, links = {holder.member: holder.index for holder in oprf.holders}, {}
+        for name, channel in self.channels.items():
+            if name not in indexes:
+                continue
+            member, index = self._settings.file.member, indexes[name]
+            session = HolderSession(member, self._signer, self._journal, index, found.generation)
+            links[index] = HolderLink(session, channel)
+        return Tokeniser(
+            found, threshold_key(oprf), links, secrets.token_bytes, alarm=self._alarm, executor=self._threads
+        )
 
 
 def open_tls(settings: NodeSettings) -> Tls:

@@ -1,36 +1,64 @@
-"""A live event in the book that is in use, and first in the one of an announced generation, where there is one."""
+"""Writing to a node's book while the key changes its generation: whoever is written about gets tags of both."""
 
-import time
+from collections.abc import Sequence
 
-from participants.bootstrap import open_book, open_tokeniser
-from participants.generations import prepared
+from consortium.errors import CreditError
+from consortium.model.identifiers import NormalisedIdentifier
+from consortium.model.rulebook import Rulebook
+from consortium.silent import Silent
+from participants.bootstrap import open_tokeniser, written
+from participants.generations import Books
 from participants.lender.event_input import EventInput
-from participants.lender.ports import BookStore
 from participants.lender.recording import Recorded, record_event
-from participants.lender.tokenise import Alarm
-from participants.lender.tokens import Tokenises
-from participants.rulebooks import TrustedRulebooks
+from participants.lender.tokenise import Alarm, Token
+from participants.lender.tokens import LinkingTokeniser, Tokenises
 from participants.settings import NodeSettings
+from participants.storage.book import SqliteBook
+from participants.storage.succession import Succession
 
 
 def record_in_books(
     settings: NodeSettings,
-    rulebooks: TrustedRulebooks,
-    book: BookStore,
+    books: Books,
+    rulebook: Rulebook,
     tokens: Tokenises,
     told: EventInput,
     alarm: Alarm,
+    now: int,
 ) -> Recorded:
     """
-    Record an event, durable in both books on return; where the first fails, nothing is in the second.
+    Record an event in the book in use, as of `now` (Unix seconds); a book that takes over later has it, too.
 
-    Raises as `record_event`, for either book. An event that is told again changes nothing (but inquiries count).
+    `tokens` serve where no generation is announced. Raises as `record_event`, and CreditError(BOOK_BEHIND).
     """
-    now = int(time.time())
-    if (upcoming := prepared(settings, rulebooks.current())) is not None:
-        with (
-            open_book(settings, upcoming) as following,
-            open_tokeniser(settings, alarm, upcoming=True) as following_tokens,
-        ):
-            record_event(following, following_tokens, told, now)
-    return record_event(book, tokens, told, now)
+    book, succession = books.in_use(rulebook), books.succession(rulebook)
+    writing = tokens if succession is None else BothTokeniser(settings, alarm, tokens, succession)
+    return record_event(book, linking(book, writing, rulebook, succession), told, now)
+
+
+def linking(book: SqliteBook, tokens: Tokenises, rulebook: Rulebook, succession: Succession | None) -> LinkingTokeniser:
+    """Give tokens that are linked as they are made: with those before in this book, with those to come in the next."""
+    following = succession.link if succession is not None else book.link
+    return LinkingTokeniser(tokens, rulebook.document.oprf.generation, book.link, following)
+
+
+class BothTokeniser(Silent):
+    """
+    Gives tokens of the announced generation as well; asked for anew each time, for as long as it is announced.
+
+    Where they cannot be had, those in force do, unless the next book is ready already and would lack what is written.
+    """
+
+    def __init__(self, settings: NodeSettings, alarm: Alarm, tokens: Tokenises, succession: Succession) -> None:
+        self._settings, self._alarm = settings, alarm
+        self._tokens, self._succession = tokens, succession
+
+    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
+        """Give the token of each identifier, in order; raises as `open_tokeniser` and `Tokeniser.tokenise`."""
+        try:
+            with open_tokeniser(self._settings, self._alarm, beside=written) as both:
+                return both.tokenise(identifiers)
+        except CreditError:
+            if self._succession.is_ready():
+                raise
+            return self._tokens.tokenise(identifiers)

@@ -18,17 +18,20 @@ from consortium.model.rulebook import Rulebook
 from consortium.rules.profiles import PROFILES
 from consortium.rules.queries import taking_part
 from participants.book_generations import BookGenerations
-from participants.bootstrap import open_book, open_rulebooks, open_secrets, own_signer
+from participants.bootstrap import open_rulebooks, open_secrets, own_signer
 from participants.gateway_client.asking import AskClient
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.lender import ask_gateway
+from participants.generations import BookBehind, Books
 from participants.keys.obfuscators import ObfuscatorPool
 from participants.keys.query_key import QueryKeyFiles
 from participants.lender.answer import Contributor
+from participants.lender.answer_ports import BookReader
 from participants.lender.ask import Requester, new_query_key
 from participants.lender.encryptor import PooledEncryptor
 from participants.lender.identity import DerivedMaskKeys, LenderIdentity, PairKeys
 from participants.lender.inspections import Inspector
+from participants.lender.ledger import ChangedOver
 from participants.lender.node import LenderNode
 from participants.lender.questions import Asker, AskGateway
 from participants.lender.statements import Stating
@@ -38,7 +41,6 @@ from participants.receipt_keeper import ReceiptKeeper
 from participants.rulebooks import TrustedRulebooks
 from participants.settings import NodeSettings
 from participants.storage.answers import SqliteAnswers
-from participants.storage.book import SqliteBook
 from participants.storage.consents import SqliteConsents
 from participants.storage.questions import SqliteQuestions
 from participants.storage.supervision import SqliteSupervision
@@ -56,13 +58,13 @@ class LoggedAlarms:
         LOG.warning("unproven-query", extra={"member": requester})
 
 
-@dataclass
+@dataclass(frozen=True)
 class Parts:
-    """What a serving node is made of; `book` is that of the generation in force, and is exchanged with it."""
+    """What a serving node is made of."""
 
     settings: NodeSettings
     rulebooks: TrustedRulebooks
-    book: SqliteBook
+    books: Books
     answers: SqliteAnswers
     supervision: SqliteSupervision
     query_keys: QueryKeyFiles
@@ -70,14 +72,14 @@ class Parts:
     """Holds the node, which a change of the rulebook replaces."""
     client: AskClient
     receipts: ReceiptKeeper
-    stack: ExitStack
     answering: Executor
     """One thread: a contributor answers one call after another."""
 
     @cached_property
     def history(self) -> BookGenerations:
         """The node's books of all generations."""
-        return BookGenerations(self.settings, lambda: self.asker.node.contributor.secrets.generation, lambda: self.book)
+        books, current = self.books, self.rulebooks.current
+        return BookGenerations(self.settings, lambda: books.newest(current())[0], lambda: books.newest(current())[1])
 
 
 def seconds() -> int:
@@ -90,10 +92,11 @@ def compose(settings: NodeSettings, stack: ExitStack, tokeniser: Tokenises, tls:
     rulebooks = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks)
     first = rulebooks.current()
     first.check_current(seconds())
-    book = stack.enter_context(open_book(settings, first.document.oprf))
+    books = stack.enter_context(closing(Books(settings)))
+    books.change_over(first)
     answers = stack.enter_context(closing(SqliteAnswers(settings.path(settings.file.answers))))
     supervision = stack.enter_context(closing(SqliteSupervision(settings.path(settings.file.supervision))))
-    contributor = _contributor(settings, rulebooks, book, answers, stack)
+    contributor = _contributor(settings, rulebooks, books, answers, stack)
     client = AskClient(gateway_addresses(settings), tls)
     query_keys = QueryKeyFiles(settings.path(settings.file.query_key), PROFILES[first.policy.suites[0]])
     receipts = ReceiptKeeper(supervision, lambda: rulebooks.history)
@@ -101,14 +104,26 @@ def compose(settings: NodeSettings, stack: ExitStack, tokeniser: Tokenises, tls:
     asker = _asker(settings, contributor, query_keys, asking, stack, tokeniser, supervision)
     asker.node = replace(asker.node, version=rulebooks.with_digest)
     answering = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="answer"))
-    note_generation(answers, first)
-    return Parts(settings, rulebooks, book, answers, supervision, query_keys, asker, client, receipts, stack, answering)
+    return Parts(settings, rulebooks, books, answers, supervision, query_keys, asker, client, receipts, answering)
 
 
-def note_generation(answers: SqliteAnswers, rulebook: Rulebook) -> None:
-    """Note the generation in force; a new one makes answers complete for a ledger window, durably."""
+def changed_over(answers: SqliteAnswers, rulebook: Rulebook) -> ChangedOver | None:
+    """Note the generation in force, durably, and give the change to it that the ledger looks behind."""
     with answers.transaction() as store:
-        store.note_generation(rulebook.document.oprf.generation, seconds() + rulebook.policy.ledger_window)
+        store.note_generation(rulebook.document.oprf.generation, seconds())
+        found = store.changed_over()
+    return None if found is None else ChangedOver(*found)
+
+
+def book_in_use(books: Books, rulebook: Rulebook) -> BookReader:
+    """Give the book of the generation in force, or one that refuses where the node has none."""
+    try:
+        return books.in_use(rulebook)
+    except CreditError as error:
+        if error.code is not Code.BOOK_BEHIND:
+            raise
+        LOG.error("book-behind", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+        return BookBehind()
 
 
 def gateway_addresses(settings: NodeSettings) -> tuple[str, ...]:
@@ -134,7 +149,7 @@ def mask_keys_of(settings: NodeSettings, identity: LenderIdentity) -> PairKeys:
 
 
 def _contributor(
-    settings: NodeSettings, rulebooks: TrustedRulebooks, book: SqliteBook, answers: SqliteAnswers, stack: ExitStack
+    settings: NodeSettings, rulebooks: TrustedRulebooks, books: Books, answers: SqliteAnswers, stack: ExitStack
 ) -> Contributor:
     rulebook = rulebooks.current()
     signer = own_signer(settings, taking_part(rulebook, settings.file.member))
@@ -143,12 +158,13 @@ def _contributor(
         identity=identity,
         secrets=open_secrets(settings, rulebook),
         rulebook=lambda: rulebooks.usable(seconds()),
-        book=book,
+        book=book_in_use(books, rulebook),
         store=answers,
         pairs=mask_keys_of(settings, identity),
         encryptor=PooledEncryptor(stack.enter_context(ObfuscatorPool())),
         alarms=LoggedAlarms(),
         rng=secrets.token_bytes,
+        changed=changed_over(answers, rulebook),
     )
 
 

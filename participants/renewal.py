@@ -18,8 +18,9 @@ from consortium.model.identifiers import NormalisedIdentifier
 from consortium.model.rulebook import Rulebook
 from consortium.rules.queries import taking_part
 from consortium.silent import Silent
-from participants.bootstrap import open_book, open_secrets, open_tokeniser, own_signer
-from participants.composition import Parts, mask_keys_of, note_generation, requester_of_today
+from participants.bootstrap import open_secrets, open_tokeniser, own_signer
+from participants.changing_over import ChangingOver
+from participants.composition import Parts, book_in_use, changed_over, mask_keys_of, requester_of_today
 from participants.gateway_client.channel import Tls
 from participants.keys.query_key import Stamp, stamp_of
 from participants.lender.tokenise import Token
@@ -40,6 +41,8 @@ STALE = frozenset(
 """What a holder says or shows when its share or our identity key is newer than our rulebook, or our channel older."""
 PATIENCE_SECONDS = 3.0
 LINGER_SECONDS = 15.0
+BOOK_SECONDS = 3.0
+"""How long a node waits for the book of a new generation to take over before it refuses to answer."""
 
 
 class ExchangeableTokeniser(Silent):
@@ -101,7 +104,9 @@ class Renewal(Silent):
 
     def __init__(self, parts: Parts, tokeniser: ExchangeableTokeniser, hurry: Callable[[], None]) -> None:
         self._parts, self._tokeniser, self._hurry = parts, tokeniser, hurry
+        self._behind_since: float | None = None
         self._done = self._state(parts.rulebooks.current())
+        self.changing = ChangingOver(parts.books)
         self.identity_changed: Callable[[], None] = lambda: None
         self.masks_changed: Callable[[], None] = lambda: None
 
@@ -128,11 +133,12 @@ class Renewal(Silent):
         new_secrets, contributor = open_secrets(settings, rulebook), node.contributor
         identity = replace(contributor.identity, signer=signer)
         same_identity, same_masks = wanted.identity == done.identity, wanted.masks == done.masks
-        if new_secrets.generation != contributor.secrets.generation:
-            note_generation(parts.answers, rulebook)  # durable before anything of the new generation is answered
-            parts.book = parts.stack.enter_context(open_book(settings, rulebook.document.oprf))
+        if new_secrets.generation != contributor.secrets.generation or wanted.behind != done.behind:
+            self._wait_for_book(wanted)
+            changed = changed_over(parts.answers, rulebook)  # durable before anything of the generation is answered
+            contributor = replace(contributor, book=book_in_use(parts.books, rulebook), changed=changed)
         pairs = contributor.pairs if same_identity and same_masks else mask_keys_of(settings, identity)
-        contributor = replace(contributor, identity=identity, secrets=new_secrets, pairs=pairs, book=parts.book)
+        contributor = replace(contributor, identity=identity, secrets=new_secrets, pairs=pairs)
         requester = requester_of_today(contributor, parts.query_keys, node.requester.executor)
         if wanted.holders != done.holders or not same_identity:
             self._tokeniser.exchange()
@@ -146,6 +152,16 @@ class Renewal(Silent):
             self.masks_changed()
         LOG.debug("renewal", extra={"seconds": time.monotonic() - start})
 
+    def _wait_for_book(self, wanted: "State") -> None:
+        """Give the book of a new generation a moment to take over, in the thread that sees to it."""
+        if not wanted.behind:
+            self._behind_since = None
+            return
+        now = time.monotonic()
+        self._behind_since = now if self._behind_since is None else self._behind_since
+        if now - self._behind_since < BOOK_SECONDS:
+            raise CreditError(Code.RULEBOOK_MISMATCH, "the book of the generation in force has not taken over yet")
+
     def _state(self, rulebook: Rulebook) -> "State":
         document, settings = rulebook.document, self._parts.settings
         own = rulebook.members.get(settings.file.member)
@@ -156,12 +172,17 @@ class Renewal(Silent):
             identity=own.identity_key if own else b"",
             masks=MaskSecretFile(settings).stamp,
             query=stamp_of(settings.path(settings.file.query_key)),
+            behind=self._parts.books.is_behind(rulebook),
         )
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What a node's parts depend on: epoch, its key's digest, the holders' keys, the own identity key and key files."""
+    """
+    What a node's parts depend on: epoch, its key's digest, the holders' keys, the own identity key and key files.
+
+    `behind` says that the book of the generation in force has not taken over.
+    """
 
     epoch: int
     epoch_secret: bytes
@@ -169,3 +190,4 @@ class State:
     identity: bytes
     masks: Stamp
     query: Stamp
+    behind: bool

@@ -7,6 +7,7 @@ pins, at every start and every change: a secret of another consortium, or one th
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,25 +52,25 @@ class _EpochFile(Table):
 
 
 def keep_opened(folder: Folder, opened: Opened) -> None:
-    """Keep what a delivery held, durably; a file that is there is left as it is."""
+    """
+    Keep what a delivery held, durably; what is there stays.
+
+    Secrets are sealed before the version that pins them is decided, and of several for one number any may be the one:
+    each is kept.
+    """
     place = folder.path(Path(FOLDER))
     place.mkdir(mode=0o700, exist_ok=True)
-    if (pair := opened.generation) is not None:
+    if (pair := opened.generation) is not None and pair not in _pairs(folder, pair.generation):
         value: dict[str, object] = {"generation": pair.generation, "pre_hash_secret": pair.pre_hash_secret.hex()}
-        _write(place / _generation_name(pair.generation), value | {"tag_key": pair.tag_key.hex()})
-    if (epoch := opened.epoch) is not None:
-        _write(place / _epoch_name(epoch.epoch), {"epoch": epoch.epoch, "sealing_key": epoch.sealing_key.hex()})
+        _write(place, _generation_name(pair.generation), value | {"tag_key": pair.tag_key.hex()})
+    if (epoch := opened.epoch) is not None and epoch not in _epochs(folder, epoch.epoch):
+        _write(place, _epoch_name(epoch.epoch), {"epoch": epoch.epoch, "sealing_key": epoch.sealing_key.hex()})
 
 
 def first_secrets(folder: Folder) -> Opened | None:
     """Give the secrets of the first generation and epoch, before there is a rulebook that pins them."""
     pair, epoch = next(_pairs(folder, FIRST_GENERATION), None), next(_epochs(folder, FIRST_EPOCH), None)
     return Opened(pair, epoch) if pair is not None and epoch is not None else None
-
-
-def kept_generation(folder: Folder, generation: int) -> GenerationSecrets | None:
-    """Give a generation's pair as it lies here, before a rulebook pins it."""
-    return next(_pairs(folder, generation), None)
 
 
 def find_secrets(folder: Folder, rulebook: Rulebook, oprf: Oprf | None = None) -> LendersSecrets:
@@ -90,6 +91,11 @@ def find_generation(folder: Folder, rulebook: Rulebook, oprf: Oprf) -> Generatio
     return _only(fitting, found, "generation")
 
 
+def has_generation(folder: Folder, consortium: str, oprf: Oprf) -> bool:
+    """Say whether a generation's pair is here."""
+    return any(generation_fingerprint(consortium, one) == oprf.secrets for one in _pairs(folder, oprf.generation))
+
+
 def find_epoch(folder: Folder, rulebook: Rulebook) -> EpochSecret:
     """Give the epoch's sealing key; raises as `find_secrets`."""
     document = rulebook.document
@@ -107,8 +113,7 @@ def _only(fitting: list[PartT], found: list[PartT], what: str) -> PartT:
 
 
 def _pairs(folder: Folder, generation: int) -> Iterator[GenerationSecrets]:
-    name = Path(FOLDER) / _generation_name(generation)
-    if folder.path(name).exists():
+    for name in _kept(folder, _generation_name(generation)):
         kept = folder.read_secret(name, _GenerationFile)
         yield GenerationSecrets(kept.generation, kept.pre_hash_secret, kept.tag_key)
     for both in _together(folder):
@@ -117,8 +122,7 @@ def _pairs(folder: Folder, generation: int) -> Iterator[GenerationSecrets]:
 
 
 def _epochs(folder: Folder, epoch: int) -> Iterator[EpochSecret]:
-    name = Path(FOLDER) / _epoch_name(epoch)
-    if folder.path(name).exists():
+    for name in _kept(folder, _epoch_name(epoch)):
         kept = folder.read_secret(name, _EpochFile)
         yield EpochSecret(kept.epoch, kept.sealing_key)
     for both in _together(folder):
@@ -133,13 +137,20 @@ def _together(folder: Folder) -> Iterator[LendersSecretsFile]:
 
 
 def _generation_name(generation: int) -> str:
-    return f"generation-{generation:04d}.json"
+    return f"generation-{generation:04d}"
 
 
 def _epoch_name(epoch: int) -> str:
-    return f"epoch-{epoch:06d}.json"
+    return f"epoch-{epoch:06d}"
 
 
-def _write(path: Path, value: dict[str, object]) -> None:
-    if not path.exists():
-        write_private(path, json.dumps(value, indent=2).encode() + b"\n")
+def _kept(folder: Folder, name: str) -> list[Path]:
+    """Give the files of one number."""
+    return [Path(FOLDER) / path.name for path in sorted(folder.path(Path(FOLDER)).glob(f"{name}*.json"))]
+
+
+def _write(place: Path, name: str, value: dict[str, object]) -> None:
+    """Write a file of secrets; a further one of the same number gets a name of its own, the same in every process."""
+    data = json.dumps(value, indent=2).encode() + b"\n"
+    path = place / f"{name}.json"
+    write_private(path if not path.exists() else place / f"{name}-{sha256(data).hexdigest()[:8]}.json", data)

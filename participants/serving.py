@@ -63,6 +63,7 @@ class LenderServer:
             self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
             tasks = await self._start(parts, renewal, tls, lookout)
             if upkeep:
+                upkeep.works.append(renewal.changing.round)
                 upkeep.on_renewed += [lambda: parts.client.renew(tls()), tokeniser.exchange, self._attach_again]
                 tasks.append(asyncio.create_task(upkeep.run(lambda: _load_new(parts, renewal, lookout))))
             if started:
@@ -133,7 +134,8 @@ class LenderServer:
         rulebook = parts.rulebooks.current()
         attached = tuple(client.address for client in self._attached if client.attached)
         version = rulebook.document.version
-        return NodeStatus(parts.settings.file.member, rulebook.digest, version, attached, parts.book.status())
+        status = parts.books.newest(rulebook)[1].status()
+        return NodeStatus(parts.settings.file.member, rulebook.digest, version, attached, status)
 
 
 def _handlers(parts: Parts, metrics: Metrics) -> Handlers:
@@ -170,8 +172,8 @@ def _recorder(parts: Parts) -> Any:
         if kind not in EVENT_KINDS:
             raise CreditError(Code.RECORD_INVALID, f"kind is one of {', '.join(EVENT_KINDS)}")
         told, tokens = parse_event(EVENT_KINDS[kind], data), parts.asker.node.tokeniser
-        recorded = record_in_books(parts.settings, parts.rulebooks, parts.book, tokens, told, _ignored)
-        journal = recorded.journal
+        books, rulebook = parts.books, parts.rulebooks.current()
+        journal = record_in_books(parts.settings, books, rulebook, tokens, told, _ignored, seconds()).journal
         return journal.size, journal.head
 
     return record
@@ -187,6 +189,7 @@ async def _follow_rulebooks(
     async for signed in watch_rulebooks(address, tls, lambda: parts.rulebooks.version):
         try:
             if parts.rulebooks.take(signed):
+                await asyncio.to_thread(renewal.changing.to, parts.rulebooks.current())
                 _changed(parts, renewal)
         except CreditError as error:
             LOG.error("rulebook-refused", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400

@@ -80,6 +80,15 @@ class ShareFiles:
             destroy(path)
         return len(found)
 
+    def destroy_all(self, oprf: Oprf) -> int:
+        """Destroy every share of a generation that nobody asks about any more; gives how many there were."""
+        found = [*self._folder.path(FOLDER).glob(_share_name(oprf.generation, 0).name.replace("000000", "*"))]
+        if self._holds_single(oprf.generation):
+            found.append(self._folder.path(self._single))
+        for path in found:
+            destroy(path)
+        return len(found)
+
     def _holds_single(self, generation: int) -> bool:
         if not self._folder.path(self._single).exists():
             return False

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from consortium.errors import Code, CreditError
 from consortium.labels import Label
-from consortium.membership.proposals import next_rulebook, proposal_digest, read_proposal
+from consortium.membership.proposals import PROPOSAL_LIFETIME, next_rulebook, proposal_digest, read_proposal
 from consortium.membership.signed import open_document, sign_document
 from consortium.membership.trusted import Signed
 from consortium.model.members import MemberId
@@ -80,6 +80,10 @@ class Ballot:
         """The approvers that have not voted."""
         return tuple(one for one in sorted(self._approvers()) if one not in self._votes)
 
+    def is_too_old(self, now: int) -> bool:
+        """Say whether a vote comes too late."""
+        return now > self.proposal.issued_at + PROPOSAL_LIFETIME
+
     def cast(self, approver: MemberId, decision: Decision, reason: str, signer: Signer, now: int) -> bytes:
         """Sign an approver's vote; gives the bytes that travel. To approve is to sign the rulebook built here."""
         approves = decision is Decision.APPROVE
@@ -107,12 +111,15 @@ class Ballot:
         Count a vote; False for one that was counted before.
 
         Raises CreditError(MALFORMED), (SIGNATURE_INVALID), (CLOCK_OFF), (VOTE_REPEATED) for a second, different vote
-        of one approver, or (VOTE_INVALID) for one on another proposal or version, or by somebody who may not vote.
+        of one approver, or (VOTE_INVALID) for one on another proposal or version, one that comes too late, or by
+        somebody who may not vote.
         """
         vote = open_document(Vote, signed, Label.VOTE, lambda one: self._key(one.approver), Code.MALFORMED)
         self._check_subject(vote)
         if vote.cast_at > now + self._rulebook.policy.clock_skew:
             raise CreditError(Code.CLOCK_OFF, "a vote dated in the future")
+        if self.is_too_old(vote.cast_at):
+            raise CreditError(Code.VOTE_INVALID, "the proposal was too old to vote on")
         self._check_signature(vote)
         known = self._votes.get(vote.approver)
         if known == vote:

@@ -14,6 +14,7 @@ from consortium.errors import Code, CreditError
 from consortium.labels import Label
 from consortium.membership.applications import application_digest, check_application, check_leave, check_rotation
 from consortium.membership.emergency import parse_emergency
+from consortium.membership.generations import read_generation_offer
 from consortium.membership.secrets import EpochOffer, read_epoch_offer
 from consortium.membership.signed import document_digest, open_document
 from consortium.membership.transitions import check_transition
@@ -24,6 +25,7 @@ from consortium.model.rulebook import (
     MemberStatus,
     Oprf,
     Policy,
+    Retired,
     Role,
     Rulebook,
     RulebookDocument,
@@ -104,16 +106,26 @@ class NewShares(Document):
 
 
 class Announce(Document):
-    """Announce the next generation of the key: lenders re-tokenise for it while the present one stays in force."""
+    """
+    Announce the next generation of the key: lenders re-tokenise for it while the present one stays in force.
+
+    `offer` has its secrets, sealed to every lender.
+    """
 
     kind: Literal["announce"] = "announce"
     oprf: Oprf
+    offer: Bytes
 
 
 class Switch(Document):
-    """Put the announced generation into force and retire the present one; ledgers are empty after it: see the page."""
+    """
+    Put the announced generation into force and retire the present one.
+
+    `missing` are the lenders that are knowingly left behind: they answer nothing until they have re-tokenised.
+    """
 
     kind: Literal["switch"] = "switch"
+    missing: tuple[Id, ...] = ()
 
 
 class Appoint(Document):
@@ -215,7 +227,7 @@ def _changes(current: Rulebook, change: Change, now: int) -> dict[str, object]:
         case NewEpoch():
             return _epoch(current, change.offer, frozenset())
         case NewShares() | Announce() | Switch():
-            return _key(current, change)
+            return _key(current, change, now)
         case _:
             return _terms(current, change)
 
@@ -295,14 +307,19 @@ def _lifted(current: Rulebook, signed: bytes) -> tuple[bytes, ...]:
     return (*current.document.lifted, digest)
 
 
-def _key(current: Rulebook, change: NewShares | Announce | Switch) -> dict[str, object]:
+def _key(current: Rulebook, change: NewShares | Announce | Switch, now: int) -> dict[str, object]:
     document = current.document
     if isinstance(change, NewShares):
         return {"oprf": change.oprf}
     if isinstance(change, Announce):
+        offer = read_generation_offer(change.offer, current)
+        pinned = (change.oprf.generation, change.oprf.secrets)
+        _require((offer.generation, offer.secrets) == pinned, "the secrets that are sealed are other ones")
         return {"upcoming": change.oprf}
     _require(document.upcoming is not None, "no generation was announced")
-    return {"oprf": document.upcoming, "upcoming": None, "retired": (*document.retired, document.oprf)}
+    _require(set(change.missing) <= current.roster_set, "somebody who is left behind is no active lender")
+    retired = (*document.retired, Retired.of(document.oprf, now))
+    return {"oprf": document.upcoming, "upcoming": None, "retired": retired}
 
 
 def _updated(current: Rulebook, member: MemberId, **changes: object) -> tuple[Member, ...]:

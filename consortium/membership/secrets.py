@@ -207,7 +207,7 @@ def offer_epoch(
         epoch=secret.epoch,
         epoch_secret=epoch_fingerprint(rulebook.document.consortium, secret),
         without=tuple(sorted(without)),
-        deliveries={one: deliver(rulebook, maker, one, contents, signer, rng) for one in _offered(rulebook, without)},
+        deliveries={one: deliver(rulebook, maker, one, contents, signer, rng) for one in receivers(rulebook, without)},
     )
     return sign_document(signer, Label.EPOCH_OFFER, offer)
 
@@ -226,7 +226,7 @@ def read_epoch_offer(signed: bytes, rulebook: Rulebook) -> EpochOffer:
         raise CreditError(Code.RULEBOOK_MISMATCH, "an offer under another rulebook")
     if offer.epoch != document.epoch + 1 or offer.maker in offer.without:
         raise CreditError(Code.NOTICE_INVALID, "not the next epoch, or made by a lender that it leaves out")
-    if set(offer.deliveries) != set(_offered(rulebook, frozenset(offer.without))):
+    if set(offer.deliveries) != set(receivers(rulebook, frozenset(offer.without))):
         raise CreditError(Code.NOTICE_INVALID, "the new key is not sealed to exactly the lenders that stay")
     for member, delivery in offer.deliveries.items():
         found = read_delivery(delivery, rulebook)
@@ -243,7 +243,8 @@ def active_lender(rulebook: Rulebook, member: MemberId) -> bytes:
     return found.identity_key
 
 
-def _offered(rulebook: Rulebook, without: AbstractSet[MemberId]) -> list[MemberId]:
+def receivers(rulebook: Rulebook, without: AbstractSet[MemberId] = frozenset()) -> list[MemberId]:
+    """Give every lender that secrets are sealed to, admitted ones included, but those `without`."""
     members = rulebook.document.members
     return [one.id for one in members if _may_receive(one) and one.id not in without]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId
-from consortium.model.rulebook import Member, MemberStatus, Oprf, Role, RulebookDocument, threshold_key
+from consortium.model.rulebook import Member, MemberStatus, Oprf, Retired, Role, RulebookDocument, threshold_key
 from consortium.model.rulebook_checks import pinned_keys
 
 _ADMITTED, _ACTIVE = MemberStatus.ADMITTED, MemberStatus.ACTIVE
@@ -106,7 +106,8 @@ def _check_generation(before: RulebookDocument, after: RulebookDocument) -> None
     else:
         _require(new == before.upcoming, "the new generation is not the one that was announced")
         _require(after.upcoming is None, "another generation was announced in the same version")
-        _require(after.retired == (*before.retired, old), "the generation before must be kept as retired")
+        retired = (*before.retired, Retired.of(old, after.issued_at))
+        _require(after.retired == retired, "the generation before must be kept as retired, with the date")
 
 
 def _check_revision(old: Oprf, new: Oprf) -> None:

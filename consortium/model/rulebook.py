@@ -27,6 +27,7 @@ from consortium.model.rulebook_document import (
     Oprf,
     Policy,
     PurposeRule,
+    Retired,
     Role,
     RulebookDocument,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Oprf",
     "Policy",
     "PurposeRule",
+    "Retired",
     "Role",
     "Rulebook",
     "RulebookDocument",

@@ -1,7 +1,7 @@
 """The form of the rulebook document: pydantic models for reading it; what is signed is its canonical JSON."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
 
@@ -107,6 +107,17 @@ class Oprf(Document):
     holders: tuple[HolderKey, ...]
 
 
+class Retired(Oprf):
+    """A generation that is no longer in force; `retired_at` is the date of the version that put the next one there."""
+
+    retired_at: int = Field(ge=0)
+
+    @classmethod
+    def of(cls, oprf: Oprf, at: int) -> Self:
+        """Retire a generation."""
+        return cls(**{name: getattr(oprf, name) for name in Oprf.model_fields}, retired_at=at)
+
+
 class Approvers(Document):
     """Who signs a new version: `threshold` of them, from distinct controlling groups."""
 
@@ -165,7 +176,7 @@ class RulebookDocument(Document):
     members: tuple[Member, ...]
     oprf: Oprf
     upcoming: Oprf | None = None
-    retired: tuple[Oprf, ...] = ()
+    retired: tuple[Retired, ...] = ()
     lifted: tuple[Key32, ...] = ()
     approvers: Approvers
     attributes: tuple[CatalogueAttribute, ...]

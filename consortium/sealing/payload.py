@@ -28,27 +28,38 @@ HOLDER_PLAIN_BYTES = 64
 GCM_TAG_BYTES = 16
 HOLDER_PART_BYTES = HOLDER_PLAIN_BYTES + GCM_TAG_BYTES
 OPENING_BYTES = 32
-PLACE_BYTES = TAG_BYTES + PROOF_BYTES + HOLDER_PART_BYTES
-PAYLOAD_PLAIN_BYTES = RHO_BYTES + PLACES * PLACE_BYTES + OPENING_BYTES
+GENERATION_BYTES = 4
+PLACE_BYTES = TAG_BYTES + TAG_BYTES + PROOF_BYTES + HOLDER_PART_BYTES
+PAYLOAD_PLAIN_BYTES = RHO_BYTES + PLACES * PLACE_BYTES + GENERATION_BYTES + OPENING_BYTES
 PAYLOAD_BYTES = PAYLOAD_PLAIN_BYTES + GCM_TAG_BYTES
 ENVELOPE_BYTES = PLACES * TAG_BYTES + 32 + hpke.OVERHEAD_BYTES
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Place(Silent):
-    """One of the three identifier places; an unused one holds random bytes and looks like any other."""
+    """
+    One of the three identifier places; an unused one holds random bytes and looks like any other.
+
+    `earlier` is the tag of the same identifier in the generation before, random where the payload names none.
+    """
 
     tag: SubjectTag
+    earlier: SubjectTag
     proof: bytes
     holder_part: bytes
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Payload(Silent):
-    """What contributors read: `rho`, the places by strength, and the opening of the consent's subject commitment."""
+    """
+    What contributors read: `rho`, the places by strength, and the opening of the consent's subject commitment.
+
+    `earlier_generation` says of which generation the earlier tags are; 0 that there are none.
+    """
 
     rho: bytes
     places: tuple[Place, ...]
+    earlier_generation: int
     opening: bytes
 
     @property
@@ -56,10 +67,15 @@ class Payload(Silent):
         """The three tags in the order of the places."""
         return tuple(place.tag for place in self.places)
 
+    @property
+    def earlier_tags(self) -> tuple[SubjectTag, ...]:
+        """The three tags of the generation before, in the order of the places."""
+        return tuple(place.earlier for place in self.places)
+
     def to_bytes(self) -> bytes:
         """Encode to PAYLOAD_PLAIN_BYTES."""
-        places = b"".join(place.tag.value + place.proof + place.holder_part for place in self.places)
-        return self.rho + places + self.opening
+        places = (place.tag.value + place.earlier.value + place.proof + place.holder_part for place in self.places)
+        return b"".join((self.rho, *places, self.earlier_generation.to_bytes(GENERATION_BYTES, "big"), self.opening))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
@@ -68,7 +84,19 @@ class Payload(Silent):
             raise CreditError(Code.PAYLOAD_INVALID, "length")
         starts = range(RHO_BYTES, RHO_BYTES + PLACES * PLACE_BYTES, PLACE_BYTES)
         places = tuple(_place(data[start : start + PLACE_BYTES]) for start in starts)
-        return cls(data[:RHO_BYTES], places, data[-OPENING_BYTES:])
+        generation = int.from_bytes(data[-OPENING_BYTES - GENERATION_BYTES : -OPENING_BYTES], "big")
+        return cls(data[:RHO_BYTES], places, generation, data[-OPENING_BYTES:])
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class EarlierTags(Silent):
+    """The tags of one subject in the generation before, by place; None where the place is unused."""
+
+    generation: int
+    tags: tuple[SubjectTag | None, ...]
+
+
+NO_EARLIER_TAGS = EarlierTags(0, (None,) * PLACES)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -77,21 +105,30 @@ class SubjectTags(Silent):
     The tags of one subject by place, fixed when consent is captured.
 
     The fillers of unused places are random and stay the same for every query under one consent record, because
-    the record commits to all three places.
+    the record commits to all three places. `generation` is that of the keys and tags.
     """
 
+    generation: int
     keys: tuple[SubjectKey | None, ...]
     tags: tuple[SubjectTag, ...]
     opening: bytes
+    earlier: EarlierTags = NO_EARLIER_TAGS
 
     @classmethod
-    def create(cls, known: Sequence[tuple[SubjectKey, SubjectTag] | None], rng: Randomness) -> Self:
+    def create(
+        cls,
+        known: Sequence[tuple[SubjectKey, SubjectTag] | None],
+        rng: Randomness,
+        *,
+        generation: int,
+        earlier: EarlierTags = NO_EARLIER_TAGS,
+    ) -> Self:
         """Take key and tag of each place, None where the place is unused; at least one must be known."""
         if len(known) != PLACES or not any(known):
             raise CreditError(Code.IDENTIFIER_MALFORMED, "one to three identifiers are needed")
         keys = tuple(pair[0] if pair else None for pair in known)
         tags = tuple(pair[1] if pair else SubjectTag(rng(TAG_BYTES)) for pair in known)
-        return cls(keys, tags, rng(OPENING_BYTES))
+        return cls(generation, keys, tags, rng(OPENING_BYTES), earlier)
 
     @property
     def commitment(self) -> bytes:
@@ -111,11 +148,12 @@ def subject_proof(key: SubjectKey, header_digest: bytes) -> bytes:
 
 def build_payload(subject: SubjectTags, header_digest: bytes, holder_plain: bytes, rng: Randomness) -> Payload:
     """Make the payload of one query; `holder_plain` (HOLDER_PLAIN_BYTES) is for holders of this person only."""
+    fillers = (one or SubjectTag(rng(TAG_BYTES)) for one in subject.earlier.tags)
     places = tuple(
-        _used_place(key, tag, header_digest, holder_plain) if key else _random_place(tag, rng)
-        for key, tag in zip(subject.keys, subject.tags, strict=True)
+        _used_place(key, tags, header_digest, holder_plain) if key else _random_place(tags, rng)
+        for key, tags in zip(subject.keys, zip(subject.tags, fillers, strict=True), strict=True)
     )
-    return Payload(rng(RHO_BYTES), places, subject.opening)
+    return Payload(rng(RHO_BYTES), places, subject.earlier.generation, subject.opening)
 
 
 def seal_payload(payload: Payload, sealing_key: bytes, header_digest: bytes) -> bytes:
@@ -175,21 +213,22 @@ def check_envelope(
 
 
 def _place(data: bytes) -> Place:
-    return Place(
-        SubjectTag(data[:TAG_BYTES]), data[TAG_BYTES : TAG_BYTES + PROOF_BYTES], data[TAG_BYTES + PROOF_BYTES :]
-    )
+    tag, earlier, rest = data[:TAG_BYTES], data[TAG_BYTES : 2 * TAG_BYTES], data[2 * TAG_BYTES :]
+    return Place(SubjectTag(tag), SubjectTag(earlier), rest[:PROOF_BYTES], rest[PROOF_BYTES:])
 
 
-def _used_place(key: SubjectKey, tag: SubjectTag, header_digest: bytes, holder_plain: bytes) -> Place:
+def _used_place(
+    key: SubjectKey, tags: tuple[SubjectTag, SubjectTag], header_digest: bytes, holder_plain: bytes
+) -> Place:
     if len(holder_plain) != HOLDER_PLAIN_BYTES:
         raise CreditError(Code.PAYLOAD_INVALID, "length of the holder part")
     aead_key, nonce = _aead(key.value, Label.HOLDER_PART, header_digest)
     part = AESGCM(aead_key).encrypt(nonce, holder_plain, header_digest)
-    return Place(tag, subject_proof(key, header_digest), part)
+    return Place(*tags, subject_proof(key, header_digest), part)
 
 
-def _random_place(tag: SubjectTag, rng: Randomness) -> Place:
-    return Place(tag, rng(PROOF_BYTES), rng(HOLDER_PART_BYTES))
+def _random_place(tags: tuple[SubjectTag, SubjectTag], rng: Randomness) -> Place:
+    return Place(*tags, rng(PROOF_BYTES), rng(HOLDER_PART_BYTES))
 
 
 def _aead(secret: bytes, label: Label, header_digest: bytes) -> tuple[bytes, bytes]:

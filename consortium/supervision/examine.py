@@ -133,7 +133,7 @@ def _reveal(bundle: Bundle) -> Reveal:
 def _tags(bundle: Bundle, exchange: Exchange) -> tuple[SubjectTag, ...]:
     """Give whom the query was about: the tags that rebuild the envelope which its requester had signed."""
     tags, query = tuple(map(SubjectTag, bundle.tags)), exchange.query
-    payload = Payload(bundle.rho, tuple(Place(tag, b"", b"") for tag in tags), b"")
+    payload = Payload(bundle.rho, tuple(Place(tag, tag, b"", b"") for tag in tags), 0, b"")
     claimed = query.envelope, query.tags_commitment
     key = exchange.rulebook.regulator.hpke_key
     try:

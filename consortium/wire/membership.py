@@ -56,6 +56,7 @@ class DocumentKind(IntEnum):
     CONFORMANCE_REPORT = 12
     ACKNOWLEDGEMENT = 13
     GENESIS = 14
+    READINESS = 15
 
 
 class JoinMethod(IntEnum):

@@ -17,6 +17,7 @@ from consortium.membership.applications import (
     read_application,
 )
 from consortium.membership.ballots import Ballot, Outcome, Vote
+from consortium.membership.generations import read_readiness
 from consortium.membership.proposals import Admit, proposal_digest
 from consortium.membership.secrets import read_delivery, read_epoch_offer
 from consortium.membership.sightings import Sighting, Sightings
@@ -58,6 +59,7 @@ class State:
             DocumentKind.CEREMONY_MESSAGE: self._message,
             DocumentKind.CONFORMANCE_REPORT: self._report,
             DocumentKind.ACKNOWLEDGEMENT: self._acknowledgement,
+            DocumentKind.READINESS: self._readiness,
         }
 
     @property
@@ -242,6 +244,9 @@ class State:
 
     def _report(self, signed: bytes, _: int) -> Checked:
         return Checked(read_report(signed, self.rulebook).member)
+
+    def _readiness(self, signed: bytes, _: int) -> Checked:
+        return Checked(read_readiness(signed, self.rulebook).member)
 
     def _acknowledgement(self, signed: bytes, _: int) -> Checked:
         member = parse_document(Acknowledgement, body_of(signed), Code.MALFORMED).member

@@ -10,8 +10,8 @@ import typer
 from rich.text import Text
 
 from consortium.errors import CreditError
-from consortium.model.rulebook import Oprf
-from participants.bootstrap import announced, open_book, open_rulebook, open_tokeniser
+from participants.bootstrap import open_books, open_tokeniser, written
+from participants.both_books import linking
 from participants.cli.book_check import show_reports
 from participants.cli.book_status import status_fields, status_value
 from participants.cli.membership_options import party_in
@@ -28,7 +28,6 @@ from participants.lender.loading import load_sources
 from participants.lender.ports import LoadReport
 from participants.lender.tokens import CountingTokeniser
 from participants.membership.folder import FILE_NAME
-from participants.membership.generations import say_ready
 from participants.membership.standing import BOOK_LOADED
 from participants.settings import NodeSettings
 
@@ -42,11 +41,6 @@ AsOfOption = Annotated[
 ]
 
 
-UpcomingOption = Annotated[
-    bool, typer.Option("--upcoming", help="For the key that is announced, beside the book in use.")
-]
-
-
 def load(
     node: NodeOption,
     mapping: MappingsOption,
@@ -54,7 +48,6 @@ def load(
     as_of: AsOfOption = None,
     max_refused: RefusedOption = DEFAULT_PERCENTAGE,
     set_aside: AsideOption = None,
-    upcoming: UpcomingOption = False,  # noqa: FBT002
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -65,30 +58,26 @@ def load(
         moment = int(as_of.timestamp()) if as_of is not None else None
         try:
             with (
-                open_tokeniser(settings, warn_of_holder(shown), upcoming=upcoming) as opened,
-                open_book(settings, _generation(settings, upcoming=upcoming)) as book,
+                open_books(settings) as (books, rulebook),
+                open_tokeniser(settings, warn_of_holder(shown), beside=written) as opened,
                 LateProgress([load.source for load in loads], hidden=as_json) as progress,
             ):
                 tokens = CountingTokeniser(opened)
-                done = load_sources(loads, book, tokens, now=int(time.time()), as_of=moment, progress=progress)
+                book = books.in_use(rulebook)
+                writing = linking(book, tokens, rulebook, books.succession(rulebook))
+                done = load_sources(loads, book, writing, now=int(time.time()), as_of=moment, progress=progress)
+                books.prepare(rulebook)  # the one that is made beside it is made from this one again
         finally:
             show_reports(shown, loads)
-        note_book(node, upcoming=upcoming)
+        note_book(node)
         _show(shown, settings.file.member, done, tokens)
 
 
-def note_book(node: Path, *, upcoming: bool = False) -> None:
-    """Note when the book was loaded, for `status`, where the folder is a member's; tell all of one for a new key."""
+def note_book(node: Path) -> None:
+    """Note when the book was loaded, for `status`, where the folder is a member's."""
     if (node / FILE_NAME).exists():
         with party_in(node) as party:
-            if upcoming:
-                say_ready(party)
-            else:
-                party.board.set_mark(BOOK_LOADED, party.now)
-
-
-def _generation(settings: NodeSettings, *, upcoming: bool) -> Oprf | None:
-    return announced(open_rulebook(settings, int(time.time()))) if upcoming else None
+            party.board.set_mark(BOOK_LOADED, party.now)
 
 
 def warn_of_holder(shown: Output) -> Callable[[int, CreditError], None]:

@@ -77,6 +77,8 @@ def ceremony(
         found = _until_done(party, ShareFiles(party.folder), seconds)
         value: list[CanonicalValue] = [_progress(one) for one in found]
         shown.show({"ceremonies": value}, *[Text(_progress_line(one)) for one in found])
+        if any(one.plan.kind is Kind.NEW and one.plan.rulebook is not None for one in found):
+            shown.show({}, Text("next, by a lender: credit-participant generation announce"))
         if propose:
             motion = propose_shares(party)
             shown.show({"proposed": motion.ballot.next.version}, Text("proposed; next: the approvers' votes"))

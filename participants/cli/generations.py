@@ -14,31 +14,21 @@ from participants.membership.actions import cast
 from participants.membership.member import Membership
 from participants.membership.view import Motion
 
-app = typer.Typer(help="Another OPRF key: announce, seal, status, switch.", no_args_is_help=True)
-AnywayOption = Annotated[bool, typer.Option("--anyway", help="Also without the lenders that are not ready.")]
+app = typer.Typer(help="Another OPRF key: announce, status, switch.", no_args_is_help=True)
+AnywayOption = Annotated[bool, typer.Option("--anyway", help="Leave the lenders behind that are not ready.")]
+AgainOption = Annotated[bool, typer.Option("--again", help="With other secrets, in place of what was announced.")]
 
 
 @app.command()
-def announce(node: FolderOption, *, as_json: JsonOption = False) -> None:
-    """After `credit-custodian ceremony --begin new`: make the new secrets, and propose the new key."""
+def announce(node: FolderOption, again: AgainOption = False, *, as_json: JsonOption = False) -> None:  # noqa: FBT002
+    """After `credit-custodian ceremony --begin new`: make the new secrets, seal them to all, and propose the key."""
     with output(as_json=as_json) as shown, party_in(node) as party:
-        _vote(shown, party, generations.announce(party), generations.NEW_KEY)
-
-
-@app.command()
-def seal(node: FolderOption, *, as_json: JsonOption = False) -> None:
-    """Seal the new secrets to every active lender; for the lender that announced the key, once that is in force."""
-    with output(as_json=as_json) as shown, party_in(node) as party:
-        lenders = generations.seal_to_all(party)
-        value: list[CanonicalValue] = [*lenders]
-        shown.show(
-            {"sealed_to": value}, Text(f"sealed to {', '.join(lenders)}; next: book load --upcoming, by everybody")
-        )
+        _vote(shown, party, generations.announce(party, again=again), generations.NEW_KEY)
 
 
 @app.command()
 def status(node: FolderOption, *, as_json: JsonOption = False) -> None:
-    """Show which lenders have a book for the announced key."""
+    """Show which lenders can answer under the announced key."""
     with output(as_json=as_json) as shown, party_in(node) as party:
         found = generations.readiness(party, party.sync())
         value: dict[str, CanonicalValue] = {

@@ -1,6 +1,7 @@
 """`credit-participant record ...`: one live event from a JSON object on standard input or in a file."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
-from participants.bootstrap import open_book, open_rulebooks, open_tokeniser
+from participants.bootstrap import open_books, open_tokeniser
 from participants.both_books import record_in_books
 from participants.cli.book_load import warn_of_holder
 from participants.cli.output import JsonOption, NodeOption, Output, output
@@ -70,9 +71,9 @@ def _record(kind: type[EventInput], node: Path, file: Path | None, *, as_json: b
     with output(as_json=as_json) as shown:
         told = parse_event(kind, _read(file))
         settings = NodeSettings(node)
-        with open_book(settings) as book, open_tokeniser(settings, warn_of_holder(shown)) as tokens:
-            rulebooks = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks)
-            recorded = record_in_books(settings, rulebooks, book, tokens, told, warn_of_holder(shown))
+        with open_books(settings) as (books, rulebook), open_tokeniser(settings, warn_of_holder(shown)) as tokens:
+            alarm = warn_of_holder(shown)
+            recorded = record_in_books(settings, books, rulebook, tokens, told, alarm, int(time.time()))
         _show(shown, recorded)
 
 

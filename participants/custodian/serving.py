@@ -121,7 +121,7 @@ class CustodianServer:
         members = QuotaMembers(lambda: rulebooks.usable(int(time.time())), settings.elements_per_day)
         files = ShareFiles(self._settings, settings.share)
         self._shares = SharesInService(files, settings.member, members, ledger)
-        self._shares.use(rulebooks.current())
+        self._shares.use(rulebooks.current(), int(time.time()))
         self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
         worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="key-holder"))
         servicer = KeyHolderServicer(self._shares, worker, BoundPeers(rulebooks.current, time.time))
@@ -158,7 +158,7 @@ class CustodianServer:
     def _changed(self, rulebooks: TrustedRulebooks) -> None:
         LOG.info("rulebook", extra={"version": rulebooks.version})
         try:
-            destroyed = self._shares.use(rulebooks.current())
+            destroyed = self._shares.use(rulebooks.current(), int(time.time()))
         except CreditError as error:
             LOG.error("share-missing", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
             return

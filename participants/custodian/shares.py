@@ -5,36 +5,38 @@ import threading
 from consortium.custody import EvaluationLedger, KeyHolder, KeyHolders, Members
 from consortium.errors import CreditError
 from consortium.hashing import Randomness
+from consortium.membership.changeover import generations_held
 from consortium.model.members import MemberId
-from consortium.model.rulebook import Rulebook
+from consortium.model.rulebook import Oprf, Rulebook
 from consortium.oprf.sharing import KeyShare
 from consortium.silent import Silent
 from participants.share_files import ShareFiles
 
 
 class SharesInService(Silent):
-    """Answers with the shares of the rulebook in force and of an announced generation."""
+    """Answers with the shares of the rulebook in force, of an announced generation, and of retired ones for a time."""
 
     def __init__(self, files: ShareFiles, member: MemberId, members: Members, ledger: EvaluationLedger) -> None:
         self._files, self._member, self._members, self._ledger = files, member, members, ledger
         self._holders = KeyHolders({})
         self._lock = threading.Lock()
 
-    def use(self, rulebook: Rulebook) -> int:
+    def use(self, rulebook: Rulebook, now: int) -> int:
         """
-        Take the shares that this version pins; those that it replaced are destroyed. Gives how many were.
+        Take the shares that this version pins; those that it replaced, or has kept long enough, are destroyed.
 
-        Raises CreditError(SETTINGS_INVALID) where the share of the key in force is not here.
+        Gives how many were. Raises CreditError(SETTINGS_INVALID) where the share of the key in force is not here.
         """
         document, holders = rulebook.document, {}
-        holders[document.oprf.generation] = self._holder(
-            document.oprf.generation, self._files.pinned(document.oprf, self._member)
-        )
-        if document.upcoming is not None and (share := self._upcoming(rulebook)) is not None:
-            holders[document.upcoming.generation] = share
+        held = generations_held(document, now)
+        for oprf in held:
+            share = self._share(oprf) if oprf != document.oprf else self._files.pinned(oprf, self._member)
+            if share is not None:
+                holders[oprf.generation] = self._holder(oprf.generation, share)
         with self._lock:
             self._holders = KeyHolders(holders)
-        return self._files.destroy_before(document.oprf)
+        over = [one for one in document.retired if one not in held]
+        return self._files.destroy_before(document.oprf) + sum(map(self._files.destroy_all, over))
 
     def answer(self, signed: bytes, rng: Randomness) -> bytes:
         """Answer a request; raises as `KeyHolder.answer`."""
@@ -42,11 +44,10 @@ class SharesInService(Silent):
             holders = self._holders
         return holders.answer(signed, rng)
 
-    def _upcoming(self, rulebook: Rulebook) -> KeyHolder | None:
-        upcoming = rulebook.document.upcoming
+    def _share(self, oprf: Oprf) -> KeyShare | None:
         try:
-            return self._holder(upcoming.generation, self._files.pinned(upcoming, self._member)) if upcoming else None
-        except CreditError:  # who has no part in the next generation goes on with the present one
+            return self._files.pinned(oprf, self._member)
+        except CreditError:  # who has no part in another generation goes on with the present one
             return None
 
     def _holder(self, generation: int, share: KeyShare) -> KeyHolder:

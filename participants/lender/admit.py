@@ -19,6 +19,8 @@ def admit(request: Round1Request, own: MemberId, rulebook: Rulebook, secrets: Le
     query = request.query
     check_query(query, rulebook, now)
     check_roster(request, own, rulebook)
+    if secrets.generation != rulebook.document.oprf.generation:
+        raise CreditError(Code.RULEBOOK_MISMATCH, f"this lender has the secrets of generation {secrets.generation}")
     payload = open_query(query, secrets)
     claimed = (query.envelope, query.tags_commitment)
     check_envelope(payload, rulebook.regulator.hpke_key, query.header_digest, query.header.consent_digest, claimed)

@@ -7,7 +7,7 @@ and is noted in the lender's own alarms.
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness, uint
 from consortium.labels import Label
 from consortium.model.credit_file import CreditFile
-from consortium.model.identifiers import SubjectKey
+from consortium.model.identifiers import SubjectKey, SubjectTag
 from consortium.model.keys import utc_day
 from consortium.model.members import MemberId, MemberSet, check_answering_set
 from consortium.model.query import SignedQuery
@@ -51,14 +51,21 @@ from participants.failpoints import failpoint
 from participants.lender.admit import admit, day_keys, open_query
 from participants.lender.answer_ports import AnswerStore, AnswerTransaction, Binding, BookReader, Exchange
 from participants.lender.identity import LenderIdentity, PairKeys
-from participants.lender.ledger import bind_all, bound_for, check_release, roster_to_test
+from participants.lender.ledger import (
+    ChangedOver,
+    bind_all,
+    bound_for,
+    check_release,
+    earlier_tags,
+    roster_to_test,
+)
 from participants.lender.opened import OpenedExchange, OpenedExchanges
 from participants.lender.ports import BookView
 from participants.lender.protect import LendersSecrets
 from participants.lender.reveal import RevealRecord, open_record, seal_record
 
 SALT_BYTES = 32
-_NO_KEY = SubjectKey(bytes(64))
+_NO_KEY, _NO_TAG = SubjectKey(bytes(64)), SubjectTag(bytes(32))
 
 
 class Encryptor(Protocol):
@@ -108,6 +115,8 @@ class Contributor(Silent):
     encryptor: Encryptor
     alarms: Alarms
     rng: Randomness
+    changed: ChangedOver | None = None
+    """The change of the key's generation that the ledger still looks behind."""
     opened: OpenedExchanges = field(default_factory=OpenedExchanges)
 
     def round1(self, raw: bytes, now: int) -> bytes:
@@ -115,8 +124,8 @@ class Contributor(Silent):
         Answer a call for a contribution with a signed Round1Body; a repeat gives the same bytes.
 
         Raises what `rules.queries.check_query` raises, and PAYLOAD_INVALID, ENVELOPE_MISMATCH, CONSENT_FOREIGN,
-        CONSENT_USED_UP, ROSTER_MISMATCH, TOO_FEW_CONTRIBUTORS, CERTIFICATE_INVALID, PUBLIC_KEY_WEAK or
-        RESTORED_FROM_BACKUP.
+        CONSENT_USED_UP, ROSTER_MISMATCH, TOO_FEW_CONTRIBUTORS, CERTIFICATE_INVALID, PUBLIC_KEY_WEAK,
+        EARLIER_TAGS_MISSING, BOOK_BEHIND or RESTORED_FROM_BACKUP.
         """
         request = round1_request_from_bytes(raw)
         known = self.store.find(request.ctx)
@@ -124,14 +133,15 @@ class Contributor(Silent):
             return known.answer
         rulebook = self.rulebook()
         payload = admit(request, self.identity.member, rulebook, self.secrets, now)
-        contribution = self._contribute(request, payload, rulebook)
+        earlier = earlier_tags(payload, request.query.header.issued_at, self.changed, rulebook, now)
+        contribution = self._contribute(request, payload, earlier, rulebook)
         failpoint("lender.round1-before-store")
         with self.store.transaction() as store:
             known = store.exchange(request.ctx)  # another node of this lender may have been faster
             if known:
                 return known.answer
             _check_quarantine(store, now)
-            bindings = store.bindings(payload.tags, _window_start(rulebook, now))
+            bindings = store.bindings((*payload.tags, *earlier), _window_start(rulebook, now))
             _use_consent(store, request.query)
             answer = self._sign_round1(request, contribution, bindings, store.next_counter(utc_day(now)))
             reveal = seal_record(contribution.record, self.identity.audit_secret, request.ctx, self.rng)
@@ -163,7 +173,9 @@ class Contributor(Silent):
         failpoint("lender.round2-after-store")
         return answer
 
-    def _contribute(self, request: Round1Request, payload: Payload, rulebook: Rulebook) -> _Contribution:
+    def _contribute(
+        self, request: Round1Request, payload: Payload, earlier: Sequence[SubjectTag], rulebook: Rulebook
+    ) -> _Contribution:
         query, ctx, own = request.query, request.ctx, self.identity.member
         key = self.encryptor.public_key(query.query_key.key, PROFILES[query.header.suite])
         layout = query_layout(query.header, rulebook)
@@ -171,11 +183,13 @@ class Contributor(Silent):
         pair_keys = {peer: pair_ctx_key(day_key, ctx, own, peer) for peer, day_key in keys.items()}
         view = self.book.read(payload.tags, live=is_live(query.header, rulebook))
         state = BookState(view.root, view.journal_size, view.journal_head)
-        files, proven = self._matches(query, payload, view)
+        files, proven = self._matches(query, payload, earlier, view)
         value = layout.pack(contribution_values(files, query.header, rulebook))
         seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)
         obfuscator = self.encryptor.obfuscator(key)
-        record = RevealRecord(value, obfuscator.seed, pair_keys, state, payload.tags, proven, payload.rho)
+        record = RevealRecord(
+            value, obfuscator.seed, pair_keys, state, payload.tags, proven, payload.rho, tuple(earlier)
+        )
         hidden = masked(value, seeds, PairMasks(own, pair_keys, int(key.n)))
         return _Contribution(
             ciphertext=encrypt(key, hidden, obfuscator).to_bytes(),
@@ -185,14 +199,21 @@ class Contributor(Silent):
         )
 
     def _matches(
-        self, query: SignedQuery, payload: Payload, view: BookView
+        self, query: SignedQuery, payload: Payload, earlier: Sequence[SubjectTag], view: BookView
     ) -> tuple[list[CreditFile | None], tuple[bool, ...]]:
-        """Give the file of every place whose identifier is proven, and which are; what is not proven is no match."""
+        """
+        Give the file of every place whose identifier is proven, and which are; what is not proven is no match.
+
+        Nor is a person whose tag of the generation before the query does not name, where the ledger goes by it:
+        otherwise a made-up one would hide what was released under the real one.
+        """
         files: list[CreditFile | None] = []
         proven: list[bool] = []
         for index, (place, held) in enumerate(zip(payload.places, view.files, strict=True)):
             proof = subject_proof(held.key if held else _NO_KEY, query.header_digest)
-            proven.append(hmac.compare_digest(proof, place.proof) and held is not None)
+            known = held.earlier if held and held.earlier else _NO_TAG
+            linked = hmac.compare_digest(known.value, place.earlier.value) or not earlier
+            proven.append(hmac.compare_digest(proof, place.proof) and held is not None and linked)
             matched = held is not None and held.kind == index and proven[index]
             files.append(held.file if held and matched else None)
             if held and not matched:
@@ -217,13 +238,12 @@ class Contributor(Silent):
     def _release(self, store: AnswerTransaction, request: Round2Request, exchange: Exchange, now: int) -> bytes:
         rulebook = self.rulebook()
         opened = self.opened.take(request.ctx) or self._reopened(request.ctx, exchange)
-        bindings = store.bindings(opened.tags, _window_start(rulebook, now))
+        bindings = store.bindings((*opened.tags, *opened.record.earlier), _window_start(rulebook, now))
         tested = roster_to_test(bindings, rulebook.roster_set)
         self._check_release(opened.request, request.members, tested, rulebook, now)
         check_release(bindings, request.members)
         _check_quarantine(store, now)
-        _check_complete(store, request.members, rulebook, now)
-        bind_all(store, opened.tags, bindings, Binding(request.members, tested, now))
+        bind_all(store, opened.tags, bindings[: len(opened.tags)], Binding(request.members, tested, now))
         answer = self._sign_round2(opened, request.members, tested, store.next_counter(utc_day(now)))
         store.release(request.ctx, answer)
         return answer
@@ -257,12 +277,6 @@ class Contributor(Silent):
         body = Round2Body(own, ctx, answering, corr, tested, opening.digest)
         raw = round2_body_to_bytes(body)
         return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND2, raw), opening))
-
-
-def _check_complete(store: AnswerTransaction, answering: MemberSet, rulebook: Rulebook, now: int) -> None:
-    """For one window after a new generation, whose ledger is empty, only everybody together is answered."""
-    if now < store.complete_until() and answering != rulebook.roster_set:
-        raise CreditError(Code.DIFFERENCING, "for one ledger window after a new generation, only complete answers")
 
 
 def _check_quarantine(store: AnswerTransaction, now: int) -> None:

@@ -88,16 +88,16 @@ class AnswerTransaction(Protocol):
         """Release nothing before this time."""
         ...
 
-    def complete_until(self) -> int:
-        """Give the Unix seconds before which only complete answers are released; else 0."""
+    def note_generation(self, generation: int, now: int) -> None:
+        """
+        Note the generation that tags are of from now on (Unix seconds); a known one changes nothing.
+
+        Bindings name tags: those of before are of the generation before.
+        """
         ...
 
-    def note_generation(self, generation: int, until: int) -> None:
-        """
-        Note the generation that tags are of; where it is another one than before, `complete_until` becomes `until`.
-
-        Bindings name tags, and all tags have changed: what was bound is not known any more.
-        """
+    def changed_over(self) -> tuple[int, int] | None:
+        """Give the generation before and when another one was noted; None where there was never another."""
         ...
 
 

@@ -6,7 +6,7 @@ the next ones, with the same fillers and opening, so that the gateway counts the
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from consortium.hashing import keyed_hash
@@ -62,7 +62,7 @@ def captured_consent(
     tags = tuple(SubjectTag(captured.tags[start : start + TAG_BYTES]) for start in starts)
     signature = node.requester.identity.signer.sign(Label.CONSENT, captured.record)  # by the identity key of now
     consent = SignedConsent(consent_from_bytes(captured.record), captured.record, signature)
-    return SubjectTags(subject.keys, tags, captured.opening), consent
+    return replace(subject, tags=tags, opening=captured.opening), consent
 
 
 def _name(secret: bytes, subject: SubjectTags, terms: ConsentTerms) -> bytes:

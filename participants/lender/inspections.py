@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from consortium.errors import Code, CreditError
+from consortium.model.identifiers import SubjectTag
 from consortium.model.members import MemberId, MemberSet
 from consortium.model.rounds import Round1Request
 from consortium.model.rulebook import Rulebook
@@ -121,7 +122,12 @@ class Inspector(Silent):
         except CreditError:
             return False
         apart = other.request.query.header.issued_at - answered.request.query.header.issued_at
-        return abs(apart) <= window and not frozenset(other.record.tags).isdisjoint(answered.record.tags)
+        return abs(apart) <= window and not _about(other.record).isdisjoint(_about(answered.record))
+
+
+def _about(record: RevealRecord) -> frozenset[SubjectTag]:
+    """Give whom a record is about, over a change of the generation too."""
+    return frozenset((*record.tags, *record.earlier))
 
 
 def _shown_book(proof: BookProof) -> ShownBook:

@@ -6,12 +6,52 @@ and attempts, and whether or not the query completed. A binding is never prolong
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from consortium.errors import Code, CreditError
+from consortium.membership.changeover import generation_before
 from consortium.model.identifiers import SubjectTag
 from consortium.model.members import MemberSet
 from consortium.model.rounds import Bound, BoundState
+from consortium.model.rulebook import Rulebook
+from consortium.sealing.payload import Payload
 from participants.lender.answer_ports import AnswerTransaction, Binding
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedOver:
+    """When this lender changed over from the generation `before`, in Unix seconds: its ledger may have tags of it."""
+
+    before: int
+    at: int
+
+    def holds(self, rulebook: Rulebook, now: int) -> bool:
+        """
+        Say whether releases under tags of the generation before still bind.
+
+        Another node of this lender may have changed over later; what it had released by then was asked about before.
+        """
+        return now < self.at + rulebook.policy.ledger_window + rulebook.policy.query_lifetime
+
+
+def earlier_tags(
+    payload: Payload, issued_at: int, changed: ChangedOver | None, rulebook: Rulebook, now: int
+) -> Sequence[SubjectTag]:
+    """
+    Give the tags of the generation before that count as well; none but for a while after a change of the generation.
+
+    That is as long as the rulebook says for everybody, and for a lender that changed over late as long as its own
+    ledger needs. Raises CreditError(EARLIER_TAGS_MISSING) where they are due and the payload has none, whomever this
+    lender holds; whether they are those of the person a holder can tell, see `Contributor`.
+    """
+    due = generation_before(rulebook.document, issued_at)
+    late = changed if changed is not None and changed.holds(rulebook, now) else None
+    if due is None and late is None:
+        return ()
+    wanted = due.generation if due else late.before if late else 0
+    if payload.earlier_generation != wanted:
+        raise CreditError(Code.EARLIER_TAGS_MISSING, f"of generation {wanted}")
+    return payload.earlier_tags
 
 
 def bound_for(bindings: Sequence[Binding | None]) -> Bound:

@@ -6,7 +6,8 @@ stream, and so the book is as it was.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from pathlib import Path
@@ -17,7 +18,7 @@ from consortium.model.keys import utc_day
 from consortium.silent import Silent
 from participants.lender.connectors import OpenTable, Source
 from participants.lender.mapping import MappingFile
-from participants.lender.ports import BookRow, BookStore, LoadReport, Progress
+from participants.lender.ports import BookRow, BookStore, Link, LoadReport, Progress
 from participants.lender.records import RawRecord, RawRow
 from participants.lender.row_reader import RowReader
 from participants.lender.tokenise import Token
@@ -144,6 +145,30 @@ def book_rows(batches: Iterable[Sequence[RawRecord]], tokens: Tokenises) -> Iter
         ]
 
 
+def link_people(
+    batches: Iterable[Sequence[RawRecord]], tokens: Tokenises, keep: Callable[[Sequence[Link]], int]
+) -> tuple[int, int]:
+    """
+    Link the tags of people's generations, batch by batch; records without pieces count, too.
+
+    `tokens` gives tokens of two generations; `keep` keeps the links that it needs and gives how many. Gives how many
+    identifiers there were, and how many were kept, both counted once as long as rows do not lie too far apart.
+    """
+    known, people, kept = _KnownTokens(tokens), 0, 0
+    for batch in batches:
+        fresh = {record.identifier for record in batch} - known.identifiers
+        links = [link for token in known.find(fresh).values() if (link := _link(token)) is not None]
+        people += len(fresh)
+        kept += keep(links)
+    return people, kept
+
+
+def _link(token: Token) -> Link | None:
+    if token.upcoming is not None:
+        return Link(token.upcoming.tag, token.upcoming.key, token.tag)
+    return Link(token.tag, token.key, token.earlier.tag) if token.earlier is not None else None
+
+
 class _KnownTokens(Silent):
     """The tokens used last, in memory only."""
 
@@ -151,7 +176,12 @@ class _KnownTokens(Silent):
         self._tokens = tokens
         self._known: OrderedDict[NormalisedIdentifier, Token] = OrderedDict()
 
-    def find(self, identifiers: set[NormalisedIdentifier]) -> dict[NormalisedIdentifier, Token]:
+    @property
+    def identifiers(self) -> AbstractSet[NormalisedIdentifier]:
+        """Those that are known."""
+        return self._known.keys()
+
+    def find(self, identifiers: AbstractSet[NormalisedIdentifier]) -> dict[NormalisedIdentifier, Token]:
         found = {}
         for identifier in identifiers & self._known.keys():
             self._known.move_to_end(identifier)

@@ -9,19 +9,21 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from consortium.errors import Code, CreditError
+from consortium.membership.changeover import generation_before
 from consortium.model.consent import SignedConsent
-from consortium.model.identifiers import PLACES, RawIdentifier, SubjectKey, SubjectTag
+from consortium.model.identifiers import IdentifierKind, RawIdentifier
 from consortium.model.query import SignedQuery
 from consortium.model.rounds import Transcript, exchange_ctx
 from consortium.model.rulebook import Rulebook
 from consortium.rules.contributions import query_layout
-from consortium.sealing.payload import SubjectTags
+from consortium.sealing.payload import NO_EARLIER_TAGS, EarlierTags, SubjectTags
 from consortium.silent import Silent
 from participants.lender.answer import Contributor
 from participants.lender.ask import ConsentTerms, QueryResult, Question, Requester, record_consent
 from participants.lender.normalise import normalise
 from participants.lender.reveal import open_record
-from participants.lender.tokens import Tokenises
+from participants.lender.tokenise import Token
+from participants.lender.tokens import Tokenises, check_generation
 
 
 @dataclass(frozen=True, repr=False)
@@ -44,10 +46,13 @@ class LenderNode(Silent):
         kinds = [identifier.kind for identifier in normalised]
         if len(set(kinds)) != len(kinds):
             raise CreditError(Code.IDENTIFIER_MALFORMED, "two identifiers of one kind")
-        places: list[tuple[SubjectKey, SubjectTag] | None] = [None] * PLACES
-        for kind, token in zip(kinds, self.tokeniser.tokenise(normalised), strict=True):
-            places[kind] = token.key, token.tag
-        return SubjectTags.create(places, self.requester.rng)
+        tokens = dict(zip(kinds, self.tokeniser.tokenise(normalised), strict=True))
+        places = [(token.key, token.tag) if (token := tokens.get(kind)) else None for kind in IdentifierKind]
+        generation = self.requester.secrets.generation
+        check_generation([*tokens.values()], generation)
+        return SubjectTags.create(
+            places, self.requester.rng, generation=generation, earlier=_earlier([tokens.get(k) for k in IdentifierKind])
+        )
 
     def consent(self, subject: SubjectTags, terms: ConsentTerms) -> SignedConsent:
         """Sign a consent record of this subject."""
@@ -63,6 +68,10 @@ class LenderNode(Silent):
         pinned = rulebook.members.get(identity.member)
         if pinned is not None and pinned.identity_key != identity.signer.public:
             raise CreditError(Code.RULEBOOK_MISMATCH, "another identity key of this node is in force")
+        before = generation_before(rulebook.document, now)
+        due = before is not None and before.generation != subject.earlier.generation
+        if subject.generation != rulebook.document.oprf.generation or due:
+            raise CreditError(Code.RULEBOOK_MISMATCH, "the subject's tags are of other generations")
         return self.requester.build(subject, question, consent, rulebook, now)
 
     def conclude(self, query: SignedQuery, transcript: Transcript) -> QueryResult:
@@ -89,3 +98,14 @@ class LenderNode(Silent):
             raise CreditError(Code.TRANSCRIPT_INVALID, "this node has no record of its own answer")
         record = open_record(exchange.reveal, contributor.identity.audit_secret, ctx)
         return query_layout(query.header, rulebook).unpack(record.value)
+
+
+def _earlier(tokens: Sequence[Token | None]) -> EarlierTags:
+    """Give the tags of the generation before by place, where the tokeniser gave them."""
+    earlier = [token.earlier if token else None for token in tokens]
+    generations = [one.generation for one in earlier if one]
+    return (
+        EarlierTags(generations[0], tuple(one.tag if one else None for one in earlier))
+        if generations
+        else NO_EARLIER_TAGS
+    )

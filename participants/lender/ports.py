@@ -30,12 +30,22 @@ class Subject(Silent):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Link(Silent):
+    """A person's tag and key, and the tag that the same identifier had in the generation before."""
+
+    tag: SubjectTag
+    key: SubjectKey
+    earlier: SubjectTag
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class HeldFile(Silent):
-    """A subject's file with the key that its tag comes from."""
+    """A subject's file with the key that its tag comes from; `earlier` is its tag in the generation before."""
 
     kind: IdentifierKind
     key: SubjectKey
     file: CreditFile
+    earlier: SubjectTag | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)

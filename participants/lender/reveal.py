@@ -1,6 +1,6 @@
 """What a contributor keeps of each exchange so that it can open it later, sealed under its audit secret."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
@@ -24,7 +24,8 @@ class RevealRecord(Silent):
     The number X_i, the obfuscator's seed, every k_ij, the state of the book behind them, and whom it was about.
 
     `tags` and `rho` are the query's, so that they are known when the epoch's sealing key is not any more; `proven` says
-    for which tags the query proved the subject's key. All three are empty in records of older versions.
+    for which tags the query proved the subject's key. All three are empty in records of older versions. `earlier` are
+    the tags of the generation before, while the ledger goes by them as well.
     """
 
     value: int
@@ -34,6 +35,7 @@ class RevealRecord(Silent):
     tags: tuple[SubjectTag, ...] = ()
     proven: tuple[bool, ...] = ()
     rho: bytes = b""
+    earlier: tuple[SubjectTag, ...] = ()
 
 
 def seal_record(record: RevealRecord, audit_secret: Secret, ctx: bytes, rng: Randomness) -> bytes:
@@ -84,6 +86,7 @@ def _encode(record: RevealRecord) -> bytes:
             "tags": [tag.value.hex() for tag in record.tags],
             "proven": [*record.proven],
             "rho": record.rho.hex(),
+            "earlier": [tag.value.hex() for tag in record.earlier],
         }
     )
 
@@ -105,10 +108,17 @@ def _decode(plain: bytes) -> RevealRecord:
     raise CreditError(Code.REVEAL_INVALID, "the stored record has another form")
 
 
-def _about(rest: Mapping[object, object]) -> tuple[tuple[SubjectTag, ...], tuple[bool, ...], bytes]:
+def _about(
+    rest: Mapping[object, object],
+) -> tuple[tuple[SubjectTag, ...], tuple[bool, ...], bytes, tuple[SubjectTag, ...]]:
     """Read whom a record is about; nothing where an older version has written it."""
     match rest:
         case {"tags": list(tags), "proven": list(proven), "rho": str(rho)}:
-            found = tuple(SubjectTag(bytes.fromhex(str(tag))) for tag in tags)
-            return found, tuple(one is True for one in proven), bytes.fromhex(rho)
-    return (), (), b""
+            before = rest.get("earlier", [])
+            earlier = before if isinstance(before, list) else []
+            return _tags(tags), tuple(one is True for one in proven), bytes.fromhex(rho), _tags(earlier)
+    return (), (), b"", ()
+
+
+def _tags(values: Sequence[object]) -> tuple[SubjectTag, ...]:
+    return tuple(SubjectTag(bytes.fromhex(str(value))) for value in values)

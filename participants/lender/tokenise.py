@@ -181,10 +181,26 @@ class HolderLink:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Token(Silent):
-    """What an identifier becomes: the subject key, which never leaves the lender, and the tag."""
+    """
+    What an identifier becomes in a generation: the subject key, which never leaves the lender, and the tag.
+
+    `others` are what it is in the generations beside, the one before or the one announced, where they were asked for.
+    """
 
     key: SubjectKey
     tag: SubjectTag
+    generation: int
+    others: tuple["Token", ...] = ()
+
+    @property
+    def earlier(self) -> "Token | None":
+        """The token of the generation before."""
+        return next((one for one in self.others if one.generation < self.generation), None)
+
+    @property
+    def upcoming(self) -> "Token | None":
+        """The token of the generation that is announced."""
+        return next((one for one in self.others if one.generation > self.generation), None)
 
 
 class Tokeniser(Silent):
@@ -250,7 +266,7 @@ class Tokeniser(Silent):
 
     def _token(self, output: bytes) -> Token:
         key = SubjectKey(output)
-        return Token(key, subject_tag(self._secrets, key))
+        return Token(key, subject_tag(self._secrets, key), self._secrets.generation)
 
 
 def _take(run: BatchRun, holder: int, answer: bytes | CreditError) -> None:

@@ -3,17 +3,23 @@
 import threading
 import time
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
+from consortium.errors import Code, CreditError
 from consortium.model.identifiers import NormalisedIdentifier
 from consortium.silent import Silent
+from participants.lender.ports import Link
 from participants.lender.protect import LendersSecrets, pre_hash
 from participants.lender.tokenise import Token
 
 DEFAULT_CAPACITY = 100_000
+
+KeepLinks = Callable[[Sequence[Link]], object]
+"""Keeps, durably, what tags were in the generation before."""
 
 
 class Tokenises(Protocol):
@@ -22,6 +28,48 @@ class Tokenises(Protocol):
     def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
         """Give the token of each identifier, in order."""
         ...
+
+
+class GenerationsTokeniser(Silent):
+    """Gives the tokens of one generation, each with those of the same identifier in others beside it."""
+
+    def __init__(self, inner: Tokenises, others: Sequence[Tokenises]) -> None:
+        self._inner = inner
+        self._others = others
+
+    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
+        """Give the token of each identifier, in order; raises what any of the generations raises."""
+        found = self._inner.tokenise(identifiers)
+        beside = [other.tokenise(identifiers) for other in self._others]
+        return [replace(token, others=tuple(others)) for token, *others in zip(found, *beside, strict=True)]
+
+
+class LinkingTokeniser(Silent):
+    """
+    Keeps what each identifier is in the generations beside before it gives a token: nothing is written without.
+
+    `generation` is that of the book; `before` keeps links to the generation before it, `after` those from the next one.
+    """
+
+    def __init__(self, inner: Tokenises, generation: int, before: KeepLinks, after: KeepLinks) -> None:
+        self._inner, self._generation = inner, generation
+        self._before, self._after = before, after
+
+    def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
+        """Give the token of each identifier, in order; raises RULEBOOK_MISMATCH for those of another generation."""
+        tokens = self._inner.tokenise(identifiers)
+        check_generation(tokens, self._generation)
+        if earlier := [Link(one.tag, one.key, one.earlier.tag) for one in tokens if one.earlier]:
+            self._before(earlier)
+        if upcoming := [Link(one.upcoming.tag, one.upcoming.key, one.tag) for one in tokens if one.upcoming]:
+            self._after(upcoming)
+        return tokens
+
+
+def check_generation(tokens: Sequence[Token], generation: int) -> None:
+    """Raise CreditError(RULEBOOK_MISMATCH) for tokens of another generation: the key is just being exchanged."""
+    if any(token.generation != generation for token in tokens):
+        raise CreditError(Code.RULEBOOK_MISMATCH, "the generation of the key is just being exchanged")
 
 
 class CountingTokeniser(Silent):
@@ -78,10 +126,11 @@ class RememberingTokeniser(Silent):
         self._known: OrderedDict[bytes, Token] = OrderedDict()
 
     def tokenise(self, identifiers: Sequence[NormalisedIdentifier]) -> list[Token]:
-        """Give the token of each identifier, in order; asks for those it does not know."""
+        """Give the token of each identifier, in order; asks for those it does not know. Raises RULEBOOK_MISMATCH."""
         names = [pre_hash(self._secrets, identifier) for identifier in identifiers]
         unknown = {name: item for name, item in zip(names, identifiers, strict=True) if name not in self._known}
         fresh = dict(zip(unknown, self._inner.tokenise(list(unknown.values())), strict=True)) if unknown else {}
+        check_generation([*fresh.values()], self._secrets.generation)
         tokens = [fresh.get(name) or self._known[name] for name in names]
         self._remember(dict(zip(names, tokens, strict=True)))
         return tokens

@@ -24,6 +24,7 @@ from consortium.membership.applications import (
 )
 from consortium.membership.ballots import Decision, Outcome
 from consortium.membership.certificates import tls_key_digest
+from consortium.membership.changeover import generation_before
 from consortium.membership.proposals import (
     Activate,
     Admit,
@@ -36,6 +37,7 @@ from consortium.membership.proposals import (
     Reinstate,
     Rotate,
     Suspend,
+    Switch,
 )
 from consortium.membership.secrets import EpochSecret, Opened, deliver, new_epoch_secret, offer_epoch
 from consortium.membership.signed import sign_document
@@ -95,16 +97,30 @@ def sponsor(party: Membership, member: MemberId) -> Done:
     return Done(f"{member} is {pinned.status}: nothing to do")
 
 
-def seal_secrets(party: Membership, member: MemberId, announced: Oprf | None = None) -> Own:
-    """Seal generation (in force, or announced) and epoch secrets to a lender, and post them."""
+def seal_secrets(party: Membership, member: MemberId) -> Own:
+    """
+    Seal generation and epoch secrets to a lender under the rulebook in force, and post them.
+
+    While a generation is announced, or the tags of the one before still travel, its secrets are sealed as well.
+    """
     rulebook = party.rulebook
-    folder, oprf = party.folder, announced or rulebook.document.oprf
-    contents = Opened(find_generation(folder, rulebook, oprf), find_epoch(folder, rulebook))
-    topic = f"delivery/{member}/{oprf.generation}/{rulebook.document.epoch}/{rulebook.members[member].hpke_key.hex()}"
+    folder, oprf, upcoming = party.folder, rulebook.document.oprf, rulebook.document.upcoming
+    before = generation_before(rulebook.document, party.now)
+    for other in (upcoming, before):
+        if other is not None:
+            _seal(party, member, Opened(find_generation(folder, rulebook, other), None))
+    return _seal(party, member, Opened(find_generation(folder, rulebook, oprf), find_epoch(folder, rulebook)))
+
+
+def _seal(party: Membership, member: MemberId, contents: Opened) -> Own:
+    rulebook, sender = party.rulebook, party.folder.member
+    number = contents.generation.generation if contents.generation else 0
+    epoch = contents.epoch.epoch if contents.epoch else 0
+    topic = f"delivery/{member}/{number}/{epoch}/{rulebook.members[member].hpke_key.hex()}"
     return party.post(
         topic,
         DocumentKind.DELIVERY,
-        lambda: deliver(rulebook, folder.member, member, contents, party.signer, party.rng),
+        lambda: deliver(rulebook, sender, member, contents, party.signer, party.rng),
     )
 
 
@@ -284,6 +300,8 @@ def _check(party: Membership, motion: Motion) -> None:
         raise CreditError(Code.RULEBOOK_INVALID, "none is trusted yet")
     party.rulebooks.trusted.check_candidate(motion.ballot.next)
     change = motion.proposal.change
+    if isinstance(change, Switch):
+        _check_ready(party, change)
     if isinstance(change, NewShares | Announce):
         check_made_by_ceremony(party, change.oprf)
     if isinstance(change, Activate) and change.report is not None:
@@ -291,6 +309,12 @@ def _check(party: Membership, motion: Motion) -> None:
         report = reports.get(change.report)
         if report is None or not report.passed or report.member != change.member:
             raise CreditError(Code.PROPOSAL_INVALID, "no passed conformance report with this digest is on the board")
+
+
+def _check_ready(party: Membership, change: Switch) -> None:
+    left = sorted(set(party.view().behind(party.rulebook)) - set(change.missing))
+    if left:
+        raise CreditError(Code.PROPOSAL_INVALID, f"not ready, and not named as left behind: {', '.join(left)}")
 
 
 def check_made_by_ceremony(party: Membership, oprf: Oprf) -> None:

@@ -6,7 +6,9 @@ from consortium.ceremony.driver import Progress, advance
 from consortium.ceremony.plan import Kind, Plan, check_plan_under, plan_under
 from consortium.ceremony.transcript import Phase, Transcript
 from consortium.errors import Code, CreditError
+from consortium.membership.generations import offer_generation
 from consortium.membership.proposals import Announce, NewShares
+from consortium.membership.secrets import generation_fingerprint, new_generation_secrets
 from consortium.membership.words import words_text
 from consortium.model.rulebook import Oprf
 from consortium.wire.membership import DocumentKind
@@ -94,14 +96,15 @@ def refresh(party: Membership) -> tuple[Plan, bool]:
     return begin(party, Kind.REFRESH), True
 
 
-def outcome(party: Membership, secrets: bytes) -> Oprf:
+def outcome(party: Membership, secrets: bytes, *, fresh: bool = False) -> Oprf:
     """
-    Give the share keys of the newest finished ceremony under the rulebook in force, rebuilt from its messages.
+    Give the share keys of the newest ceremony under the rulebook in force, rebuilt from its messages.
 
-    Raises CreditError(CEREMONY_UNFINISHED) where there is none.
+    `fresh` asks for a new key's, otherwise new shares of the present key. Raises CreditError(CEREMONY_UNFINISHED).
     """
     for transcript in reversed(transcripts(party.board.documents())):
-        if transcript.plan.rulebook == party.rulebook.digest:
+        plan = transcript.plan
+        if plan.rulebook == party.rulebook.digest and (plan.kind is Kind.NEW) is fresh:
             return transcript.oprf(secrets)
     raise CreditError(Code.CEREMONY_UNFINISHED, "no ceremony under the rulebook in force")
 
@@ -117,9 +120,16 @@ def propose_shares(party: Membership) -> Motion:
     return known if known is not None and known.proposal.change == change else propose(party, change)
 
 
-def announcement(party: Membership, secrets: bytes) -> Announce:
-    """Build the announcement of the generation that the newest ceremony made, with its secrets' fingerprint."""
-    return Announce(oprf=outcome(party, secrets))
+def announcement(party: Membership) -> Announce:
+    """
+    Make the secrets of the generation that the newest ceremony made a key for, and seal them to every lender.
+
+    The maker opens its own copy like everybody else, from the proposal. Raises CreditError(CEREMONY_UNFINISHED).
+    """
+    rulebook, me = party.rulebook, party.folder.member
+    secrets = new_generation_secrets(rulebook.document.oprf.generation + 1, party.rng)
+    oprf = outcome(party, generation_fingerprint(rulebook.document.consortium, secrets), fresh=True)
+    return Announce(oprf=oprf, offer=offer_generation(rulebook, me, secrets, party.signer, party.rng))
 
 
 def plan_words(plan: Plan) -> str:

@@ -1,90 +1,74 @@
 """
 A new key: its secrets, its announcement, who is ready for it, and the version that puts it into force.
 
-The ceremony among gateway and custodians makes the key; a lender makes the lenders' secrets of the new generation and
-announces both. Every lender loads a book for it beside the one in use and says so; then the approvers switch.
+The ceremony among gateway and custodians makes the key; a lender makes the lenders' secrets of the new generation,
+seals them to every lender and announces both. Every lender re-tokenises its book for it beside the one in use and says
+so; then the approvers switch.
 """
 
 from dataclasses import dataclass
 
 from consortium.errors import Code, CreditError
+from consortium.membership.generations import generation_name, sign_readiness
 from consortium.membership.proposals import Switch
-from consortium.membership.secrets import Opened, generation_fingerprint, new_generation_secrets
-from consortium.membership.statements import Acknowledgement, digest_of, sign_acknowledgement
 from consortium.model.members import MemberId
-from consortium.model.rulebook import MemberStatus, Oprf, Role
+from consortium.model.rulebook import Oprf
 from consortium.wire.membership import DocumentKind
-from participants.failpoints import failpoint
-from participants.membership.actions import propose, seal_secrets
+from participants.membership.actions import propose
 from participants.membership.ceremonies import announcement
 from participants.membership.member import Membership
 from participants.membership.view import BoardView, Motion
-from participants.secret_files import keep_opened, kept_generation
 
 NEW_KEY, SWITCH = "announce", "switch"
 
 
 @dataclass(frozen=True, slots=True)
-class Readiness:
-    """Which active lenders have a book of the announced generation, and which have not."""
+class Ready:
+    """Which active lenders can answer under the announced generation, and which cannot yet."""
 
     generation: int
     ready: tuple[MemberId, ...]
     missing: tuple[MemberId, ...]
 
 
-def announce(party: Membership) -> Motion:
+def announce(party: Membership, *, again: bool = False) -> Motion:
     """
-    Make the secrets of the next generation, once, and propose the key that the newest ceremony made.
+    Make the secrets of the next generation, seal them to every lender, and propose the newest ceremony's key.
 
-    Raises CreditError(CEREMONY_UNFINISHED) where there is none under the version in force.
+    What is proposed or announced already is given instead, unless `again` asks for other secrets. Raises
+    CreditError(CEREMONY_UNFINISHED) where no ceremony under the version in force made a key.
     """
-    view, rulebook = party.sync(), party.rulebook
-    if (known := view.open_motion(NEW_KEY, rulebook)) is not None:
-        return known
-    generation = rulebook.document.oprf.generation + 1
-    if (pair := kept_generation(party.folder, generation)) is None:
-        pair = new_generation_secrets(generation, party.rng)
-        keep_opened(party.folder, Opened(pair, None))
-        failpoint("generation.secrets-kept")
-    return propose(party, announcement(party, generation_fingerprint(rulebook.document.consortium, pair)))
+    view = party.sync()
+    known = view.open_motion(NEW_KEY, party.rulebook)
+    return known if known is not None and not again else propose(party, announcement(party))
 
 
-def seal_to_all(party: Membership) -> list[MemberId]:
-    """Seal the announced generation's secrets to every other active lender; gives to whom. Safe to repeat."""
-    party.sync()
-    upcoming = _announced(party)
-    lenders = [one for one in _active_lenders(party) if one != party.folder.member]
-    for lender in lenders:
-        seal_secrets(party, lender, upcoming)
-    return lenders
+def say_ready(party: Membership) -> bool:
+    """
+    State on the board that this lender can answer under the announced generation; gives whether that was new.
+
+    Raises CreditError(PROPOSAL_INVALID) where none is announced. A lender that is not active yet has no word to give.
+    """
+    name, rulebook, me = generation_name(_announced(party)), party.rulebook, party.folder.member
+    topic = f"ready/{name.hex()}"
+    said = party.board.own(topic)
+    if me not in rulebook.roster_set or (said is not None and not said.problem):
+        return False
+    party.post(topic, DocumentKind.READINESS, lambda: sign_readiness(party.signer, rulebook, me, name, party.now))
+    return True
 
 
-def say_ready(party: Membership) -> None:
-    """State on the board that this lender has loaded its book of the announced generation."""
-    upcoming = _announced(party)
-    digest = digest_of(upcoming.to_bytes())
-    said = Acknowledgement(
-        consortium=party.folder.file.consortium, member=party.folder.member, document=digest, seen_at=party.now
-    )
-    party.post(f"ready/{digest.hex()}", DocumentKind.ACKNOWLEDGEMENT, lambda: sign_acknowledgement(party.signer, said))
-
-
-def readiness(party: Membership, view: BoardView) -> Readiness:
+def readiness(party: Membership, view: BoardView) -> Ready:
     """Say who is ready for the announced generation; raises CreditError(PROPOSAL_INVALID) where none is announced."""
-    upcoming = _announced(party)
-    signed = upcoming.to_bytes()
-    said = {one for one in _active_lenders(party) if view.acknowledged(signed, one) is not None}
-    lenders = _active_lenders(party)
-    missing = tuple(one for one in lenders if one not in said)
-    return Readiness(upcoming.generation, tuple(one for one in lenders if one in said), missing)
+    upcoming, missing = _announced(party), view.behind(party.rulebook)
+    return Ready(upcoming.generation, tuple(one for one in party.rulebook.roster if one not in missing), missing)
 
 
 def switch(party: Membership, *, anyway: bool = False) -> Motion:
     """
-    Propose to put the announced generation into force.
+    Propose to put the announced generation into force; with `anyway` the lenders that are not ready are left behind.
 
-    Raises CreditError(PROPOSAL_INVALID) naming the lenders that are not ready: they would be missing from answers.
+    Otherwise raises CreditError(PROPOSAL_INVALID) naming them: they answer nothing until they are.
     """
     view = party.sync()
     if (known := view.open_motion(SWITCH, party.rulebook)) is not None:
@@ -92,7 +76,7 @@ def switch(party: Membership, *, anyway: bool = False) -> Motion:
     missing = readiness(party, view).missing
     if missing and not anyway:
         raise CreditError(Code.PROPOSAL_INVALID, f"not ready: {', '.join(missing)}")
-    return propose(party, Switch())
+    return propose(party, Switch(missing=missing))
 
 
 def _announced(party: Membership) -> Oprf:
@@ -100,8 +84,3 @@ def _announced(party: Membership) -> Oprf:
     if upcoming is None:
         raise CreditError(Code.PROPOSAL_INVALID, "no generation is announced")
     return upcoming
-
-
-def _active_lenders(party: Membership) -> list[MemberId]:
-    members = party.rulebook.document.members
-    return [one.id for one in members if one.role is Role.LENDER and one.status is MemberStatus.ACTIVE]

@@ -16,7 +16,8 @@ from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness
 from consortium.membership.ballots import Outcome
 from consortium.membership.certificates import CERTIFICATE_SECONDS, make_binding, make_request, read_certificate
-from consortium.membership.proposals import Leave, NewEpoch, Suspend
+from consortium.membership.generations import GenerationOffer, pins_of_generation, read_generation_offer
+from consortium.membership.proposals import Announce, Leave, NewEpoch, Suspend
 from consortium.membership.secrets import (
     EpochOffer,
     Opened,
@@ -317,15 +318,16 @@ class Membership(Silent):
         self.board.delivered(own.topic, sequence)
         self.board.take([BoardDocument(sequence, own.kind, own.signed, self.now * 1000, self.folder.member)], 0)
 
-    def _offers(self, view: BoardView) -> list[tuple[bytes, EpochOffer]]:
-        """Give every offer of a new epoch's key: those on the board themselves, and those inside proposals."""
-        found = [(told.signed, offer) for told, offer in view.offers]
+    def _offers(self, view: BoardView) -> list[tuple[bytes, EpochOffer | GenerationOffer]]:
+        """Give every offer of secrets to come: those on the board themselves, and those inside proposals."""
+        found: list[tuple[bytes, EpochOffer | GenerationOffer]] = [(told.signed, offer) for told, offer in view.offers]
         for motion in view.motions.values():
             change = motion.proposal.change
-            signed = change.offer if isinstance(change, Suspend | Leave | NewEpoch) else None
             base = self.rulebooks.with_digest(motion.proposal.base) if self.rulebooks else None
-            if signed is not None and base is not None:
-                found.append((signed, read_epoch_offer(signed, base)))
+            if base is not None and isinstance(change, Announce):
+                found.append((change.offer, read_generation_offer(change.offer, base)))
+            if base is not None and isinstance(change, Suspend | Leave | NewEpoch) and change.offer is not None:
+                found.append((change.offer, read_epoch_offer(change.offer, base)))
         return found
 
     def _take(self, signed: bytes, opening: Callable[[], Opened]) -> None:
@@ -355,17 +357,19 @@ class Membership(Silent):
         if rulebook is None:
             raise CreditError(Code.RULEBOOK_MISMATCH, "sealed under a version from before our first one")
         document = rulebook.document
-        generations: tuple[Oprf, ...] = (document.oprf, *([document.upcoming] if document.upcoming else []))
+        announced = [document.upcoming] if document.upcoming else []
+        generations: tuple[Oprf, ...] = (document.oprf, *announced, *document.retired)
         return self._by_any_key(
             lambda key, oprf: open_delivery(signed, rulebook, pins_of(rulebook, oprf), self.folder.member, key),
             generations,
         )
 
-    def _open_offer(self, offer: EpochOffer) -> Opened:
+    def _open_offer(self, offer: EpochOffer | GenerationOffer) -> Opened:
         rulebook = self.rulebooks.with_digest(offer.rulebook) if self.rulebooks else None
         if rulebook is None:
             raise CreditError(Code.RULEBOOK_MISMATCH, "offered under a version from before our first one")
-        member, pins = self.folder.member, pins_of_offer(rulebook, offer)
+        member = self.folder.member
+        pins = pins_of_offer(rulebook, offer) if isinstance(offer, EpochOffer) else pins_of_generation(rulebook, offer)
         sealed = offer.deliveries[member]
         return self._by_any_key(
             lambda key, _: open_delivery(sealed, rulebook, pins, member, key), (rulebook.document.oprf,)

@@ -34,6 +34,8 @@ class Upkeep:
     party: Membership
     worker: Executor
     on_renewed: list[Callable[[], None]] = field(default_factory=list)
+    works: list[Callable[[Membership], None]] = field(default_factory=list)
+    """What else is done in each round, in the same thread, whether or not the gateway could be reached."""
     _tls: Tls | None = None
     _renew_at: float = 0.0
     _wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -92,6 +94,8 @@ class Upkeep:
         except CreditError as error:
             level = logging.INFO if error.code in _LATER else logging.ERROR
             LOG.log(level, "membership", extra={"code": error.code, "cause": error.cause})
+        for work in self.works:
+            work(self.party)
         return renewed
 
     def _renew(self) -> bool:

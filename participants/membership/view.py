@@ -20,6 +20,7 @@ from consortium.membership.applications import (
     read_application,
 )
 from consortium.membership.ballots import Ballot, Outcome, Vote
+from consortium.membership.generations import Readiness, behind, read_readiness
 from consortium.membership.proposals import (
     Activate,
     Admit,
@@ -96,7 +97,9 @@ class BoardView:
     reports: list[tuple[Told, ConformanceReport]] = field(default_factory=list)
     leaves: dict[MemberId, tuple[Told, LeaveNotice]] = field(default_factory=dict)
     rotations: dict[MemberId, tuple[Told, RotationRequest]] = field(default_factory=dict)
+    readiness: list[tuple[Told, Readiness]] = field(default_factory=list)
     refused: int = 0
+    now: int = 0
 
     def application_of(self, member: MemberId) -> tuple[Told, Application] | None:
         """Give a party's newest application."""
@@ -108,14 +111,19 @@ class BoardView:
         return sorted((one for one in self.motions.values() if one.about == member), key=lambda one: one.told.sequence)
 
     def open_motion(self, member: MemberId, rulebook: Rulebook) -> Motion | None:
-        """Give the newest proposal about a member that can still be decided."""
-        found = [one for one in self.motions_about(member) if one.is_open(rulebook)]
+        """Give the newest proposal about a member that can still be decided, and is not too old for it."""
+        motions = self.motions_about(member)
+        found = [one for one in motions if one.is_open(rulebook) and not one.ballot.is_too_old(self.now)]
         return found[-1] if found else None
 
     def report_of(self, member: MemberId) -> tuple[Told, ConformanceReport] | None:
         """Give a member's newest conformance report."""
         found = [one for one in self.reports if one[1].member == member]
         return found[-1] if found else None
+
+    def behind(self, rulebook: Rulebook) -> tuple[MemberId, ...]:
+        """Give the active lenders that have not said that they are ready for the announced generation."""
+        return behind(rulebook, (said for _, said in self.readiness))
 
     def acknowledged(self, signed: bytes, member: MemberId) -> tuple[Told, Acknowledgement] | None:
         """Give a member's acknowledgement of a document."""
@@ -166,7 +174,7 @@ class Reader:
                 self._take(document)
             except CreditError:
                 self._failed.append(document)
-        self.view.refused = len(self._failed)
+        self.view.refused, self.view.now = len(self._failed), self._now
         return self.view
 
     def _take(self, document: BoardDocument) -> None:
@@ -181,6 +189,7 @@ class Reader:
             DocumentKind.CONFORMANCE_REPORT: self._report,
             DocumentKind.LEAVE_NOTICE: self._leave,
             DocumentKind.ROTATION: self._rotation,
+            DocumentKind.READINESS: self._readiness,
         }
         if document.kind in takers:
             takers[document.kind](told)
@@ -243,6 +252,10 @@ class Reader:
             self.view.rotations[request.member] = told, request
             return
         raise CreditError(Code.NOTICE_INVALID, "a request that fits no version")
+
+    def _readiness(self, told: Told) -> None:
+        rulebook = self._version(_claimed(Readiness, told.signed).rulebook)
+        self.view.readiness.append((told, read_readiness(told.signed, rulebook)))
 
     def _any_with(self, member: MemberId) -> Rulebook:
         """Give the newest version in which a member has not left."""

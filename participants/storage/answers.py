@@ -125,18 +125,20 @@ class _SqliteTransaction:
         sql = "UPDATE numbers SET value = max(value, ?) WHERE name = 'quarantined_until'"
         self._connection.execute(sql, (until,))
 
-    def complete_until(self) -> int:
-        """Give the time before which only complete answers are released."""
-        return self._number("complete_until") or 0
-
-    def note_generation(self, generation: int, until: int) -> None:
-        """Note the generation; another one than before makes answers complete until this time."""
+    def note_generation(self, generation: int, now: int) -> None:
+        """Note the generation; of another one also the one before, and when it changed."""
         known = self._number("generation")
         if known == generation:
             return
         if known is not None:
-            self._keep_number("complete_until", max(until, self.complete_until()))
+            self._keep_number("generation_before", known)
+            self._keep_number("changed_at", now)
         self._keep_number("generation", generation)
+
+    def changed_over(self) -> tuple[int, int] | None:
+        """Give the generation before and when it changed."""
+        before, at = self._number("generation_before"), self._number("changed_at")
+        return (before, at) if before is not None and at is not None else None
 
     def _number(self, name: str) -> int | None:
         row = self._connection.execute("SELECT value FROM numbers WHERE name = ?", (name,)).fetchone()

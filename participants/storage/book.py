@@ -19,6 +19,7 @@ from participants.lender.ports import (
     BookView,
     HeldFile,
     JournalRow,
+    Link,
     LoadReport,
     MadeBooks,
     Progress,
@@ -34,6 +35,7 @@ from participants.storage.book_rows import (
     CurrentBook,
     append_entry,
     begin_book,
+    check_takes,
     current_book,
     file_before,
     files,
@@ -46,7 +48,10 @@ from participants.storage.leaves import LeafSorter
 from participants.storage.staging import staging
 
 _FIND = "SELECT key, coalesce(live, file) FROM subjects WHERE tag = ?"
-_FIND_COMMITTED = "SELECT key, file FROM subjects WHERE tag = ?"
+_READ = """
+SELECT subjects.key, coalesce(live, file), earlier FROM subjects LEFT JOIN links USING (tag) WHERE subjects.tag = ?
+"""
+_READ_COMMITTED = "SELECT subjects.key, file, earlier FROM subjects LEFT JOIN links USING (tag) WHERE subjects.tag = ?"
 _CHANGED = """
 SELECT tag, live FROM subjects WHERE live IS NOT NULL
 UNION SELECT journal.tag, live FROM journal LEFT JOIN subjects ON subjects.tag = journal.tag WHERE book = ?
@@ -71,6 +76,31 @@ class SqliteBook:
         """Close the file."""
         self._connections.close()
 
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        return self._path
+
+    @property
+    def identity(self) -> BookIdentity:
+        """Whose book it is."""
+        return self._identity
+
+    def connection(self) -> sqlite3.Connection:
+        """Give the calling thread's connection, for the rest of this package."""
+        return self._connections.own()
+
+    def link(self, links: Iterable[Link]) -> None:
+        """Keep what tags were in the generation before, durably; a known one is left as it is."""
+        rows = [(one.tag.value, one.key.value, one.earlier.value) for one in links]
+        with write_transaction(self._connections.own()) as connection:
+            connection.executemany("INSERT OR IGNORE INTO links VALUES (?, ?, ?)", rows)
+
+    def forget_links(self) -> int:
+        """Forget what tags were in the generation before; gives how many."""
+        with write_transaction(self._connections.own()) as connection:
+            return connection.execute("DELETE FROM links").rowcount
+
     def find(self, tag: SubjectTag) -> HeldFile | None:
         """Look a subject's live file up: one point look-up, and the parsing of the file."""
         row = self.find_row(tag)
@@ -84,7 +114,7 @@ class SqliteBook:
 
     def read(self, tags: Sequence[SubjectTag], *, live: bool) -> BookView:
         """Read several files and the book's state in one consistent snapshot."""
-        sql = _FIND if live else _FIND_COMMITTED
+        sql = _READ if live else _READ_COMMITTED
         with read_transaction(self._connections.own()) as connection:
             book = current_book(connection)
             rows = [connection.execute(sql, (tag.value,)).fetchone() for tag in tags]
@@ -99,6 +129,7 @@ class SqliteBook:
     def record(self, subject: Subject, event: Event, now: int) -> JournalHead:
         """Append an event to the journal and change the live file with it."""
         with write_transaction(self._connections.own()) as connection:
+            check_takes(connection)
             book, file = current_book(connection), live_file(connection, subject.tag)
             check_event(file, event)
             before = file or CreditFile(subject.kind)
@@ -115,6 +146,8 @@ class SqliteBook:
         """Replace the book by what the sources hold and commit to it."""
         with maintenance(self._path), staging(self._path.with_name(f"{self._path.name}.loading")) as staged:
             self._check_day(day)
+            with read_transaction(self._connections.own()) as connection:
+                check_takes(connection)
             loader = BookLoader(self._connections.own(), self._identity, progress or silent)
             return loader.load(staged, batches, day, as_of)
 
@@ -123,6 +156,7 @@ class SqliteBook:
         with maintenance(self._path):
             self._check_day(day)
             with read_transaction(self._connections.own()) as connection:
+                check_takes(connection)
                 book = current_book(connection)
                 leaves = self._leaves(connection, day, progress or silent, live=True)
             root = book_root(self._identity.keys(day), leaves)
@@ -194,15 +228,15 @@ class SqliteBook:
             raise CreditError(Code.RECORD_INVALID, "the day lies before the day of the book in force")
 
 
-def _held(key: bytes, data: bytes) -> HeldFile:
+def _held(key: bytes, data: bytes, earlier: bytes | None = None) -> HeldFile:
     file = stored_credit_file(data)
-    return HeldFile(file.identifier, SubjectKey(key), file)
+    return HeldFile(file.identifier, SubjectKey(key), file, SubjectTag(earlier) if earlier else None)
 
 
-def _held_or_none(row: tuple[bytes, bytes | None] | None) -> HeldFile | None:
+def _held_or_none(row: tuple[bytes, bytes | None, bytes | None] | None) -> HeldFile | None:
     """Parse a row; where there is none a decoy is parsed, so that holding a subject does not show in the time."""
-    key, data = row or (b"", None)
-    held = _held(key, data or _DECOY)
+    key, data, earlier = row or (b"", None, None)
+    held = _held(key, data or _DECOY, earlier)
     return held if data else None
 
 

@@ -14,11 +14,11 @@ from consortium.hashing import DIGEST_BYTES
 from consortium.model.identifiers import SubjectTag
 from consortium.sums.exchange import BookState
 from consortium.transparency.books import BookRoot, DayKeys, position
-from consortium.transparency.journal import NO_JOURNAL, JournalHead
+from consortium.transparency.journal import JournalHead
 from consortium.transparency.tiles import WIDTH, Prover, TileBuilder
 from consortium.transparency.tree import leaf_hash
 from participants.lender.ports import BookProof, LeafProof, MadeBook, MadeBooks, PlaceProof
-from participants.storage.book_rows import BookIdentity, journal_head
+from participants.storage.book_rows import BookIdentity, journal_head, previous_journal
 from participants.storage.leaves import LeafSorter
 
 _BOOK = "SELECT number, day, size, root, salt_digest, start FROM books WHERE number = ?"
@@ -71,10 +71,10 @@ class BookHistory:
         return MadeBook(number, BookRoot(day, size, root, digest), start, self._ended(number - 1))
 
     def _ended(self, number: int) -> JournalHead:
-        """Give where a book's journal ends; before the first there was none."""
+        """Give where a book's journal ends; before the first there is that of the generation before, or none."""
         row = self._connection.execute(_BOOK, (number,)).fetchone()
         if row is None:
-            return NO_JOURNAL
+            return previous_journal(self._connection)
         return journal_head(self._connection, number, JournalHead(0, row[-1]))
 
     def _number(self, state: BookState) -> int:

@@ -6,6 +6,12 @@ where nothing has changed). `journal` has every entry of every book. `books` has
 roll made it, how many entries of the journal before are in its files (NULL where a load made it). `past_files` has
 what a subject's committed file was before: `until` is the number of the last book with this file (NULL: with none).
 Whoever has no row from a book's number on has the same file in it as today; an empty book has no rows at all.
+
+A file is of one generation of the key. `links` has what a person's tag was in the generation before (`earlier`) and the
+key of the tag here; `left_out` the earlier tags of those who were knowingly not taken over. `marks` has, by name:
+`generation`, the name of the one that the tags are of; `succeeded`, once the next generation's file took over and this
+one takes nothing any more; `built`, the number of the book before that `subjects` was made from; `previous`, where the
+journal of the file before ended.
 """
 
 import sqlite3
@@ -14,20 +20,26 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, partial
 
 from consortium.errors import Code, CreditError
+from consortium.hashing import uint
 from consortium.model.credit_file import CreditFile, PieceKind
 from consortium.model.credit_file_bytes import credit_file_to_bytes, stored_credit_file
 from consortium.model.identifiers import Secret, SubjectKey, SubjectTag
 from consortium.model.journal_entry import JournalEntry, apply_event, journal_entry_from_bytes, replay
 from consortium.transparency.books import BookRoot, DayKeys, book_root, day_keys
-from consortium.transparency.journal import JournalHead, journal_link, journal_start
+from consortium.transparency.journal import NO_JOURNAL, JournalHead, journal_link, journal_start
 from participants.lender.ports import BookStatus
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 PAST_FILES = """
 CREATE TABLE past_files (tag BLOB NOT NULL, until INTEGER NOT NULL, file BLOB, PRIMARY KEY (tag, until)) WITHOUT ROWID
 """
-UPGRADES = (PAST_FILES,)
-"""From schema version 1 on; what books before the upgrade had cannot be shown any more."""
+GENERATIONS = """
+CREATE TABLE links (tag BLOB PRIMARY KEY, key BLOB NOT NULL, earlier BLOB NOT NULL UNIQUE) WITHOUT ROWID;
+CREATE TABLE left_out (earlier BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE marks (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID
+"""
+UPGRADES = (PAST_FILES, GENERATIONS)
+"""From schema version 1 on; what books before version 2 had cannot be shown any more."""
 SUBJECTS = """
 CREATE TABLE {name} (
     tag BLOB PRIMARY KEY, key BLOB NOT NULL, traits INTEGER NOT NULL, file BLOB, live BLOB
@@ -44,8 +56,11 @@ CREATE TABLE journal (
     head BLOB NOT NULL, PRIMARY KEY (book, seq)
 ) WITHOUT ROWID;
 CREATE INDEX journal_by_subject ON journal (tag, book, seq);
-{PAST_FILES}
+{PAST_FILES};
+{GENERATIONS}
 """
+FIRST_BOOK = 0
+GENERATION, SUCCEEDED, BUILT, PREVIOUS = "generation", "succeeded", "built", "previous"
 KEEP_ROLLED = """
 INSERT OR REPLACE INTO past_files SELECT tag, ?1, file FROM subjects
 WHERE live IS NOT NULL AND tag IN (SELECT tag FROM journal WHERE book = ?1)
@@ -107,6 +122,30 @@ def _insert_book(
     connection.execute("INSERT INTO books VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
 
+def begin_first_book(
+    connection: sqlite3.Connection,
+    identity: BookIdentity,
+    root: BookRoot,
+    tail: Sequence[tuple[JournalEntry, SubjectKey]],
+    previous: JournalHead,
+) -> CurrentBook:
+    """Make a book the first one of a file, after a journal in another file that ended at `previous`."""
+    for table in ("books", "journal", "past_files"):
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608  one of three names
+    connection.execute("UPDATE subjects SET live = NULL WHERE live IS NOT NULL")
+    connection.execute("DELETE FROM subjects WHERE file IS NULL")
+    set_mark(connection, PREVIOUS, uint(previous.size) + previous.head)
+    start = journal_start(identity.lender, root, previous)
+    _insert_book(connection, FIRST_BOOK, root, start, None)
+    return _applied(connection, identity, CurrentBook(FIRST_BOOK, root, start, start), tail)
+
+
+def previous_journal(connection: sqlite3.Connection) -> JournalHead:
+    """Read where the journal before the first book of this file ended."""
+    value = mark(connection, PREVIOUS)
+    return NO_JOURNAL if value is None else JournalHead(int.from_bytes(value[:8], "big"), value[8:])
+
+
 def begin_book(
     connection: sqlite3.Connection,
     identity: BookIdentity,
@@ -118,7 +157,16 @@ def begin_book(
     before = current_book(connection)
     start = journal_start(identity.lender, root, before.journal)
     _insert_book(connection, before.number + 1, root, start, folded)
-    book = CurrentBook(before.number + 1, root, start, start)
+    return _applied(connection, identity, CurrentBook(before.number + 1, root, start, start), tail)
+
+
+def _applied(
+    connection: sqlite3.Connection,
+    identity: BookIdentity,
+    book: CurrentBook,
+    tail: Sequence[tuple[JournalEntry, SubjectKey]],
+) -> CurrentBook:
+    root = book.root
     for entry, key in tail:
         file = live_file(connection, entry.subject) or CreditFile(entry.identifier)
         renumbered = replace(entry, seq=book.journal.size)
@@ -146,6 +194,23 @@ def append_entry(
         (tag.value, key.value, traits_of(after), credit_file_to_bytes(after)),
     )
     return replace(book, journal=journal)
+
+
+def mark(connection: sqlite3.Connection, name: str) -> bytes | None:
+    """Read a mark."""
+    row = connection.execute("SELECT value FROM marks WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else None
+
+
+def set_mark(connection: sqlite3.Connection, name: str, value: bytes) -> None:
+    """Set a mark."""
+    connection.execute("INSERT OR REPLACE INTO marks VALUES (?, ?)", (name, value))
+
+
+def check_takes(connection: sqlite3.Connection) -> None:
+    """Raise CreditError(BOOK_BEHIND) where the next generation's file took over: whoever writes has an old rulebook."""
+    if mark(connection, SUCCEEDED) is not None:
+        raise CreditError(Code.BOOK_BEHIND, "the key's generation has changed: repeat")
 
 
 def live_file(connection: sqlite3.Connection, tag: SubjectTag) -> CreditFile | None:

@@ -105,20 +105,20 @@ def test_counters_are_gapless_under_threads(reopen: Open) -> None:
     assert sorted(seen) == list(range(1, 81))
 
 
-def test_another_generation_demands_complete_answers_for_a_time_and_the_first_one_does_not(tmp_path: Path) -> None:
+def test_a_change_of_the_generation_is_noted_with_its_time_and_the_first_one_is_none(tmp_path: Path) -> None:
     store = SqliteAnswers(tmp_path / "answers.db")
     with store.transaction() as transaction:
         transaction.note_generation(1, 1_000)
-        assert transaction.complete_until() == 0, "nothing was bound before"
-    for _ in range(2):  # a restart notes it again
+        assert transaction.changed_over() is None, "nothing was bound before"
+    for moment in (2_000, 9_000):  # a restart notes it again
         with store.transaction() as transaction:
-            transaction.note_generation(2, 2_000)
-            assert transaction.complete_until() == 2_000
+            transaction.note_generation(2, moment)
+            assert transaction.changed_over() == (1, 2_000)
+    store.close()
+    store = SqliteAnswers(tmp_path / "answers.db")
     with store.transaction() as transaction:
-        transaction.note_generation(2, 9_000)
-        assert transaction.complete_until() == 2_000, "never prolonged by a restart"
-        transaction.note_generation(3, 1_500)
-        assert transaction.complete_until() == 2_000, "never shortened"
+        transaction.note_generation(3, 10_000)
+        assert transaction.changed_over() == (2, 10_000)
     store.close()
 
 

@@ -6,7 +6,6 @@ from itertools import combinations
 import pytest
 
 from consortium.errors import Code
-from consortium.model.identifiers import RawIdentifier
 from consortium.model.keys import SECONDS_PER_DAY, utc_day
 from consortium.model.members import MemberId, MemberSet
 from consortium.model.query import SignedQuery
@@ -90,21 +89,6 @@ def test_one_tag_of_several_binds_every_query_that_has_it(world: World) -> None:
     release(world, "lender-b", world.query(both), WITHOUT_E)
     with refused(Code.DIFFERENCING):
         release(world, "lender-b", world.query(world.subject(ALICE_ID)), EVERYBODY)
-
-
-@pytest.mark.parametrize("identifier", [ALICE, ALICE_ID])
-def test_after_a_new_generation_only_everybody_together_is_answered(world: World, identifier: RawIdentifier) -> None:
-    """Known or not, bound or not: the ledger of the new tags is empty, and says nothing of what was released before."""
-    window = world.rulebook.policy.ledger_window
-    with world.nodes["lender-b"].contributor.store.transaction() as store:
-        store.note_generation(1, 0)
-        store.note_generation(2, world.now + window)
-    subject = world.subject(identifier)
-    with refused(Code.DIFFERENCING):
-        release(world, "lender-b", world.query(subject), WITHOUT_E)
-    release(world, "lender-b", world.query(subject), EVERYBODY)
-    late = _on_day(world, window + 60)
-    release(late, "lender-b", late.query(late.subject(identifier)), WITHOUT_E)
 
 
 def test_tags_bound_to_different_sets_conflict(world: World) -> None:

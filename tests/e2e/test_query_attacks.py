@@ -67,7 +67,9 @@ def test_a_harvested_tag_gets_zeros_like_a_stranger(world: World) -> None:
     """Who knows a tag without its subject key asks in vain, and sees what everybody sees of a stranger."""
     owner = world.subject(ALICE)
     world.hold("lender-b", owner, 1, CreditFile(IdentifierKind.PHONE, (tradeline(500),)))
-    thief = SubjectTags.create([None, (SubjectKey(b"k" * 64), owner.tags[1]), None], world.foundation.rng)
+    thief = SubjectTags.create(
+        [None, (SubjectKey(b"k" * 64), owner.tags[1]), None], world.foundation.rng, generation=owner.generation
+    )
     result = world.ask(thief, by="lender-c")
     assert sum(item.total for item in result.attributes) == 0
     assert sum(result.matched.values()) == 0

@@ -13,7 +13,7 @@ from consortium.labels import Label
 from consortium.membership.applications import APPLICATION_LIFETIME, Application, sign_rotation
 from consortium.membership.ballots import Decision, Vote
 from consortium.membership.emergency import EMERGENCY_SECONDS, EmergencySuspension
-from consortium.membership.proposals import Activate, Admit, Renew, Rotate, Suspend
+from consortium.membership.proposals import Activate, Admit, Renew, Rotate, Suspend, Switch
 from consortium.membership.secrets import Opened, deliver, new_generation_secrets
 from consortium.membership.sightings import Sighting
 from consortium.membership.signed import body_of, parse_document, sign_document
@@ -304,6 +304,20 @@ def test_sightings_reach_everybody_above_all_those_that_prove_a_fork(on_board: C
         reader.take_sighting(second.signed, known.now)
         with refused(Code.RULEBOOK_FROZEN):  # a gateway that holds versions back is found out
             reader.check_usable(known.now)
+
+    on_board(scenario)
+
+
+def test_lenders_say_that_they_are_ready_once_a_generation_is_announced(on_board: Callable[[Scenario], None]) -> None:
+    async def scenario(world: BoardWorld) -> None:
+        with refused(Code.NOTICE_INVALID):
+            await world.post(DocumentKind.READINESS, world.known.ready("lender-b"), "lender-b")
+        await world.decide(world.known.announcement())
+        with refused(Code.ROLE_NOT_ALLOWED):
+            await world.post(DocumentKind.READINESS, world.known.ready("lender-b"), "lender-c")
+        await world.post(DocumentKind.READINESS, world.known.ready("lender-b"), "lender-b")
+        await world.decide(Switch(missing=("lender-c",)))
+        assert world.rulebooks.current().document.oprf.generation == 2
 
     on_board(scenario)
 

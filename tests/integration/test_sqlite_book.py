@@ -122,7 +122,8 @@ def test_a_book_of_the_version_before_is_upgraded_and_proves_what_it_knows(path:
     early = store.read([subject(3).tag], live=False)
     store.close()
     with sqlite3.connect(path) as connection:  # as the version before has left it
-        connection.execute("DROP TABLE past_files")
+        for table in ("past_files", "links", "left_out", "marks"):
+            connection.execute(f"DROP TABLE {table}")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     store = SqliteBook(path, IDENTITY)
@@ -181,7 +182,7 @@ def test_a_process_killed_during_a_load_leaves_the_old_book(what: str, path: Pat
     tables = {
         name for (name,) in book._connections.own().execute("SELECT name FROM sqlite_master WHERE type = 'table'")
     }
-    assert tables == {"subjects", "books", "journal", "past_files"}
+    assert tables == {"subjects", "books", "journal", "past_files", "links", "left_out", "marks"}
     assert not path.with_name("book.db.loading").exists()
 
 

@@ -3,7 +3,7 @@ Children that a book test starts: `python -m tests.support.book_child WHAT FOLDE
 
 `killed-reading` and `killed-writing` die by SIGKILL in the middle of a load; `recorded` dies right after an event was
 recorded; `full-disk` is started in a folder on a very small file system and fills it. `loading` holds a load open
-until its standard input ends.
+until its standard input ends; `succeeding` has the next generation's book take over.
 """
 
 import os
@@ -16,6 +16,7 @@ from consortium.errors import Code
 from consortium.model.credit_file import Inquiry
 from participants.lender.ports import BookRow
 from participants.storage.book import SqliteBook
+from participants.storage.succession import Succession
 from tests.support.books import DAY, IDENTITY, NOW, attempt, grant, rows, subject, tradeline
 
 
@@ -73,6 +74,16 @@ def full_disk(book: SqliteBook) -> None:
     assert book.status().journal.size == recorded
     book.verify_journal()
     book.verify_root()
+
+
+def succeeding(book: SqliteBook) -> None:
+    """Make the next book, and have it take over."""
+    following = SqliteBook(Path(sys.argv[2]) / "next.db", IDENTITY)
+    succession = Succession(book, following, b"2" * 32)
+    if not succession.is_ready():
+        succession.build()
+    succession.take_over()
+    following.close()
 
 
 if __name__ == "__main__":

@@ -3,19 +3,29 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from consortium.errors import Code
 from consortium.hashing import Randomness
 from consortium.labels import Label
 from consortium.membership.applications import Application, LeaveNotice, RotationRequest, sign_application, sign_leave
 from consortium.membership.ballots import Ballot, Decision
 from consortium.membership.emergency import EmergencySuspension
-from consortium.membership.proposals import Change, Proposal
-from consortium.membership.secrets import new_epoch_secret, offer_epoch
-from consortium.membership.signed import sign_document
+from consortium.membership.generations import Readiness, generation_name, offer_generation, sign_readiness
+from consortium.membership.proposals import Announce, Change, Proposal
+from consortium.membership.secrets import (
+    GenerationSecrets,
+    generation_fingerprint,
+    new_epoch_secret,
+    new_generation_secrets,
+    offer_epoch,
+)
+from consortium.membership.signed import body_of, parse_document, sign_document
 from consortium.membership.trusted import Signed, TrustedSet
 from consortium.model.catalogue import Tier
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Role, Rulebook, RulebookDocument
+from consortium.oprf.sharing import KeyShare
 from demo.consortium import Foundation, Keys, Terms, found
+from tests.support.dealer import deal_new
 from tests.support.world import LENDERS, NOW, seeded_rng
 
 DAY = 86_400
@@ -32,6 +42,9 @@ class Registry:
     rng: Randomness
     now: int = NOW
     newcomers: dict[MemberId, Keys] = field(default_factory=dict)
+    dealt: list[KeyShare] = field(default_factory=list)
+    """The shares of the key that was announced last; its generation's secrets are in `generation_secrets`."""
+    generation_secrets: GenerationSecrets | None = None
 
     @property
     def rulebook(self) -> Rulebook:
@@ -79,6 +92,32 @@ class Registry:
     def offer(self, maker: MemberId = "lender-a", *without: MemberId) -> bytes:
         secret = new_epoch_secret(self.document.epoch + 1, self.rng)
         return offer_epoch(self.rulebook, maker, frozenset(without), secret, self.keys(maker).signer, self.rng)
+
+    def generation_offer(self, maker: MemberId = "lender-a") -> tuple[GenerationSecrets, bytes]:
+        """Give the next generation's secrets, and the offer that seals them to every lender."""
+        secrets = new_generation_secrets(self.document.oprf.generation + 1, self.rng)
+        return secrets, offer_generation(self.rulebook, maker, secrets, self.keys(maker).signer, self.rng)
+
+    def announcement(self, maker: MemberId = "lender-a") -> Announce:
+        """Give an announcement with a key that a dealer made."""
+        secrets, offer = self.generation_offer(maker)
+        self.dealt, key = deal_new(2, 3, self.rng)
+        self.generation_secrets, old = secrets, self.document.oprf
+        holders = tuple(
+            one.model_copy(update={"share_key": share.public})
+            for one, share in zip(old.holders, key.share_keys, strict=True)
+        )
+        fingerprint = generation_fingerprint(self.document.consortium, secrets)
+        changes = {"generation": old.generation + 1, "revision": 1, "secrets": fingerprint, "holders": holders}
+        return Announce(oprf=old.model_copy(update=changes | {"transcript": b"t" * 32}), offer=offer)
+
+    def ready(self, who: MemberId, **changes: object) -> bytes:
+        """Give a lender's word that it is ready for the announced generation."""
+        upcoming = self.document.upcoming
+        name = generation_name(upcoming) if upcoming else b"n" * 32
+        signed = sign_readiness(self.keys(who).signer, self.rulebook, who, name, self.now)
+        said = parse_document(Readiness, body_of(signed), Code.MALFORMED).model_copy(update=changes)
+        return sign_document(self.keys(who).signer, Label.READINESS, said)
 
     def emergency(self, member: MemberId, **changes: object) -> bytes:
         notice = EmergencySuspension(

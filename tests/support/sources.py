@@ -71,4 +71,4 @@ class FakeTokens:
 
 def token_of(identifier: NormalisedIdentifier) -> Token:
     seed = repr((identifier.kind, identifier.country, identifier.value)).encode()
-    return Token(SubjectKey(hashlib.sha512(seed).digest()), SubjectTag(hashlib.sha256(seed).digest()))
+    return Token(SubjectKey(hashlib.sha512(seed).digest()), SubjectTag(hashlib.sha256(seed).digest()), 1)

@@ -20,7 +20,7 @@ def identifier(number: int) -> NormalisedIdentifier:
 
 
 def token(item: NormalisedIdentifier) -> Token:
-    return Token(SubjectKey(item.value.encode().ljust(64, b".")), SubjectTag(bytes(32)))
+    return Token(SubjectKey(item.value.encode().ljust(64, b".")), SubjectTag(bytes(32)), 1)
 
 
 class Slow:

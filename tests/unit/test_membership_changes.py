@@ -38,7 +38,7 @@ from consortium.membership.proposals import (
 )
 from consortium.membership.signed import body_of, parse_document, sign_document
 from consortium.model.catalogue import Tier
-from consortium.model.rulebook import Approvers, MemberStatus, Oprf, Role
+from consortium.model.rulebook import Approvers, MemberStatus, Oprf, Retired, Role
 from consortium.model.signing import Ed25519Signer
 from consortium.oprf.group import ORDER
 from consortium.oprf.sharing import KeyShare, lagrange
@@ -336,25 +336,33 @@ def test_new_shares_of_the_same_key_only(known: Registry) -> None:
 
 
 def test_the_next_generation_is_announced_and_put_into_force(known: Registry) -> None:
-    upcoming = shared(known, None, generation=2, secrets=b"n" * 32)
+    announced = known.announcement()
+    upcoming, fingerprint = announced.oprf, announced.oprf.secrets
+    same_key = shared(known, whole_secret(known.foundation.shares), generation=2, secrets=fingerprint)
     for bad in (
-        shared(known, None, generation=3, secrets=b"n" * 32),
-        shared(known, None, generation=2),
-        shared(known, whole_secret(known.foundation.shares), generation=2, secrets=b"n" * 32),
+        same_key,
+        upcoming.model_copy(update={"transcript": None}),
+        upcoming.model_copy(update={"revision": 2}),
     ):
         with refused(Code.TRANSITION_ILLEGAL):
-            known.ballot(Announce(oprf=bad))
+            known.ballot(Announce(oprf=bad, offer=announced.offer))
+    for other in ({"generation": 3}, {"secrets": b"m" * 32}):
+        with refused(Code.PROPOSAL_INVALID):
+            known.ballot(Announce(oprf=upcoming.model_copy(update=other), offer=announced.offer))
     with refused(Code.PROPOSAL_INVALID):
         known.ballot(Switch())
     first = known.document.oprf
+    retired = Retired.of(first, known.document.issued_at)
     for unannounced in (None, shared(known, None, generation=2, secrets=b"m" * 32)):
-        jump = {"oprf": unannounced or upcoming, "retired": (first,), "upcoming": None}
+        jump = {"oprf": unannounced or upcoming, "retired": (retired,), "upcoming": None}
         with refused(Code.TRANSITION_ILLEGAL):
             known.trusted.update(known.sign(known.successor(**jump), *APPROVERS))
-    known.change(Announce(oprf=upcoming))
-    assert known.document.oprf == first
+    known.change(announced)
+    assert (known.document.oprf, known.document.upcoming) == (first, upcoming)
+    with refused(Code.PROPOSAL_INVALID):
+        known.ballot(Switch(missing=("nobody",)))
     after = known.change(Switch()).document
-    assert (after.oprf, after.upcoming, after.retired) == (upcoming, None, (first,))
+    assert (after.oprf, after.upcoming, after.retired) == (upcoming, None, (Retired.of(first, known.now),))
     back = known.successor(oprf=first, retired=())
     with refused(Code.RULEBOOK_ROLLBACK):
         known.trusted.update(known.sign(back, *APPROVERS))

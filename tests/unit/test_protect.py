@@ -97,7 +97,7 @@ def _silent_objects() -> list[object]:
         EvaluationAnswer(position, evaluation),
         Answered(1, b"digest", b"answer"),
         SentRequest(1, b"request", answered=False),
-        Token(KEY, SubjectTag(b"t" * 32)),
+        Token(KEY, SubjectTag(b"t" * 32), 1),
         world.holders[0],
         world.links[1].session,
         world.tokeniser(),

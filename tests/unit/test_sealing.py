@@ -36,7 +36,7 @@ TAG = SubjectTag(b"t" * 32)
 
 @pytest.fixture
 def subject() -> SubjectTags:
-    return SubjectTags.create([None, (KEY, TAG), None], seeded_rng(b"subject"))
+    return SubjectTags.create([None, (KEY, TAG), None], seeded_rng(b"subject"), generation=1)
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_contributors_rebuild_envelope_and_commitment_byte_for_byte(payload: Pay
 def test_a_subject_needs_one_to_three_identifiers() -> None:
     for places in ([None, None, None], [None], []):
         with refused(Code.IDENTIFIER_MALFORMED):
-            SubjectTags.create(places, seeded_rng(b"x"))
+            SubjectTags.create(places, seeded_rng(b"x"), generation=1)
 
 
 def test_the_consent_commitment_binds_every_place(subject: SubjectTags) -> None:

@@ -16,7 +16,7 @@ from consortium.membership.signed import sign_document
 from consortium.membership.trusted import LastSeen, Signed, TrustedSet
 from consortium.membership.words import words_text
 from consortium.model.members import check_member_id, id_skeleton
-from consortium.model.rulebook import Approvers, MemberStatus, Oprf, Role
+from consortium.model.rulebook import Approvers, MemberStatus, Oprf, Retired, Role
 from consortium.oprf import group
 from demo.consortium import Terms
 from tests.support.codes import refused
@@ -247,7 +247,7 @@ ILLEGAL: list[tuple[str, Changes, Code]] = [
         lambda known: {"upcoming": known.document.oprf.model_copy(update={"generation": 2})},
         Code.TRANSITION_ILLEGAL,
     ),
-    ("retired made up", lambda known: {"retired": (known.document.oprf,)}, Code.TRANSITION_ILLEGAL),
+    ("retired made up", lambda known: {"retired": (Retired.of(known.document.oprf, NOW),)}, Code.TRANSITION_ILLEGAL),
 ]
 
 

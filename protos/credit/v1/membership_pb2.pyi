@@ -24,6 +24,7 @@ class DocumentKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DOCUMENT_KIND_CONFORMANCE_REPORT: _ClassVar[DocumentKind]
     DOCUMENT_KIND_ACKNOWLEDGEMENT: _ClassVar[DocumentKind]
     DOCUMENT_KIND_GENESIS: _ClassVar[DocumentKind]
+    DOCUMENT_KIND_READINESS: _ClassVar[DocumentKind]
 DOCUMENT_KIND_UNSPECIFIED: DocumentKind
 DOCUMENT_KIND_APPLICATION: DocumentKind
 DOCUMENT_KIND_PROPOSAL: DocumentKind
@@ -39,6 +40,7 @@ DOCUMENT_KIND_CEREMONY_MESSAGE: DocumentKind
 DOCUMENT_KIND_CONFORMANCE_REPORT: DocumentKind
 DOCUMENT_KIND_ACKNOWLEDGEMENT: DocumentKind
 DOCUMENT_KIND_GENESIS: DocumentKind
+DOCUMENT_KIND_READINESS: DocumentKind
 
 class BoardDocument(_message.Message):
     __slots__ = ("sequence", "kind", "signed", "time_ms", "author")
