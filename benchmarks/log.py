@@ -20,7 +20,8 @@ from benchmarks import audited
 from benchmarks.rows import Row, left_out, row
 from consortium.canonical import CanonicalValue, canonical_json
 from consortium.transparency.checkpoints import sign_checkpoint
-from consortium.transparency.notes import NoteSigner
+from consortium.transparency.notes import KeyType, NoteSigner
+from consortium.transparency.policy import NONE, Policy
 from consortium.transparency.tiles import Prover, TileBuilder, cut
 from consortium.transparency.tree import TreeHasher, leaf_hash
 from gateway.committer import GroupCommitter
@@ -31,12 +32,16 @@ from gateway.tlog.guard import FileGuard
 from gateway.tlog.log import Log
 from participants.regulator import archive
 from participants.regulator.archive import ArchiveWriter, Proof, Selection, open_export
-from participants.regulator.verify import verify_lines
+from participants.regulator.trust import Trust
+from participants.regulator.verdict import State
+from participants.regulator.verify import verify, verify_lines
 
 ENTRIES = 1_000_000
 APPENDS = 40_000
 SUBMITTERS = 256
 SINGLE = 2_000
+QUERIES = 50_000
+HOUR_MS, DAY_MS, FIRST_DAY = 3_600_000, 86_400_000, 20_700
 RANGE = (450_000, 550_000)
 PEER = "pymerkle==6.1.0"
 PEER_LEAVES = 2_000
@@ -59,10 +64,15 @@ def run(entries: int = ENTRIES) -> list[Row]:
     """Measure everything; about five minutes for a million entries."""
     with tempfile.TemporaryDirectory() as folder:
         appended = _appends(Path(folder))
-    command = [sys.executable, "-m", "benchmarks.log", str(entries)]
+    return [*appended, _peer(), *_alone("lines", entries), *_alone("queries", QUERIES), *audited.rows()]
+
+
+def _alone(what: str, count: int) -> list[Row]:
+    """Measure in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.log", what, str(count)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603  this very module
     rows: list[Row] = json.loads(done.stdout)
-    return [*appended, _peer(), *rows, *audited.rows()]
+    return rows
 
 
 def _refusal(number: int) -> dict[str, CanonicalValue]:
@@ -169,6 +179,70 @@ def _measure(entries: int, folder: Path) -> list[Row]:
     ]
 
 
+def _queries(count: int) -> Iterable[dict[str, CanonicalValue]]:
+    """Give admissions and answers of five lenders, one every hour."""
+    lenders = [f"lender-{name}" for name in ("one", "two", "three", "four", "five")]
+    for number in range(count):
+        time_ms, digest, used = FIRST_DAY * DAY_MS + number * HOUR_MS, f"{number:064x}", number % 24
+        yield {
+            "kind": "query-admitted",
+            "index": 2 * number,
+            "time_ms": time_ms,
+            "request": f"{number:032x}",
+            "requester": lenders[0],
+            "purpose": "origination",
+            "attributes": ["balance"],
+            "suite": "PAILLIER_3072_MASKED",
+            "issued_at": time_ms // 1000,
+            "expires_at": time_ms // 1000 + 60,
+            "roster": [*lenders],
+            "quota": {"before": used, "after": used + 1, "limit": 1_000},
+            **dict.fromkeys(("query", "consent", "staff", "rulebook", "tags", "payload", "envelope"), digest),
+        }
+        yield {
+            "kind": "query-answered",
+            "index": 2 * number + 1,
+            "time_ms": time_ms + 60,
+            "admission": 2 * number,
+            "attempt": 1,
+            "intended": [*lenders],
+            "answering": [*lenders],
+            "contributions": [_contribution(lender, number) for lender in lenders],
+            "differing": [],
+            "decision": "ANSWERED",
+            **dict.fromkeys(("query", "ctx", "product", "transcript"), digest),
+        }
+
+
+def _contribution(member: str, number: int) -> CanonicalValue:
+    messages: dict[str, CanonicalValue] = {
+        f"round{part}": {"digest": f"{2 * number + part:064x}", "counter": 2 * number + part} for part in (1, 2)
+    }
+    return {"member": member, "outcome": "OK", **messages}
+
+
+def _measure_queries(queries: int, folder: Path) -> list[Row]:
+    """Verify everything that entries can show, without bodies and rulebooks."""
+    hasher = TreeHasher()
+    with (folder / "lines").open("wb") as file:
+        for entry in _queries(queries):
+            line = canonical_json(entry)
+            hasher.append(line)
+            file.write(line + b"\n")
+    _write(folder / "export.zip", folder / "lines", hasher, 2 * queries)
+    policy = Policy((SIGNER.verifier(KeyType.ED25519),), {}, {}, NONE)
+    start = time.perf_counter()
+    audit = verify(folder / "export.zip", Trust(policy, None))
+    seconds = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024  # KiB on Linux
+    if audit.verdict.state is State.FAILED:
+        raise RuntimeError(str(audit.verdict.findings))
+    return [
+        row(f"verify {2 * queries:,} entries of queries, all but bodies", 2 * queries / seconds, "1/s", "higher", None),
+        row("peak memory of making and verifying them", peak, "MiB", "lower", 300.0),
+    ]
+
+
 def _write(path: Path, lines: Path, hasher: TreeHasher, entries: int) -> Proof:
     writer = ArchiveWriter(path)
     writer.add_file(archive.ENTRIES, lines)
@@ -213,4 +287,5 @@ class _Built:
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as made:
-        print(json.dumps(_measure(int(sys.argv[1]), Path(made))))
+        work = _measure if sys.argv[1] == "lines" else _measure_queries
+        print(json.dumps(work(int(sys.argv[2]), Path(made))))

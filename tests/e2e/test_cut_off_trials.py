@@ -9,6 +9,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_slowest_of_fifty_cut_offs() -> None:
-    seconds = measured(TRIALS, Suite.INSECURE_TEST_1024_MASKED)
-    assert len(seconds) == TRIALS
-    assert max(seconds) < TARGET_SECONDS
+    voted, emergencies = measured(TRIALS, Suite.INSECURE_TEST_1024_MASKED)
+    assert len(voted) == len(emergencies) == TRIALS // 2
+    assert max(voted) < TARGET_SECONDS
+    assert max(emergencies) < TARGET_SECONDS

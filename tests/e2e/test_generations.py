@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.steady import steady_questions
 from participants.sandbox.persons import MAPPING, PERSONS, persons_csv
 from participants.sandbox.processes import BIN
 from tests.support.journey import KILLED
 from tests.support.processes import LENDERS, Processes, consortium
-from tests.support.steady import steady_questions
 
 pytestmark = pytest.mark.slow
 
@@ -136,7 +136,7 @@ def test_another_key_without_a_lost_query(parties: Processes) -> None:
     bound_without_the_fifth(parties)
     before, (old_tag,) = totals(parties, "lender-one", EVERYWHERE), tags(parties, "lender-one", "old")
 
-    with steady_questions(parties, "lender-two", "lender-four") as steady:
+    with steady_questions(parties.out, "lender-two", "lender-four") as steady:
         new_key(parties)
         parties.command("lender-one", "generation", "announce")
         parties.command("lender-two", "approve", "announce")

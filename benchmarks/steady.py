@@ -7,14 +7,16 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from consortium.errors import CreditError
 from participants.lender.question_input import parse_question, with_request_id
 from participants.rpc.local_client import LocalClient
+from participants.sandbox.persons import PERSONS, question_for
 from participants.settings import NodeSettings
-from tests.support.processes import Processes
 
 PAUSE_SECONDS = 0.15
+ATTRIBUTES = ("balance", "open_tradelines")
 
 
 @dataclass
@@ -27,6 +29,7 @@ class Steady:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def note(self, lender: str, problem: str) -> None:
+        """Count what came back: an answer of everybody, or a problem."""
         with self._lock:
             if problem:
                 self.trouble.append((round(time.monotonic() - self._start, 1), lender, problem))
@@ -42,11 +45,11 @@ class Steady:
 
 
 @contextmanager
-def steady_questions(parties: Processes, *lenders: str) -> Iterator[Steady]:
-    """Let each of these lenders ask about one new person after another, until the context is left."""
+def steady_questions(out: Path, *lenders: str) -> Iterator[Steady]:
+    """Let each of these lenders, in folders below `out`, ask about one new person after another, until this is left."""
     found, stop = Steady(), threading.Event()
     threads = [
-        threading.Thread(target=_ask_on, args=(parties, lender, number, found, stop))
+        threading.Thread(target=_ask_on, args=(out / lender, number, found, stop))
         for number, lender in enumerate(lenders)
     ]
     for thread in threads:
@@ -59,17 +62,23 @@ def steady_questions(parties: Processes, *lenders: str) -> Iterator[Steady]:
             thread.join()
 
 
-def _ask_on(parties: Processes, lender: str, number: int, found: Steady, stop: threading.Event) -> None:
+def _ask_on(folder: Path, number: int, found: Steady, stop: threading.Event) -> None:
     person = 0
-    with LocalClient(NodeSettings(parties.out / lender)) as client:
+    with LocalClient(NodeSettings(folder)) as client:
         while not stop.is_set():
             person += 1
-            question = parties.question({"phone": f"13{number}{person:08d}"})
+            question = question_about(f"13{number}{person:08d}")
             try:
                 answer = client.ask(with_request_id(parse_question(json.dumps(question).encode())))
             except CreditError as error:
-                found.note(lender, f"{error.code}: {error.cause}")
+                found.note(folder.name, f"{error.code}: {error.cause}")
             else:
                 missing = answer["missing"]
-                found.note(lender, f"missing {missing}" if missing else "")
+                found.note(folder.name, f"missing {missing}" if missing else "")
             stop.wait(PAUSE_SECONDS)
+
+
+def question_about(phone: str) -> dict[str, object]:
+    """Give a question about whoever has this number."""
+    about = {"country": "CN", "phone": phone}
+    return question_for(PERSONS[0], ATTRIBUTES) | {"identifiers": about, "lifetime_seconds": 20}
