@@ -22,9 +22,9 @@ from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash
 from consortium.labels import Label
 from consortium.membership.signed import body_of, sign_document
+from consortium.model.document import Bytes, Document, Id, Key32
 from consortium.model.members import MemberId
 from consortium.model.rulebook import first_problem
-from consortium.model.rulebook_document import Bytes, Document, Id, Key32
 from consortium.model.signing import SIGNATURE_BYTES, Signer, verify_signature
 from consortium.silent import Silent
 

@@ -31,8 +31,8 @@ from consortium.errors import Code, CreditError
 from consortium.hashing import derive
 from consortium.labels import Label
 from consortium.membership.signed import parse_document
+from consortium.model.document import Bytes, Document, Id, Key32
 from consortium.model.members import MemberId
-from consortium.model.rulebook_document import Bytes, Document, Id, Key32
 from consortium.model.signing import Signer
 from consortium.oprf import dealing, group
 from consortium.oprf.sharing import KeyShare

@@ -15,9 +15,9 @@ from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash
 from consortium.labels import Label
 from consortium.membership.signed import parse_document
+from consortium.model.document import Document, Id, Key32
 from consortium.model.members import MemberId
 from consortium.model.rulebook import MemberStatus, Oprf, Role, Rulebook
-from consortium.model.rulebook_document import Document, Id, Key32
 from consortium.model.signing import check_identity_key
 from consortium.oprf.group import IDENTITY
 from consortium.oprf.sharing import MAX_HOLDERS, lagrange

@@ -14,11 +14,11 @@ from consortium.errors import Code, CreditError
 from consortium.labels import Label
 from consortium.membership.signed import body_of, document_digest, open_document, parse_document, sign_document
 from consortium.model.catalogue import Tier
+from consortium.model.document import Document, Id, Key32, Line
 from consortium.model.keys import check_mask_key
 from consortium.model.members import MemberId, id_skeleton
 from consortium.model.rulebook import Member, MemberStatus, Role, Rulebook
 from consortium.model.rulebook_checks import pinned_keys
-from consortium.model.rulebook_document import Document, Id, Key32, Line
 from consortium.model.signing import SIGNATURE_BYTES, Signer, check_identity_key, verify_signature
 
 APPLICATION_LIFETIME = 30 * 86_400

@@ -16,9 +16,9 @@ from consortium.labels import Label
 from consortium.membership.proposals import PROPOSAL_LIFETIME, next_rulebook, proposal_digest, read_proposal
 from consortium.membership.signed import open_document, sign_document
 from consortium.membership.trusted import Signed
+from consortium.model.document import Bytes, Document, Id, Key32, Line
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Member, MemberStatus, Rulebook, check_approved
-from consortium.model.rulebook_document import Bytes, Document, Id, Key32, Line
 from consortium.model.signing import SIGNATURE_BYTES, Signer, verify_signature
 
 

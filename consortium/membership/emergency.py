@@ -14,9 +14,9 @@ from pydantic import Field
 from consortium.errors import Code, CreditError
 from consortium.labels import Label
 from consortium.membership.signed import document_digest, open_document
+from consortium.model.document import Document, Id, Key32, Line
 from consortium.model.members import MemberId
 from consortium.model.rulebook import MemberStatus, Role, Rulebook
-from consortium.model.rulebook_document import Document, Id, Key32, Line
 
 EMERGENCY_SECONDS = 72 * 3600
 

@@ -24,9 +24,9 @@ from consortium.membership.secrets import (
     receivers,
 )
 from consortium.membership.signed import open_document, sign_document
+from consortium.model.document import Bytes, Document, Id, Key32
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Oprf, Rulebook, threshold_key
-from consortium.model.rulebook_document import Bytes, Document, Id, Key32
 from consortium.model.signing import Signer
 
 

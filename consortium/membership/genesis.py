@@ -12,6 +12,7 @@ from pydantic import Field
 from consortium.errors import Code, CreditError
 from consortium.membership.applications import Application
 from consortium.model.catalogue import DEFAULT_CATALOGUE, Family, Purpose
+from consortium.model.document import Document, Id
 from consortium.model.keys import SECONDS_PER_DAY
 from consortium.model.members import MemberId
 from consortium.model.query import Suite
@@ -25,7 +26,7 @@ from consortium.model.rulebook import (
     Role,
     RulebookDocument,
 )
-from consortium.model.rulebook_document import CatalogueAttribute, Document, Id
+from consortium.model.rulebook_document import CatalogueAttribute
 
 FIRST_EPOCH, FIRST_GENERATION = 1, 1
 DEFAULT_FAMILIES = (Family.EXPOSURE, Family.REPAYMENT, Family.INQUIRIES, Family.RISK)

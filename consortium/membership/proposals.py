@@ -18,6 +18,7 @@ from consortium.membership.generations import read_generation_offer
 from consortium.membership.secrets import EpochOffer, read_epoch_offer
 from consortium.membership.signed import document_digest, open_document
 from consortium.membership.transitions import check_transition
+from consortium.model.document import Bytes, Document, Id, Key32, Line
 from consortium.model.members import MemberId
 from consortium.model.rulebook import (
     Approvers,
@@ -31,7 +32,6 @@ from consortium.model.rulebook import (
     RulebookDocument,
     parse_rulebook,
 )
-from consortium.model.rulebook_document import Bytes, Document, Id, Key32, Line
 
 PROPOSAL_LIFETIME = 14 * 86_400
 """Seconds in which a proposal can gather its votes."""

@@ -19,9 +19,9 @@ from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness, encode_fields, transcript_hash, uint
 from consortium.labels import Label
 from consortium.membership.signed import open_document, sign_document
+from consortium.model.document import Bytes, Document, Id, Key32
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Member, MemberStatus, Oprf, Role, Rulebook
-from consortium.model.rulebook_document import Bytes, Document, Id, Key32
 from consortium.model.signing import Signer
 from consortium.sealing.hpke import open_sealed, seal
 from consortium.silent import Silent

@@ -17,9 +17,9 @@ from pydantic import Field
 from consortium.errors import Code, CreditError
 from consortium.labels import Label
 from consortium.membership.signed import open_document
+from consortium.model.document import Document, Id, Key32
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Member, MemberStatus, Role, Rulebook
-from consortium.model.rulebook_document import Document, Id, Key32
 
 
 class Sighting(Document):

@@ -14,8 +14,8 @@ from consortium.canonical import parse_canonical
 from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash
 from consortium.labels import Label
+from consortium.model.document import Document
 from consortium.model.rulebook import first_problem
-from consortium.model.rulebook_document import Document
 from consortium.model.signing import SIGNATURE_BYTES, Signer, verify_signature
 
 MAX_SIGNED_BYTES = 2**22

@@ -13,9 +13,9 @@ from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash
 from consortium.labels import Label
 from consortium.membership.signed import document_digest, open_document, parse_document, sign_document
+from consortium.model.document import Bytes, Document, Id, Key32, Line
 from consortium.model.members import MemberId
 from consortium.model.rulebook import MemberStatus, Rulebook
-from consortium.model.rulebook_document import Bytes, Document, Id, Key32, Line
 from consortium.model.signing import Signer
 
 

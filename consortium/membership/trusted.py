@@ -16,6 +16,7 @@ from consortium.membership.sightings import Claim, Sighting, Sightings
 from consortium.membership.signed import parse_document, sign_document
 from consortium.membership.transitions import KeyHistory, check_transition
 from consortium.membership.words import check_fingerprint
+from consortium.model.document import Document, Key32
 from consortium.model.members import MemberId
 from consortium.model.rulebook import (
     MemberStatus,
@@ -25,7 +26,6 @@ from consortium.model.rulebook import (
     rulebook_digest,
     verify_rulebook,
 )
-from consortium.model.rulebook_document import Document, Key32
 from consortium.model.signing import Signer
 
 

@@ -3,27 +3,17 @@
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 
-from consortium.canonical import canonical_json
 from consortium.model.catalogue import Attribute, Family, Purpose, Tier, attribute_from_value, attribute_to_value
-from consortium.model.members import check_member_id
+from consortium.model.document import Bytes, Document, Id, Key32
 from consortium.model.query import Suite
-
-
-def _from_hex(value: object) -> object:
-    return bytes.fromhex(value) if isinstance(value, str) else value
 
 
 def _attribute(value: object) -> object:
     return attribute_from_value(value) if isinstance(value, dict) else value
 
 
-Key32 = Annotated[bytes, BeforeValidator(_from_hex), PlainSerializer(bytes.hex), Field(min_length=32, max_length=32)]
-Bytes = Annotated[bytes, BeforeValidator(_from_hex), PlainSerializer(bytes.hex)]
-Line = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[ -~]+$")]
-"""One line of printable ASCII, as canonical JSON and every terminal can show it."""
-Id = Annotated[str, BeforeValidator(lambda value: check_member_id(str(value)))]
 CatalogueAttribute = Annotated[
     Attribute, BeforeValidator(_attribute), PlainSerializer(attribute_to_value, return_type=dict)
 ]
@@ -46,16 +36,6 @@ class MemberStatus(StrEnum):
     ACTIVE = "active"
     SUSPENDED = "suspended"
     LEFT = "left"
-
-
-class Document(BaseModel):
-    """What every signed document of the consortium is: frozen, without unknown fields, silent about bad input."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, arbitrary_types_allowed=True)
-
-    def to_bytes(self) -> bytes:
-        """Serialise canonically, for signing."""
-        return canonical_json(self.model_dump(mode="json"))
 
 
 class Member(Document):

@@ -22,8 +22,8 @@ from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness, transcript_hash, uint
 from consortium.labels import Label
 from consortium.membership.signed import MAX_SIGNED_BYTES, open_document, sign_document
+from consortium.model.document import Bytes, Document, Id, Key32
 from consortium.model.identifiers import PLACES
-from consortium.model.rulebook_document import Bytes, Document, Id, Key32
 from consortium.model.signing import Signer
 from consortium.sealing import hpke
 from consortium.silent import Silent

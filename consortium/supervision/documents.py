@@ -14,9 +14,9 @@ from pydantic import Field, model_validator
 from consortium.errors import Code, CreditError
 from consortium.labels import Label
 from consortium.membership.signed import document_digest, open_document
+from consortium.model.document import Bytes, Document, Id, Key32, Line
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Role, Rulebook
-from consortium.model.rulebook_document import Bytes, Document, Id, Key32, Line
 
 NO_STATEMENT = bytes(32)
 """What the first statement of a member names as the one before."""

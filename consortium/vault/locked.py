@@ -18,7 +18,7 @@ from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness, encode_fields
 from consortium.labels import Label
 from consortium.membership.signed import parse_document
-from consortium.model.rulebook_document import Bytes, Document
+from consortium.model.document import Bytes, Document
 from consortium.silent import Silent
 
 FORM = "credit-key-ring/1"

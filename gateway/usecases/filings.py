@@ -13,9 +13,9 @@ from typing import Any, TypeVar, assert_never
 
 from consortium.errors import Code, CreditError
 from consortium.membership.signed import body_of, parse_document
+from consortium.model.document import Document
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Role, Rulebook
-from consortium.model.rulebook_document import Document
 from consortium.supervision.documents import (
     MAXIMUM_SEALED_BYTES,
     NO_STATEMENT,

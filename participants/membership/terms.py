@@ -8,8 +8,8 @@ from pydantic import Field, ValidationError
 from consortium.errors import Code, CreditError
 from consortium.membership.applications import Contact, Lei
 from consortium.model.catalogue import Tier
+from consortium.model.document import Id, Line
 from consortium.model.rulebook import Role
-from consortium.model.rulebook_document import Id, Line
 from participants.settings import Folder, Table
 
 

@@ -40,9 +40,9 @@ from consortium.membership.statements import (
     read_acknowledgement,
     read_report,
 )
+from consortium.model.document import Document
 from consortium.model.members import MemberId
 from consortium.model.rulebook import MemberStatus, Rulebook
-from consortium.model.rulebook_document import Document
 from consortium.wire.membership import BoardDocument, DocumentKind
 
 DocumentT = TypeVar("DocumentT", bound=Document)

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from consortium.ceremony.messages import Answer, Commit, Confirm, Message, Open, RevealedShare, Verdict, read_message
 from consortium.ceremony.messages import sign_message as sign
 from consortium.ceremony.transcript import Phase
-from consortium.model.rulebook_document import Document
+from consortium.model.document import Document
 from consortium.oprf import group
 from tests.support.ceremonies import NAMES, CeremonyRun, new_plan, signer_of
 

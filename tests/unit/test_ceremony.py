@@ -20,9 +20,9 @@ from consortium.ceremony.participant import Participant
 from consortium.ceremony.plan import Kind, Plan, check_plan, check_plan_under, plan_under
 from consortium.ceremony.transcript import Phase, Reason, Transcript, share_info, verify_ceremony
 from consortium.errors import Code
+from consortium.model.document import Document
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Oprf
-from consortium.model.rulebook_document import Document
 from consortium.oprf import group
 from consortium.oprf.blinding import blind, finalize, finalize_shared, verify_answer
 from consortium.oprf.evaluation import blind_evaluate, blind_evaluate_verifiable
