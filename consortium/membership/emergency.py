@@ -94,11 +94,14 @@ class Emergencies:
 
     def __init__(self) -> None:
         self._notices: dict[MemberId, tuple[bytes, EmergencySuspension]] = {}
+        self._spent: dict[MemberId, int] = {}
+        """The newest version under which each member was suspended, also by notices that were over when they came."""
 
     def copy(self) -> Self:
         """Give the same notices, to see whether one more would be taken."""
         twin = type(self)()
         twin._notices = self._notices  # noqa: SLF001  it is one of ours, and never changed in place
+        twin._spent = self._spent  # noqa: SLF001  the same
         return twin
 
     def take(self, signed: bytes, versions: Mapping[int, Rulebook], now: int) -> bool:
@@ -106,7 +109,8 @@ class Emergencies:
         Verify a notice and put it into force; False for one that is known. The last of `versions` is in force.
 
         Raises as `read_emergency`; CreditError(CLOCK_OFF) for one dated in the future, (NOTICE_INVALID) for one that
-        has lapsed or was lifted, or a second one for the member under one version.
+        has lapsed or was lifted, or a second one for the member under one version. What has lapsed is remembered all
+        the same: a party that begins anew must not take the operator's second notice for its first.
         """
         notice, digest = read_emergency(signed, versions), document_digest(Label.EMERGENCY_SUSPENSION, signed)
         rulebook = versions[max(versions)]
@@ -115,9 +119,11 @@ class Emergencies:
             return False
         if notice.issued_at > now + rulebook.policy.clock_skew:
             raise CreditError(Code.CLOCK_OFF, "an emergency suspension dated in the future")
+        spent = self._spent.get(notice.member, 0)
+        self._spent = {**self._spent, notice.member: max(spent, notice.version)}
         if now >= notice.lapses_at or digest in rulebook.document.lifted:
             raise CreditError(Code.NOTICE_INVALID, "the emergency suspension has lapsed or was lifted")
-        if known is not None and known[1].version >= notice.version:
+        if spent >= notice.version:
             raise CreditError(Code.NOTICE_INVALID, "a second emergency suspension under one rulebook version")
         self._notices = {**self._notices, notice.member: (digest, notice)}  # other threads may be reading
         return True

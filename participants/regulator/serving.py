@@ -1,7 +1,13 @@
-"""A regulator that serves: its witness at every gateway replica, the rulebook followed and verified."""
+"""
+A regulator that serves: its witness at every gateway replica, the rulebook followed, verified and held to the board.
+
+A folder that `init` made is kept up as every member's: certificates are renewed, sightings told and listened to.
+"""
 
 import asyncio
 import logging
+from collections.abc import Callable, Coroutine
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +15,8 @@ from consortium.errors import CreditError
 from consortium.model.rulebook import Rulebook
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.rulebook import watch_rulebooks
+from participants.membership.lookout import Lookout
+from participants.membership.upkeep import Upkeep
 from participants.regulator.settings import RegulatorSettings
 from participants.rulebooks import TrustedRulebooks
 from participants.witnessing import run_witness
@@ -22,23 +30,32 @@ class RegulatorServer:
     def __init__(self, folder: Path) -> None:
         self._settings = RegulatorSettings(folder)
 
-    async def run(self, stopping: asyncio.Event) -> None:
+    async def run(self, stopping: asyncio.Event, started: asyncio.Event | None = None) -> None:
         """Witness until `stopping` is set; raises CreditError where the regulator cannot start."""
-        settings = self._settings
-        rulebooks = settings.rulebooks()
-        witness = settings.witness()
-        tls, addresses = tls_of(settings), settings.file.gateway.addresses
-        works = [
-            *(run_witness(witness, one, partial(tls_of, settings)) for one in addresses),
-            *(_follow(one, tls, rulebooks) for one in addresses),
-        ]
-        tasks = [asyncio.create_task(work) for work in works]
-        LOG.info("serving", extra={"member": settings.file.member})
-        await stopping.wait()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        with ExitStack() as stack:
+            upkeep = await Upkeep.begin(self._settings.folder, stack)
+            tasks = [asyncio.create_task(work) for work in self._works(upkeep)]
+            LOG.info("serving", extra={"member": self._settings.file.member})
+            if started:
+                started.set()
+            await stopping.wait()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         LOG.info("stopped")
+
+    def _works(self, upkeep: Upkeep | None) -> list[Coroutine[None, None, None]]:
+        """Give what runs side by side; the witness is opened first, so that nothing begins where it cannot."""
+        settings = self._settings
+        rulebooks, witness = settings.rulebooks(), settings.witness()
+        lookout = upkeep.lookout(rulebooks) if upkeep else None
+        tls = upkeep.tls if upkeep else partial(tls_of, settings)
+        works = [
+            work
+            for address in settings.file.gateway.addresses
+            for work in (run_witness(witness, address, tls), _follow(address, tls, rulebooks, lookout))
+        ]
+        return [*works, upkeep.run(lambda: _load_new(rulebooks, lookout))] if upkeep else works
 
 
 def first_rulebook(settings: RegulatorSettings) -> Rulebook:
@@ -52,10 +69,20 @@ def tls_of(settings: RegulatorSettings) -> Tls:
     return Tls(settings.read(files.certificate), settings.read_private(files.key), settings.read(files.ca))
 
 
-async def _follow(address: str, tls: Tls, rulebooks: TrustedRulebooks) -> None:
-    async for signed in watch_rulebooks(address, lambda: tls, lambda: rulebooks.version):
+async def _follow(address: str, tls: Callable[[], Tls], rulebooks: TrustedRulebooks, lookout: Lookout | None) -> None:
+    async for signed in watch_rulebooks(address, tls, lambda: rulebooks.version):
         try:
             if rulebooks.take(signed):
                 LOG.info("rulebook", extra={"version": rulebooks.version})
         except CreditError as error:
             LOG.error("rulebook-refused", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+            if lookout is not None:
+                lookout.refused(signed, error)
+
+
+def _load_new(rulebooks: TrustedRulebooks, lookout: Lookout | None) -> None:
+    """Take versions that the upkeep has put into the folder, and what the board says of them."""
+    if rulebooks.load_new():
+        LOG.info("rulebook", extra={"version": rulebooks.version})
+    if lookout is not None:
+        lookout.look()

@@ -40,9 +40,12 @@ from participants.lender.normalise import normalise
 from participants.membership import actions
 from participants.membership.lookout import FOLDER
 from participants.membership.member import Membership
+from participants.sandbox.founding import REGULATOR
 from participants.settings import NodeSettings
+from participants.whole_files import write_public
 from protos.credit.v1 import gateway_pb2 as pb
 from tests.support.codes import refused
+from tests.support.logs import policy_text
 from tests.support.membership import Registry
 from tests.support.serving import Serving, play, until
 from tests.support.world import LENDERS
@@ -196,6 +199,26 @@ def test_a_version_that_has_its_votes_needs_nobody_to_hand_it_out(tmp_path: Path
         assert alarms(running, "custodian-one") == []
 
     play(tmp_path / "out", scene, *CUSTODIANS, "lender-a", "lender-b")
+
+
+def test_a_regulator_that_serves_keeps_itself_up_and_listens(tmp_path: Path, lies: Lies) -> None:
+    def witnesses(out: Path) -> None:
+        write_public(out / REGULATOR / "policy.txt", policy_text().encode())
+        (out / REGULATOR / "witness.key").write_text((b"w" * 32).hex())
+
+    async def scene(running: Serving) -> None:
+        lies.victim, lies.newest, lies.hidden = REGULATOR, 1, frozenset({DocumentKind.VOTE})
+        assert not (running.out / REGULATOR / "tls.crt").exists()
+        await running.supervise()
+        assert (running.out / REGULATOR / "tls.crt").exists(), "it got its certificate by itself"
+        await until(lambda: REGULATOR in said(running, 1))
+        await decide(running)
+        await until(lambda: "rulebook-withheld" in alarms(running, REGULATOR))
+        lies.newest, lies.hidden = 99, frozenset()
+        await until(lambda: REGULATOR in said(running, 2))
+        assert has_version(running, REGULATOR, 2)
+
+    play(tmp_path / "out", scene, "lender-a", "lender-b", prepare=witnesses)
 
 
 def test_two_rulebooks_of_one_version_are_found_by_both_sides(tmp_path: Path, lies: Lies) -> None:

@@ -27,6 +27,7 @@ from participants.lender.question_input import parse_question
 from participants.membership.folder import HPKE, IDENTITY, Invitation, MemberFolder, make_folder
 from participants.membership.member import Membership
 from participants.membership.node_files import write_first_rulebook, write_settings
+from participants.regulator.serving import RegulatorServer
 from participants.rpc.local_client import LocalClient
 from participants.sandbox.founding import CUSTODIANS, GATEWAY, REGULATOR
 from participants.sandbox.ports import Ports, on_loopback
@@ -74,6 +75,10 @@ class Serving:
     async def serve(self, lender: MemberId) -> None:
         """Start a lender's node that the gateway need not take."""
         await self._run(lender, LenderServer(self.out / lender))
+
+    async def supervise(self) -> None:
+        """Start the regulator."""
+        await self._run(REGULATOR, RegulatorServer(self.out / REGULATOR))
 
     async def stop(self, *members: MemberId) -> None:
         ending = [self.running.pop(member) for member in members]

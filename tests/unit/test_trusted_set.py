@@ -310,7 +310,7 @@ def test_emergencies_that_do_not_hold(known: Registry) -> None:
         (known.emergency("lender-c", rulebook=b"x" * 32), Code.NOTICE_INVALID),
         (known.emergency("lender-c", consortium="another-one"), Code.NOTICE_INVALID),
         (known.emergency("lender-c", issued_at=NOW + 7200), Code.CLOCK_OFF),
-        (known.emergency("lender-c", issued_at=NOW - EMERGENCY_SECONDS), Code.NOTICE_INVALID),
+        (known.emergency("lender-d", issued_at=NOW - EMERGENCY_SECONDS), Code.NOTICE_INVALID),
     ):
         with refused(code):
             known.trusted.take_emergency(notice, NOW)
@@ -321,6 +321,19 @@ def test_emergencies_that_do_not_hold(known: Registry) -> None:
     known.trusted.take_emergency(notice, NOW)
     with refused(Code.NOTICE_INVALID):
         known.trusted.take_emergency(known.emergency("lender-c", reason="again"), NOW)
+
+
+def test_an_emergency_is_not_prolonged_where_a_party_starts_again(known: Registry) -> None:
+    first, later = known.emergency("lender-c"), NOW + EMERGENCY_SECONDS + 1
+    second = known.emergency("lender-c", issued_at=later)
+    known.trusted.take_emergency(first, NOW)
+    started = TrustedSet(known.rulebook)  # it reads the whole board, the first notice too
+    with refused(Code.NOTICE_INVALID):
+        started.take_emergency(first, later)
+    for trusted in (known.trusted, started):
+        with refused(Code.NOTICE_INVALID):
+            trusted.take_emergency(second, later)
+        assert trusted.status("lender-c", later) is MemberStatus.ACTIVE
 
 
 def parse(signed: bytes) -> EmergencySuspension:
