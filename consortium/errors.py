@@ -29,6 +29,7 @@ class Code(StrEnum):
     IDENTIFIER_UNSUPPORTED = "IDENTIFIER_UNSUPPORTED"
     ATTRIBUTE_UNKNOWN = "ATTRIBUTE_UNKNOWN"
     ATTRIBUTES_DO_NOT_FIT = "ATTRIBUTES_DO_NOT_FIT"
+    PLACE_INVALID = "PLACE_INVALID"
     # permission
     PURPOSE_NOT_ALLOWED = "PURPOSE_NOT_ALLOWED"
     FAMILY_NOT_ALLOWED = "FAMILY_NOT_ALLOWED"
@@ -40,6 +41,9 @@ class Code(StrEnum):
     CONSENT_MISMATCH = "CONSENT_MISMATCH"
     CONSENT_USED_UP = "CONSENT_USED_UP"
     QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
+    PAYMENT_INVALID = "PAYMENT_INVALID"
+    PAYMENT_REUSED = "PAYMENT_REUSED"
+    TRAVEL_TOO_OFTEN = "TRAVEL_TOO_OFTEN"
     # keys and signatures
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
     CERTIFICATE_INVALID = "CERTIFICATE_INVALID"
@@ -103,6 +107,7 @@ class Code(StrEnum):
     REVEAL_LIMIT = "REVEAL_LIMIT"
     HISTORY_GONE = "HISTORY_GONE"
     OBFUSCATOR_REUSED = "OBFUSCATOR_REUSED"
+    PAD_REUSED = "PAD_REUSED"
     # books
     MAPPING_INVALID = "MAPPING_INVALID"
     SOURCE_UNREADABLE = "SOURCE_UNREADABLE"
@@ -196,6 +201,9 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
         _BAD, "The rulebook has no such attribute. Ask for one of its catalogue (`docs/attributes.md`)."
     ),
     Code.ATTRIBUTES_DO_NOT_FIT: _entry(_BAD, "The attributes do not fit one ciphertext. Ask for fewer in one query."),
+    Code.PLACE_INVALID: _entry(
+        _BAD, "The place or its time is out of range. Give degrees of WGS84 and a time that has passed, not long ago."
+    ),
     Code.PURPOSE_NOT_ALLOWED: _entry(
         _DENIED, "This purpose may not ask for that attribute. Leave it out or ask under its own purpose."
     ),
@@ -218,6 +226,16 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     ),
     Code.CONSENT_USED_UP: _entry(_DENIED, "The consent record has no use left. Capture a new one."),
     Code.QUOTA_EXCEEDED: _entry(_SPENT, "The quota is used up. Wait for the next period, or ask for more."),
+    Code.PAYMENT_INVALID: _entry(
+        _DENIED,
+        "A travel check needs the requester's signed reference of the payment it is for. Sign one and ask again.",
+    ),
+    Code.PAYMENT_REUSED: _entry(
+        _TWICE, "This payment reference has served another travel check. Repeat that one, or name another payment."
+    ),
+    Code.TRAVEL_TOO_OFTEN: _entry(
+        _SPENT, "This person's travel was checked as often as the rulebook allows. Ask later, or without the check."
+    ),
     Code.SIGNATURE_INVALID: _entry(_AUTH, "A signature does not fit its message. Check the key and send again."),
     Code.CERTIFICATE_INVALID: _entry(
         _AUTH, "A key certificate is not valid now or not from that member. Renew the day's keys."
@@ -368,6 +386,7 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
         _STATE, "What the book was then is no longer kept, or not by this version. Tell the regulator why."
     ),
     Code.OBFUSCATOR_REUSED: _entry(_STATE, "An obfuscator is good for one encryption. Take a new one."),
+    Code.PAD_REUSED: _entry(_STATE, "A pad is good for one travel table. Take a new one."),
     Code.MAPPING_INVALID: _entry(_BAD, "The mapping file is not valid. Correct the named key."),
     Code.SOURCE_UNREADABLE: _entry(
         _BAD, "The source cannot be opened. Check the path or address, the format and the permission."

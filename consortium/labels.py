@@ -45,6 +45,17 @@ class Label(bytes, Enum):
     LEDGER_OPENING = b"credit/v1/ledger-opening"
     PAILLIER_BASE = b"credit/v1/paillier-base"
     OBFUSCATOR = b"credit/v1/obfuscator"
+    # impossible travel
+    TRAVEL_CELL = b"credit/v1/travel/cell"
+    TRAVEL_PAD = b"credit/v1/travel/pad"
+    TRAVEL_TABLE = b"credit/v1/travel/table"
+    TRAVEL_PAIR = b"credit/v1/travel/pair"
+    TRAVEL_SEED = b"credit/v1/travel/seed"
+    TRAVEL_CHOICE = b"credit/v1/travel/choice"
+    PAYMENT = b"credit/v1/travel/payment"
+    PAYMENT_SALT = b"credit/v1/travel/payment-salt"
+    PAYMENT_REFERENCE = b"credit/v1/travel/payment-reference"
+    PAYMENT_COMMITMENT = b"credit/v1/travel/payment-commitment"
     # books
     DAY_SALT = b"credit/v1/book/day-salt"
     BOOK_GENERATION = b"credit/v1/book/generation"

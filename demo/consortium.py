@@ -35,6 +35,7 @@ from consortium.model.signing import Ed25519Signer
 from consortium.oprf.sharing import KeyShare, ThresholdKey
 from consortium.silent import Silent
 from consortium.sums.secret import SecretKey
+from consortium.travel.policy import TravelPolicy
 from demo.holders import FixedMembers, LocalChannel, MemoryJournal, MemoryLedger
 from participants.lender.answer import Contributor
 from participants.lender.answer_ports import BookReader
@@ -83,6 +84,7 @@ class Terms:
     ledger_window: int = 7 * SECONDS_PER_DAY
     groups: Mapping[MemberId, str] = field(default_factory=dict)
     storage: str = "sqlite:///gateway.db"
+    travel: TravelPolicy | None = None
 
     @property
     def policy(self) -> Policy:
@@ -127,7 +129,7 @@ def found(lenders: Sequence[MemberId], now: int, rng: Randomness, terms: Terms) 
     fingerprints = fingerprints_of(shared)
     shares, oprf = first_ceremony({holder: keys[holder].signer for holder in HOLDERS}, fingerprints[0], rng)
     members = [_member(party, role, keys[party], terms) for party, role in roles_of(lenders).items()]
-    charter = charter_of(lenders, attributes=terms.attributes, policy=terms.policy)
+    charter = charter_of(lenders, attributes=terms.attributes, policy=terms.policy, travel=terms.travel)
     document = first_document(CONSORTIUM, members, oprf, fingerprints[1], charter, now)
     raw = document.to_bytes()
     signatures = {member: keys[member].signer.sign(Label.RULEBOOK, raw) for member in document.approvers.members}

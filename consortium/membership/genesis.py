@@ -26,7 +26,8 @@ from consortium.model.rulebook import (
     Role,
     RulebookDocument,
 )
-from consortium.model.rulebook_document import CatalogueAttribute
+from consortium.model.rulebook_document import CatalogueAttribute, absent
+from consortium.travel.policy import TravelPolicy
 
 FIRST_EPOCH, FIRST_GENERATION = 1, 1
 DEFAULT_FAMILIES = (Family.EXPOSURE, Family.REPAYMENT, Family.INQUIRIES, Family.RISK)
@@ -71,6 +72,7 @@ class Charter(Document):
     attributes: tuple[CatalogueAttribute, ...] = DEFAULT_CATALOGUE
     purposes: tuple[PurposeRule, ...] = Field(default_factory=default_purposes)
     policy: Policy = Field(default_factory=default_policy)
+    travel: TravelPolicy | None = Field(default=None, exclude_if=absent)
 
 
 def first_document(
@@ -90,6 +92,7 @@ def first_document(
         attributes=charter.attributes,
         purposes=charter.purposes,
         policy=charter.policy,
+        travel=charter.travel,
     )
 
 

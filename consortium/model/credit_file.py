@@ -9,7 +9,7 @@ dates are days and times seconds since 1970-01-01 UTC. Protected attributes have
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from itertools import pairwise
@@ -20,6 +20,8 @@ from consortium.canonical import MAX_INTEGER
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import IdentifierKind
 from consortium.silent import Silent
+from consortium.travel.geography import LocationEvent, Point
+from consortium.travel.policy import KEPT_EVENTS
 
 MAX_AMOUNT = MAX_INTEGER
 MIN_DAY, MAX_DAY = -25_567, 2_932_896  # 1900-01-01 and 9999-12-31
@@ -109,6 +111,7 @@ class PieceKind(IntEnum):
     PENDING = 3
     CHARACTERISTICS = 4
     FREEZE = 5
+    LOCATION = 6
 
 
 def _invalid(field: str) -> CreditError:
@@ -259,9 +262,37 @@ class Freeze(Silent):
     kind: ClassVar[PieceKind] = PieceKind.FREEZE
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Location(Silent):
+    """Where the subject was at `time` (seconds), WGS84 in microdegrees; it counts in travel checks and nowhere else."""
+
+    time: int
+    latitude: int
+    longitude: int
+
+    kind: ClassVar[PieceKind] = PieceKind.LOCATION
+
+    def __post_init__(self) -> None:
+        _check_integer(self.time, 0, MAX_SECONDS, "location time")
+        try:
+            Point(self.latitude, self.longitude)
+        except CreditError as error:
+            raise _invalid(error.cause) from None
+
+    @property
+    def event(self) -> LocationEvent:
+        """What a travel check compares with."""
+        return LocationEvent(self.time, Point(self.latitude, self.longitude))
+
+    @property
+    def order(self) -> tuple[int, int, int]:
+        """By what locations are sorted."""
+        return self.time, self.latitude, self.longitude
+
+
 NO_CHARACTERISTICS = Characteristics()
 
-Piece: TypeAlias = Tradeline | Inquiry | PendingGrant | Characteristics | Freeze
+Piece: TypeAlias = Tradeline | Inquiry | PendingGrant | Characteristics | Freeze | Location
 
 
 def check_characteristic_id(identifier: str) -> None:
@@ -277,7 +308,8 @@ class CreditFile(Silent):
     """
     All of one subject: tradelines by account, inquiries by time, pending grants by id, each sorted.
 
-    `identifier` is the kind by which the record is reached: the strongest on file.
+    `identifier` is the kind by which the record is reached: the strongest on file. `locations` are the last ones by
+    time, at most KEPT_EVENTS.
     """
 
     identifier: IdentifierKind
@@ -286,6 +318,7 @@ class CreditFile(Silent):
     pendings: tuple[PendingGrant, ...] = ()
     characteristics: Characteristics = NO_CHARACTERISTICS
     frozen: bool = False
+    locations: tuple[Location, ...] = ()
 
     def __post_init__(self) -> None:
         _check_increasing([tradeline.account for tradeline in self.tradelines], "tradelines")
@@ -293,3 +326,11 @@ class CreditFile(Silent):
         order = [(inquiry.time, inquiry.hard) for inquiry in self.inquiries]
         if order != sorted(order) or len(order) > MAX_PIECES:
             raise _invalid("inquiries")
+        places = [location.order for location in self.locations]
+        if places != sorted(set(places)) or len(places) > KEPT_EVENTS:
+            raise _invalid("locations")
+
+
+def kept_locations(locations: Iterable[Location]) -> tuple[Location, ...]:
+    """Give the last KEPT_EVENTS of some locations, each once, in order."""
+    return tuple(sorted(set(locations), key=lambda one: one.order)[-KEPT_EVENTS:])

@@ -24,6 +24,7 @@ from consortium.model.credit_file import (
     CreditFile,
     Freeze,
     Inquiry,
+    Location,
     PendingGrant,
     Piece,
     PieceKind,
@@ -32,6 +33,7 @@ from consortium.model.credit_file import (
     Tradeline,
 )
 from consortium.model.identifiers import IdentifierKind
+from consortium.travel.policy import KEPT_EVENTS
 
 _ItemT = TypeVar("_ItemT")
 
@@ -63,6 +65,8 @@ def parts_of(piece: Piece) -> list[Part]:
             return [Part(piece.kind, name, value, b'"%b":%d' % (name.encode(), value)) for name, value in piece.values]
         case Freeze():
             return [Part(piece.kind, "", piece.frozen, b"true" if piece.frozen else b"false")]
+        case Location():
+            return [Part(piece.kind, _location_name(piece), 0, canonical_json(location_to_value(piece)))]
 
 
 def join_parts(identifier: IdentifierKind, parts: Iterable[Part]) -> bytes:
@@ -79,6 +83,7 @@ def join_parts(identifier: IdentifierKind, parts: Iterable[Part]) -> bytes:
             chosen[kind].pop()
         chosen[kind].append(data)
         before = part
+    chosen[PieceKind.LOCATION] = chosen[PieceKind.LOCATION][-KEPT_EVENTS:]
     if max(map(len, chosen.values())) > MAX_PIECES:
         raise _invalid("more pieces about one subject than a file holds")
     return _join_chosen(identifier, chosen)
@@ -99,6 +104,7 @@ def _join_chosen(identifier: IdentifierKind, chosen: Mapping[int, list[bytes]]) 
 
 _LISTS = (
     (b"inquiries", PieceKind.INQUIRY),
+    (b"locations", PieceKind.LOCATION),
     (b"pendings", PieceKind.PENDING),
     (b"tradelines", PieceKind.TRADELINE),
 )
@@ -113,6 +119,7 @@ def pieces_of(file: CreditFile) -> Iterator[Piece]:
         yield file.characteristics
     if file.frozen:
         yield Freeze(file.frozen)
+    yield from file.locations
 
 
 def credit_file_to_bytes(file: CreditFile) -> bytes:
@@ -178,6 +185,21 @@ def pending_from_value(value: object) -> PendingGrant:
     return PendingGrant(**_fields(value, _PENDING_NAMES, _PENDING_NAMES))
 
 
+def location_to_value(location: Location) -> dict[str, CanonicalValue]:
+    """Give a location as a canonical JSON value."""
+    return {"latitude": location.latitude, "longitude": location.longitude, "time": location.time}
+
+
+def location_from_value(value: object) -> Location:
+    """Read a location; raises CreditError(RECORD_INVALID)."""
+    return Location(**_fields(value, _LOCATION_NAMES, _LOCATION_NAMES))
+
+
+def _location_name(location: Location) -> str:
+    """Name a location so that names sort as locations do: its fields without sign, at full width."""
+    return f"{location.time:012d}{location.latitude + 10**9:010d}{location.longitude + 10**9:010d}"
+
+
 def _tradeline_bytes(tradeline: Tradeline) -> bytes:
     """Encode as `canonical_json(tradeline_to_value(...))` does, at a third of the time: a book has millions."""
     texts = []
@@ -206,6 +228,7 @@ def _from_value(value: object) -> CreditFile:
         pendings=_items(found.get("pendings"), pending_from_value),
         characteristics=_characteristics(found.get("characteristics")),
         frozen=_boolean(found.get("frozen", False)),
+        locations=_items(found.get("locations"), location_from_value),
     )
 
 
@@ -290,5 +313,6 @@ _TRADELINE_READERS: tuple[tuple[str, Callable[[object], object]], ...] = (
 _INQUIRY_NAMES = frozenset({"hard", "time"})
 _INQUIRY_REQUIRED = frozenset({"time"})
 _PENDING_NAMES = frozenset({"amount", "expires", "id", "made"})
-_FILE_NAMES = frozenset({"characteristics", "frozen", "identifier", "inquiries", "pendings", "tradelines"})
+_LOCATION_NAMES = frozenset({"latitude", "longitude", "time"})
+_FILE_NAMES = frozenset({"characteristics", "frozen", "identifier", "inquiries", "locations", "pendings", "tradelines"})
 _FILE_REQUIRED = frozenset({"identifier"})

@@ -18,10 +18,20 @@ from typing import TypeAlias
 
 from consortium.canonical import CanonicalValue, canonical_json, parse_canonical
 from consortium.errors import Code, CreditError
-from consortium.model.credit_file import CreditFile, Freeze, Inquiry, PendingGrant, Tradeline
+from consortium.model.credit_file import (
+    CreditFile,
+    Freeze,
+    Inquiry,
+    Location,
+    PendingGrant,
+    Tradeline,
+    kept_locations,
+)
 from consortium.model.credit_file_bytes import (
     inquiry_from_value,
     inquiry_to_value,
+    location_from_value,
+    location_to_value,
     pending_from_value,
     pending_to_value,
     tradeline_from_value,
@@ -41,6 +51,7 @@ class EventKind(StrEnum):
     RELEASE = "release"
     FREEZE = "freeze"
     DISPUTE = "dispute"
+    LOCATION = "location"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -66,7 +77,7 @@ class Dispute(Silent):
     disputed: bool
 
 
-Event: TypeAlias = Tradeline | Inquiry | PendingGrant | Freeze | Confirmation | Release | Dispute
+Event: TypeAlias = Tradeline | Inquiry | PendingGrant | Freeze | Confirmation | Release | Dispute | Location
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -143,6 +154,8 @@ def apply_event(file: CreditFile, event: Event) -> CreditFile:
             after = replace(file, frozen=event.frozen)
         case Dispute():
             after = replace(file, tradelines=tuple(_disputed(tradeline, event) for tradeline in file.tradelines))
+        case Location():
+            after = replace(file, locations=kept_locations((*file.locations, event)))
     return after
 
 
@@ -185,6 +198,8 @@ def event_to_value(event: Event) -> tuple[EventKind, dict[str, CanonicalValue]]:
             found = EventKind.FREEZE, {"frozen": event.frozen}
         case Dispute():
             found = EventKind.DISPUTE, {"account": event.account, "disputed": event.disputed}
+        case Location():
+            found = EventKind.LOCATION, location_to_value(event)
     return found
 
 
@@ -208,6 +223,8 @@ def _event_from_value(kind: EventKind, value: object) -> Event:
             return inquiry_from_value(value)
         case EventKind.PENDING:
             return pending_from_value(value)
+        case EventKind.LOCATION:
+            return location_from_value(value)
         case _:
             return _small_event(kind, value if isinstance(value, dict) else {})
 

@@ -10,6 +10,7 @@ from consortium.model.catalogue import Purpose
 from consortium.model.consent import SignedConsent
 from consortium.model.keys import CertifiedKey
 from consortium.model.members import MemberId
+from consortium.oprf.elements import BlindedElement
 
 NO_CONSENT = bytes(32)
 QUERY_ID_BYTES = 16
@@ -30,6 +31,37 @@ class Credential(IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class TravelElement:
+    """A travel check in a header: the blinded cell, and the digest of the payment reference that it is for."""
+
+    element: BlindedElement
+    payment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentReference:
+    """A requester's word that a check is for a payment of its own, named by a salted commitment (32 bytes)."""
+
+    requester: MemberId
+    commitment: bytes
+    issued_at: int
+
+
+@dataclass(frozen=True)
+class SignedPayment:
+    """A payment reference with the exact bytes that its requester signed."""
+
+    reference: PaymentReference
+    raw: bytes
+    signature: bytes
+
+    @cached_property
+    def digest(self) -> bytes:
+        """What a header names, 32 bytes."""
+        return transcript_hash(Label.PAYMENT_REFERENCE, self.raw, self.signature)
+
+
+@dataclass(frozen=True, slots=True)
 class QueryHeader:
     """What everybody may see of a query; times are Unix seconds, digests 32 bytes."""
 
@@ -47,6 +79,7 @@ class QueryHeader:
     nonce: bytes
     rulebook_digest: bytes
     epoch: int
+    travel: TravelElement | None = None
 
 
 def header_digest(raw_header: bytes) -> bytes:
@@ -66,6 +99,7 @@ class SignedQuery:
     signature: bytes
     consent: SignedConsent | None
     query_key: CertifiedKey
+    payment: SignedPayment | None = None
 
     @cached_property
     def header_digest(self) -> bytes:

@@ -1,16 +1,18 @@
 """The messages of the two rounds, as every party holds them once they are parsed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
 from typing import Generic, TypeVar
 
+from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash, uint
 from consortium.labels import Label
 from consortium.model.keys import CertifiedKey
 from consortium.model.members import MemberId, MemberSet, encode_members
 from consortium.model.query import SignedQuery
+from consortium.oprf.elements import EvaluatedElement
 
 MAXIMUM_ATTEMPTS = 3
 
@@ -107,8 +109,20 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class TravelAnswer:
+    """A contributor's part of a travel check: E_i, and the digest of the table that travels beside."""
+
+    element: EvaluatedElement
+    table_digest: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Round1Body:
-    """c_i, d_ij for every member with a mask key in the roster's order, commit_i, and the digest of the opening."""
+    """
+    c_i, d_ij for every member with a mask key in the roster's order, commit_i, and the digest of the opening.
+
+    `travel` is there where the query has a travel check.
+    """
 
     contributor: MemberId
     ctx: bytes
@@ -116,6 +130,7 @@ class Round1Body:
     pair_digests: tuple[bytes, ...]
     commitment: bytes
     opening_digest: bytes
+    travel: TravelAnswer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +143,11 @@ class Round2Request:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Round2Body:
-    """corr_i for U, the roster that U was tested against, and the digest of the opening."""
+    """
+    corr_i for U, the roster that U was tested against, and the digest of the opening.
+
+    `travel_correction` is that of the travel check, 8 bytes; empty where the query has none.
+    """
 
     contributor: MemberId
     ctx: bytes
@@ -136,16 +155,22 @@ class Round2Body:
     correction: bytes
     tested_roster: MemberSet
     opening_digest: bytes
+    travel_correction: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
 class Signed(Generic[BodyT]):
-    """A parsed body with the exact bytes that were signed; `opening` is there on the way to the gateway only."""
+    """
+    A parsed body with the exact bytes that were signed; `opening` is there on the way to the gateway only.
+
+    `table` is what a travel check's digest in the body stands for; it travels beside, and is stored nowhere.
+    """
 
     body: BodyT
     raw: bytes
     signature: bytes
     opening: Opening | None = None
+    table: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -160,6 +185,22 @@ class Transcript:
     round1: tuple[Signed[Round1Body], ...]
     round2: tuple[Signed[Round2Body], ...]
     product: bytes
+
+
+def tables_of(transcript: Transcript) -> tuple[bytes, ...]:
+    """Give the tables of a travel check, in the order of U; none where the query has none."""
+    tables = tuple(signed.table for signed in transcript.round1)
+    return tables if any(tables) else ()
+
+
+def with_tables(transcript: Transcript, tables: Sequence[bytes]) -> Transcript:
+    """Put the tables beside the messages whose digests bind them; raises CreditError(MALFORMED) for another number."""
+    if not tables:
+        return transcript
+    if len(tables) != len(transcript.round1):
+        raise CreditError(Code.MALFORMED, "one travel table for each answering member is needed")
+    pairs = zip(transcript.round1, tables, strict=True)
+    return replace(transcript, round1=tuple(replace(signed, table=table) for signed, table in pairs))
 
 
 def digests_by_peer(body: Round1Body, roster: Sequence[MemberId]) -> dict[MemberId, bytes]:

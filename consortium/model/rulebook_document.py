@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
 from consortium.model.catalogue import Attribute, Family, Purpose, Tier, attribute_from_value, attribute_to_value
 from consortium.model.document import Bytes, Document, Id, Key32
 from consortium.model.query import Suite
+from consortium.travel.policy import TravelPolicy
 
 
 def _attribute(value: object) -> object:
@@ -17,6 +18,11 @@ def _attribute(value: object) -> object:
 CatalogueAttribute = Annotated[
     Attribute, BeforeValidator(_attribute), PlainSerializer(attribute_to_value, return_type=dict)
 ]
+
+
+def absent(value: object) -> bool:
+    """Tell whether a section is absent, so that documents from before it keep their bytes."""
+    return value is None
 
 
 class Role(StrEnum):
@@ -144,6 +150,8 @@ class RulebookDocument(Document):
     `epoch_secret` is the fingerprint of the epoch's sealing key. `upcoming` is a generation that lenders re-tokenise
     for before it comes into force, `retired` are those before, kept for access reports. `lifted` are the digests of the
     emergency suspensions that the approvers ended early.
+
+    What stands below `policy` are sections that a consortium may do without: an absent one is not in the bytes at all.
     """
 
     consortium: Id
@@ -162,3 +170,4 @@ class RulebookDocument(Document):
     attributes: tuple[CatalogueAttribute, ...]
     purposes: tuple[PurposeRule, ...]
     policy: Policy
+    travel: TravelPolicy | None = Field(default=None, exclude_if=absent)

@@ -9,14 +9,16 @@ from consortium.model.members import MemberId
 from consortium.model.query import NO_CONSENT, QueryHeader, SignedQuery
 from consortium.model.rulebook import Member, MemberStatus, Role, Rulebook
 from consortium.model.signing import verify_signature
+from consortium.rules.travel import asked_families, check_travel
 
 
 def check_query(query: SignedQuery, rulebook: Rulebook, now: int) -> None:
     """
     Raise unless this query may be asked, by this requester, under this rulebook, at this time (Unix seconds).
 
-    Covers membership, signature, times, the query key's certificate, attributes, purpose, tiers, families and the
-    consent record's form; not its uses (a ledger counts them) nor its subject (only a contributor can open it).
+    Covers membership, signature, times, the query key's certificate, attributes, purpose, tiers, families, a travel
+    check with its payment reference, and the consent record's form; not its uses (a ledger counts them) nor its subject
+    (only a contributor can open it).
     """
     header = query.header
     rulebook.check_current(now)
@@ -26,7 +28,9 @@ def check_query(query: SignedQuery, rulebook: Rulebook, now: int) -> None:
     check_times(header, rulebook, now)
     _check_query_key(query, requester)
     attributes = check_attributes(header, requester, rulebook)
-    _check_consent(query, rulebook, frozenset(attribute.family for attribute in attributes))
+    check_travel(query, requester, rulebook)
+    families = frozenset(attribute.family for attribute in attributes) | asked_families(header)
+    _check_consent(query, rulebook, families)
 
 
 def active_lender(rulebook: Rulebook, member: MemberId) -> Member:

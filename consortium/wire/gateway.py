@@ -21,6 +21,7 @@ from consortium.wire.reading import (
     some,
     unsigned,
 )
+from consortium.wire.rounds import table_from_wire
 from consortium.wire.versions import Spoken, spoken_from_proto
 from protos.credit.v1 import gateway_pb2, keys_pb2
 
@@ -41,11 +42,12 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """An answer that left the gateway: a serialised transcript with the receipt of its entry."""
+    """An answer that left the gateway: a serialised transcript with the receipt of its entry, and travel tables."""
 
     request_id: bytes
     transcript: bytes
     receipt: Receipt
+    tables: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ def answered_to_bytes(answered: Answered) -> bytes:
             request_id=answered.request_id,
             transcript=answered.transcript,
             receipt=receipt_to_proto(answered.receipt),
+            travel_tables=answered.tables,
         )
     )
 
@@ -130,6 +133,7 @@ def answered_from_proto(message: gateway_pb2.AskResponse) -> Answered:
         request_id=exact(message.request_id, REQUEST_ID_BYTES, "request_id"),
         transcript=some(message.transcript, "transcript"),
         receipt=receipt_from_proto(message.receipt),
+        tables=tuple(table_from_wire(table) for table in message.travel_tables[:MAXIMUM_MEMBERS]),
     )
 
 

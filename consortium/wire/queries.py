@@ -3,7 +3,18 @@
 from consortium.model.catalogue import Family, Purpose
 from consortium.model.consent import ConsentRecord, SignedConsent
 from consortium.model.keys import CertifiedKey, KeyCertificate, KeyType
-from consortium.model.query import NONCE_BYTES, QUERY_ID_BYTES, Credential, QueryHeader, SignedQuery, Suite
+from consortium.model.query import (
+    NONCE_BYTES,
+    QUERY_ID_BYTES,
+    Credential,
+    PaymentReference,
+    QueryHeader,
+    SignedPayment,
+    SignedQuery,
+    Suite,
+    TravelElement,
+)
+from consortium.oprf.elements import BlindedElement
 from consortium.sealing.payload import ENVELOPE_BYTES, PAYLOAD_BYTES
 from consortium.wire.reading import (
     MAXIMUM_ATTRIBUTES,
@@ -138,6 +149,7 @@ def header_to_bytes(header: QueryHeader) -> bytes:
             nonce=header.nonce,
             rulebook_digest=header.rulebook_digest,
             epoch=header.epoch,
+            travel=[_travel_to_proto(header.travel)] if header.travel else (),
         )
     )
 
@@ -160,7 +172,24 @@ def header_from_bytes(raw: bytes) -> QueryHeader:
         nonce=exact(message.nonce, NONCE_BYTES, "nonce"),
         rulebook_digest=digest(message.rulebook_digest, "rulebook_digest"),
         epoch=unsigned(message.epoch, "epoch"),
+        travel=_travel(message),
     )
+
+
+def payment_to_bytes(reference: PaymentReference) -> bytes:
+    """Serialise a payment reference; these bytes are signed."""
+    return serialise(
+        query_pb2.PaymentReference(
+            requester=reference.requester, commitment=reference.commitment, issued_at=reference.issued_at
+        )
+    )
+
+
+def payment_from_bytes(raw: bytes) -> PaymentReference:
+    """Parse a payment reference; raises CreditError(MALFORMED)."""
+    message = parse(query_pb2.PaymentReference, raw)
+    commitment = digest(message.commitment, "commitment")
+    return PaymentReference(member(message.requester), commitment, unsigned(message.issued_at, "issued_at"))
 
 
 def signed_query_to_proto(query: SignedQuery) -> query_pb2.SignedQuery:
@@ -173,6 +202,7 @@ def signed_query_to_proto(query: SignedQuery) -> query_pb2.SignedQuery:
         signature=query.signature,
         consent=signed_consent_to_proto(query.consent) if query.consent else None,
         query_key=certified_key_to_proto(query.query_key),
+        payment=_payment_to_proto(query.payment) if query.payment else None,
     )
 
 
@@ -187,6 +217,7 @@ def signed_query_from_proto(message: query_pb2.SignedQuery) -> SignedQuery:
         signature=exact(message.signature, SIGNATURE_BYTES, "signature"),
         consent=signed_consent_from_proto(message.consent) if message.HasField("consent") else None,
         query_key=certified_key_from_proto(message.query_key),
+        payment=_payment_from_proto(message.payment) if message.HasField("payment") else None,
     )
 
 
@@ -205,3 +236,26 @@ def _attributes(message: query_pb2.QueryHeader) -> tuple[str, ...]:
     if not 0 < len(listed) <= MAXIMUM_ATTRIBUTES or len(set(listed)) != len(listed):
         raise malformed("attributes")
     return listed
+
+
+def _travel_to_proto(travel: TravelElement) -> query_pb2.TravelPart:
+    return query_pb2.TravelPart(element=travel.element.value, payment=travel.payment)
+
+
+def _travel(message: query_pb2.QueryHeader) -> TravelElement | None:
+    """Read the one travel check that a header may have; its element is canonical and not the identity."""
+    if len(message.travel) > 1:
+        raise malformed("more than one travel check")
+    if not message.travel:
+        return None
+    part = message.travel[0]
+    return TravelElement(BlindedElement.decode(part.element), digest(part.payment, "payment"))
+
+
+def _payment_to_proto(payment: SignedPayment) -> query_pb2.SignedPayment:
+    return query_pb2.SignedPayment(reference=payment.raw, signature=payment.signature)
+
+
+def _payment_from_proto(message: query_pb2.SignedPayment) -> SignedPayment:
+    signature = exact(message.signature, SIGNATURE_BYTES, "signature")
+    return SignedPayment(payment_from_bytes(message.reference), message.reference, signature)

@@ -17,7 +17,9 @@ from consortium.model.rounds import (
     Round2Request,
     Signed,
     Transcript,
+    TravelAnswer,
 )
+from consortium.oprf.elements import EvaluatedElement
 from consortium.wire.queries import (
     certified_key_from_proto,
     certified_key_to_proto,
@@ -41,6 +43,9 @@ from consortium.wire.reading import (
 from protos.credit.v1 import rounds_pb2
 
 BodyT = TypeVar("BodyT", Round1Body, Round2Body)
+
+MAXIMUM_TABLE_BYTES = 1 << 16
+TRAVEL_CORRECTION_BYTES = 8
 
 
 def round1_request_to_bytes(request: Round1Request) -> bytes:
@@ -78,6 +83,7 @@ def round1_body_to_bytes(body: Round1Body) -> bytes:
             pair_digests=body.pair_digests,
             commitment=body.commitment,
             opening_digest=body.opening_digest,
+            travel=_travel_to_proto(body.travel) if body.travel else None,
         )
     )
 
@@ -92,6 +98,7 @@ def round1_body_from_bytes(raw: bytes) -> Round1Body:
         pair_digests=tuple(digest(value, "pair_digests") for value in message.pair_digests[:MAXIMUM_MEMBERS]),
         commitment=digest(message.commitment, "commitment"),
         opening_digest=digest(message.opening_digest, "opening_digest"),
+        travel=_travel_from_proto(message.travel) if message.HasField("travel") else None,
     )
 
 
@@ -116,6 +123,7 @@ def round2_body_to_bytes(body: Round2Body) -> bytes:
             correction=body.correction,
             tested_roster=sorted(body.tested_roster),
             opening_digest=body.opening_digest,
+            travel_correction=body.travel_correction,
         )
     )
 
@@ -130,18 +138,21 @@ def round2_body_from_bytes(raw: bytes) -> Round2Body:
         correction=some(message.correction, "correction"),
         tested_roster=_some_members(message.tested_roster),
         opening_digest=digest(message.opening_digest, "opening_digest"),
+        travel_correction=_travel_correction(message.travel_correction),
     )
 
 
 def signed_body_to_proto(signed: Signed[Round1Body] | Signed[Round2Body]) -> rounds_pb2.SignedBody:
-    """Write a signed body with its opening; its inner bytes are untouched."""
+    """Write a signed body with its opening and without its table; its inner bytes are untouched."""
     opening = opening_to_proto(signed.opening) if signed.opening else None
     return rounds_pb2.SignedBody(body=signed.raw, signature=signed.signature, opening=opening)
 
 
 def signed_body_to_bytes(signed: Signed[Round1Body] | Signed[Round2Body]) -> bytes:
-    """Serialise a signed body for the gateway."""
-    return serialise(signed_body_to_proto(signed))
+    """Serialise a signed body for the gateway, with the table of a travel check."""
+    message = signed_body_to_proto(signed)
+    message.travel_table = signed.table
+    return serialise(message)
 
 
 def signed_round1_from_proto(message: rounds_pb2.SignedBody) -> Signed[Round1Body]:
@@ -207,6 +218,18 @@ def opening_from_proto(message: rounds_pb2.Opening) -> Opening:
     return Opening(digest(message.salt, "salt"), _bound(message.bound), counter)
 
 
+def _travel_to_proto(travel: TravelAnswer) -> rounds_pb2.TravelAnswer:
+    return rounds_pb2.TravelAnswer(element=travel.element.value, table_digest=travel.table_digest)
+
+
+def _travel_from_proto(message: rounds_pb2.TravelAnswer) -> TravelAnswer:
+    return TravelAnswer(EvaluatedElement.decode(message.element), digest(message.table_digest, "table_digest"))
+
+
+def _travel_correction(value: bytes) -> bytes:
+    return exact(value, TRAVEL_CORRECTION_BYTES, "travel_correction") if value else b""
+
+
 def _attempt(value: int) -> int:
     if not 1 <= value <= MAXIMUM_ATTEMPTS:
         raise CreditError(Code.MALFORMED, "attempt")
@@ -260,4 +283,12 @@ def _signed(message: rounds_pb2.SignedBody, read: Callable[[bytes], BodyT]) -> S
         raw=message.body,
         signature=exact(message.signature, SIGNATURE_BYTES, "signature"),
         opening=opening_from_proto(message.opening) if message.HasField("opening") else None,
+        table=table_from_wire(message.travel_table),
     )
+
+
+def table_from_wire(value: bytes) -> bytes:
+    """Require a table of at most MAXIMUM_TABLE_BYTES, or none."""
+    if len(value) > MAXIMUM_TABLE_BYTES:
+        raise malformed("travel_table")
+    return value

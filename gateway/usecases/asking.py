@@ -15,7 +15,7 @@ from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId
 from consortium.model.query import SignedQuery
 from consortium.model.receipts import Subject, sign_receipt
-from consortium.model.rounds import RosterEntry, Transcript
+from consortium.model.rounds import RosterEntry, Transcript, tables_of
 from consortium.model.rulebook import Rulebook
 from consortium.model.signing import Signer
 from consortium.rules.queries import check_times
@@ -230,7 +230,7 @@ def _finish(
     receipt = sign_receipt(signer, appended.index, appended.leaf_hash, appended.time_ms, subject)
     if body is not None:
         transaction.bodies.keep(appended, ask.query.digest, with_receipt(body, receipt.signature))
-    response = answered_to_bytes(Answered(ask.request_id, raw, receipt))
+    response = answered_to_bytes(Answered(ask.request_id, raw, receipt, tables_of(transcript)))
     transaction.close_request(ask.member, ask.request_id, response)
     failpoint("gateway.inside-finish")
     return response

@@ -32,6 +32,7 @@ from consortium.model.rounds import (
 )
 from consortium.model.rulebook import Rulebook
 from consortium.model.signing import verify_signature
+from consortium.rules.travel import check_travel_answer
 from consortium.sums.paillier import Ciphertext, PublicKey, add_plain, product
 from consortium.sums.pairs import differing_pairs, members_to_leave_out
 from consortium.wire.rounds import (
@@ -229,6 +230,7 @@ class QueryRun:
         self._check_author(member, signed.body, signed, Label.ROUND1)
         if len(signed.body.pair_digests) != len(self._keyed) - 1:
             raise CreditError(Code.MALFORMED, "pair_digests")
+        check_travel_answer(signed, self.query.header, self.rulebook)
         self._ciphertexts[member] = Ciphertext.from_bytes(self.public_key, signed.body.ciphertext)
         self._round1[member] = signed
 
@@ -237,6 +239,8 @@ class QueryRun:
         self._check_author(member, signed.body, signed, Label.ROUND2)
         if signed.body.members != self.answering:
             raise CreditError(Code.TRANSCRIPT_INVALID, f"{member} answered for another set")
+        if bool(signed.body.travel_correction) != bool(self.query.header.travel):
+            raise CreditError(Code.MALFORMED, "travel_correction")
         if int.from_bytes(signed.body.correction, "big") >= self.public_key.n:
             raise CreditError(Code.TRANSCRIPT_INVALID, f"correction of {member} is out of range")
         return signed

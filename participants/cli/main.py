@@ -10,7 +10,7 @@ BOOK = {
     "retokenise": f"{_CLI}.book_retokenise:retokenise",
     "status": f"{_CLI}.book_status:status",
 }
-EVENTS = ("tradeline", "inquiry", "freeze", "dispute", "pending", "confirm", "release")
+EVENTS = ("tradeline", "inquiry", "freeze", "dispute", "pending", "confirm", "release", "location")
 
 app = lazy_app(
     {

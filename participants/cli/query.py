@@ -51,6 +51,7 @@ def _screen(answer: dict[str, CanonicalValue]) -> list[Text]:
     receipt = cast("dict[str, CanonicalValue]", answer["receipt"])
     fields = {
         "status": str(answer["status"]),
+        **({"travel": _plain(answer["travel"])} if "travel" in answer else {}),
         "matched": _plain(answer["match"]),
         "missing": _plain(answer["missing"]),
         "request_id": str(answer["request_id"]),

@@ -21,6 +21,7 @@ from participants.lender.event_input import (
     EventInput,
     FreezeInput,
     InquiryInput,
+    LocationInput,
     PendingInput,
     ReleaseInput,
     TradelineInput,
@@ -65,6 +66,11 @@ def confirm(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption 
 def release(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption = False) -> None:
     """End a pending grant that came to nothing: {"identifiers": {...}, "id": "..."}."""
     _record(ReleaseInput, node, file, as_json=as_json)
+
+
+def location(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption = False) -> None:
+    """Record where a person was: {"identifiers": {...}, "latitude": 39.9236, "longitude": 116.3496, "time": "..."}."""
+    _record(LocationInput, node, file, as_json=as_json)
 
 
 def _record(kind: type[EventInput], node: Path, file: Path | None, *, as_json: bool) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from consortium.model.receipts import Receipt, Subject, check_receipt
-from consortium.model.rounds import Transcript
+from consortium.model.rounds import Transcript, with_tables
 from consortium.model.rulebook import Role, Rulebook
 from consortium.wire.queries import signed_query_from_bytes
 from consortium.wire.rounds import transcript_from_bytes
@@ -27,7 +27,7 @@ async def ask_gateway(
     subject = Subject(signed_query_from_bytes(query).digest, answered.transcript)
     check_receipt(answered.receipt, gateway_key(rulebook), subject)
     keep(answered.receipt, subject)
-    return transcript_from_bytes(answered.transcript), answered.receipt
+    return with_tables(transcript_from_bytes(answered.transcript), answered.tables), answered.receipt
 
 
 def gateway_key(rulebook: Rulebook) -> bytes:

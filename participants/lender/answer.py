@@ -33,12 +33,14 @@ from consortium.model.rulebook import Rulebook
 from consortium.rules.contributions import contribution_values, is_live, query_layout
 from consortium.rules.profiles import PROFILES
 from consortium.rules.queries import active_lender, check_times
+from consortium.rules.travel import travel_policy
 from consortium.sealing.payload import Payload, subject_proof
 from consortium.silent import Silent
 from consortium.sums.exchange import BookState, CtxSeeds, contribution_commitment, correction, masked
 from consortium.sums.masks import PairMasks, pair_ctx_key, pair_digest
 from consortium.sums.paillier import Obfuscator, PublicKey, encrypt
 from consortium.sums.profiles import Profile
+from consortium.travel.oblivious import Table
 from consortium.wire.rounds import (
     round1_body_to_bytes,
     round1_request_from_bytes,
@@ -60,9 +62,20 @@ from participants.lender.ledger import (
     roster_to_test,
 )
 from participants.lender.opened import OpenedExchange, OpenedExchanges
-from participants.lender.ports import BookView
+from participants.lender.ports import BookView, HeldFile
 from participants.lender.protect import LendersSecrets
-from participants.lender.reveal import RevealRecord, open_record, seal_record
+from participants.lender.reveal import RevealRecord, TravelRecord, open_record, seal_record
+from participants.lender.travel_answer import (
+    FreshPads,
+    Pads,
+    answer_travel,
+    check_often,
+    note_release,
+    read_whereabouts,
+    signed_part,
+    travel_correction,
+    travel_masks,
+)
 
 SALT_BYTES = 32
 _NO_KEY, _NO_TAG = SubjectKey(bytes(64)), SubjectTag(bytes(32))
@@ -96,6 +109,7 @@ class _Contribution:
     pair_digests: tuple[bytes, ...]
     commitment: bytes
     record: RevealRecord
+    table: Table | None
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,6 +132,7 @@ class Contributor(Silent):
     changed: ChangedOver | None = None
     """The change of the key's generation that the ledger still looks behind."""
     opened: OpenedExchanges = field(default_factory=OpenedExchanges)
+    pads: Pads = field(default_factory=FreshPads)
 
     def round1(self, raw: bytes, now: int) -> bytes:
         """
@@ -125,7 +140,7 @@ class Contributor(Silent):
 
         Raises what `rules.queries.check_query` raises, and PAYLOAD_INVALID, ENVELOPE_MISMATCH, CONSENT_FOREIGN,
         CONSENT_USED_UP, ROSTER_MISMATCH, TOO_FEW_CONTRIBUTORS, CERTIFICATE_INVALID, PUBLIC_KEY_WEAK,
-        EARLIER_TAGS_MISSING, BOOK_BEHIND or RESTORED_FROM_BACKUP.
+        EARLIER_TAGS_MISSING, BOOK_BEHIND, RESTORED_FROM_BACKUP, TRAVEL_TOO_OFTEN or PAYMENT_REUSED.
         """
         request = round1_request_from_bytes(raw)
         known = self.store.find(request.ctx)
@@ -143,6 +158,7 @@ class Contributor(Silent):
             _check_quarantine(store, now)
             bindings = store.bindings((*payload.tags, *earlier), _window_start(rulebook, now))
             _use_consent(store, request.query)
+            check_often(store, request.query, (*payload.tags, *earlier), rulebook, now)
             answer = self._sign_round1(request, contribution, bindings, store.next_counter(utc_day(now)))
             reveal = seal_record(contribution.record, self.identity.audit_secret, request.ctx, self.rng)
             store.open_exchange(request.ctx, Exchange(raw, answer, reveal))
@@ -156,8 +172,8 @@ class Contributor(Silent):
         Release the correction for one answering set, at most once; a repeat gives the same bytes.
 
         Raises CTX_UNKNOWN, ALREADY_RELEASED, QUERY_EXPIRED, ROSTER_MISMATCH, RULEBOOK_MISMATCH, RULEBOOK_INVALID,
-        RULEBOOK_FROZEN, MEMBER_NOT_ACTIVE, TOO_FEW_CONTRIBUTORS, DIFFERENCING, CONFLICT or RESTORED_FROM_BACKUP; then
-        nothing is released or bound.
+        RULEBOOK_FROZEN, MEMBER_NOT_ACTIVE, TOO_FEW_CONTRIBUTORS, DIFFERENCING, CONFLICT, RESTORED_FROM_BACKUP,
+        TRAVEL_TOO_OFTEN or PAYMENT_REUSED; then nothing is released or bound.
         """
         request = round2_request_from_bytes(raw)
         with self.store.transaction() as store:
@@ -186,9 +202,11 @@ class Contributor(Silent):
         files, proven = self._matches(query, payload, earlier, view)
         value = layout.pack(contribution_values(files, query.header, rulebook))
         seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)
+        held = [*zip(view.files, files, strict=True)]
+        table, travel = self._travel(query, payload, held, travel_masks(own, pair_keys), seeds, rulebook)
         obfuscator = self.encryptor.obfuscator(key)
         record = RevealRecord(
-            value, obfuscator.seed, pair_keys, state, payload.tags, proven, payload.rho, tuple(earlier)
+            value, obfuscator.seed, pair_keys, state, payload.tags, proven, payload.rho, tuple(earlier), travel
         )
         hidden = masked(value, seeds, PairMasks(own, pair_keys, int(key.n)))
         return _Contribution(
@@ -196,7 +214,28 @@ class Contributor(Silent):
             pair_digests=tuple(pair_digest(ctx, own, peer, pair_keys[peer]) for peer in sorted(pair_keys)),
             commitment=contribution_commitment(ctx, value, key.profile.modulus_bytes, seeds.commit_seed, state),
             record=record,
+            table=table,
         )
+
+    def _travel(
+        self,
+        query: SignedQuery,
+        payload: Payload,
+        held: Sequence[tuple[HeldFile | None, CreditFile | None]],
+        masks: PairMasks,
+        seeds: CtxSeeds,
+        rulebook: Rulebook,
+    ) -> tuple[Table | None, TravelRecord | None]:
+        """Answer a travel check, if the query has one; `held` are the files of the places, held and matched."""
+        if query.header.travel is None:
+            return None, None
+        policy = travel_policy(rulebook)
+        asked = [
+            read_whereabouts(query, place, found.key if found else _NO_KEY, policy)
+            for place, (found, _) in zip(payload.places, held, strict=True)
+        ]
+        matches = [(matched, at) for (_, matched), at in zip(held, asked, strict=True)]
+        return answer_travel(query, matches, self.pads, seeds, masks, policy)
 
     def _matches(
         self, query: SignedQuery, payload: Payload, earlier: Sequence[SubjectTag], view: BookView
@@ -231,9 +270,11 @@ class Contributor(Silent):
             pair_digests=contribution.pair_digests,
             commitment=contribution.commitment,
             opening_digest=opening.digest,
+            travel=signed_part(contribution.table),
         )
         raw = round1_body_to_bytes(body)
-        return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND1, raw), opening))
+        words = contribution.table.words if contribution.table else b""
+        return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND1, raw), opening, words))
 
     def _release(self, store: AnswerTransaction, request: Round2Request, exchange: Exchange, now: int) -> bytes:
         rulebook = self.rulebook()
@@ -243,6 +284,9 @@ class Contributor(Silent):
         self._check_release(opened.request, request.members, tested, rulebook, now)
         check_release(bindings, request.members)
         _check_quarantine(store, now)
+        counted = (*opened.tags, *opened.record.earlier)
+        check_often(store, opened.request.query, counted, rulebook, now)
+        note_release(store, opened.request.query, counted, now)
         bind_all(store, opened.tags, bindings[: len(opened.tags)], Binding(request.members, tested, now))
         answer = self._sign_round2(opened, request.members, tested, store.next_counter(utc_day(now)))
         store.release(request.ctx, answer)
@@ -273,8 +317,9 @@ class Contributor(Silent):
         masks = PairMasks(own, record.pair_keys, int.from_bytes(modulus, "big"))
         seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)
         corr = uint(correction(record.value, seeds, masks, answering), len(modulus))
+        travel = travel_correction(record.travel, seeds, travel_masks(own, record.pair_keys), answering)
         opening = Opening(self.rng(SALT_BYTES), Bound(BoundState.NONE), counter)
-        body = Round2Body(own, ctx, answering, corr, tested, opening.digest)
+        body = Round2Body(own, ctx, answering, corr, tested, opening.digest, travel)
         raw = round2_body_to_bytes(body)
         return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND2, raw), opening))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from consortium.model.identifiers import SubjectTag
-from consortium.model.members import MemberSet
+from consortium.model.members import MemberId, MemberSet
 from consortium.silent import Silent
 from participants.lender.ports import BookView
 
@@ -78,6 +78,20 @@ class AnswerTransaction(Protocol):
 
     def use_consent(self, consent_digest: bytes, query_digest: bytes) -> int:
         """Count a query under a consent record, each query once; gives the number of distinct queries so far."""
+        ...
+
+    def travel_releases(self, tag: SubjectTag, not_before: int) -> list[tuple[bytes, int]]:
+        """Give digest and time (Unix seconds) of each query whose travel check was released for a tag since then."""
+        ...
+
+    def travel_payment(self, requester: MemberId, commitment: bytes) -> bytes | None:
+        """Give the digest of the query that a payment reference of a requester has served."""
+        ...
+
+    def note_travel(
+        self, tags: Sequence[SubjectTag], query_digest: bytes, payment: tuple[MemberId, bytes], now: int
+    ) -> None:
+        """Keep that a query's travel check was released for some tags, for a payment; a repeat changes nothing."""
         ...
 
     def quarantined_until(self) -> int:

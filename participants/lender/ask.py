@@ -9,7 +9,7 @@ gateway at once, because its timing would be an oracle.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from consortium.errors import Code, CreditError
@@ -42,8 +42,8 @@ from consortium.model.rounds import (
 from consortium.model.rulebook import Rulebook
 from consortium.model.signing import verify_signature
 from consortium.rules.contributions import CAPPED, FROZEN, MATCHED, query_layout
+from consortium.rules.travel import NO_WHEREABOUTS
 from consortium.sealing.payload import (
-    HOLDER_PLAIN_BYTES,
     SubjectTags,
     build_envelope,
     build_payload,
@@ -57,6 +57,7 @@ from consortium.sums.secret import SecretKey
 from consortium.wire.queries import consent_to_bytes, header_to_bytes
 from participants.lender.identity import LenderIdentity, certify_key
 from participants.lender.protect import LendersSecrets
+from participants.lender.travel import TravelQuestion, TravelResult, check_tables, travel_parts, travel_result
 
 
 class ValueStatus(StrEnum):
@@ -90,11 +91,20 @@ class QueryResult(Silent):
     asked: tuple[MemberId, ...]
     answered: tuple[MemberId, ...]
     as_of: int
+    travel: TravelResult | None = None
 
     @property
     def missing(self) -> tuple[MemberId, ...]:
         """The members that were asked and did not answer."""
         return tuple(member for member in self.asked if member not in self.answered)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class OwnPart(Silent):
+    """What the asking lender's own node contributed: by slot, and of a travel check by cell; empty where nothing."""
+
+    values: Mapping[str, int]
+    travel: bytes = b""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -114,6 +124,7 @@ class Question:
     suite: Suite = Suite.PAILLIER_3072_MASKED
     lifetime: int = 60
     staff_commitment: bytes = bytes(32)
+    travel: TravelQuestion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +191,16 @@ class Requester(Silent):
         rulebook: Rulebook,
         now: int,
     ) -> SignedQuery:
-        """Build and sign a query about one subject as of `now` (Unix seconds)."""
-        header = self._header(question, consent, rulebook, now)
+        """Build and sign a query about one subject as of `now` (Unix seconds); its travel check by `travel_parts`."""
+        nonce, travel = self.rng(NONCE_BYTES), None
+        if question.travel is not None:
+            travel = travel_parts(question.travel, self.identity, rulebook, nonce, now)
+        header = self._header(question, consent, rulebook, nonce, now)
+        if travel is not None:
+            header = replace(header, travel=travel.element)
         raw = header_to_bytes(header)
         digest = header_digest(raw)
-        payload = build_payload(subject, digest, bytes(HOLDER_PLAIN_BYTES), self.rng)
+        payload = build_payload(subject, digest, travel.holder_plain if travel else NO_WHEREABOUTS, self.rng)
         envelope = build_envelope(rulebook.regulator.hpke_key, digest, payload, header.consent_digest)
         parts = (
             raw,
@@ -193,15 +209,22 @@ class Requester(Silent):
             tags_commitment(digest, payload),
         )
         signature = self.identity.signer.sign(Label.SIGNED_QUERY, *parts)
-        return SignedQuery(header, *parts, signature, consent, self.query_key.certified)
+        payment = travel.payment if travel else None
+        return SignedQuery(header, *parts, signature, consent, self.query_key.certified, payment)
 
     def conclude(
-        self, query: SignedQuery, transcript: Transcript, rulebook: Rulebook, own: Mapping[str, int]
+        self,
+        query: SignedQuery,
+        transcript: Transcript,
+        rulebook: Rulebook,
+        own: OwnPart,
+        travel: TravelQuestion | None = None,
     ) -> QueryResult:
         """
         Check a transcript, decrypt its product and subtract the own part.
 
-        `own` is what this lender's node contributed to the exchange, by slot; empty where it did not answer.
+        `own` is what this lender's node contributed to the exchange; `travel` is the question's travel check, by which
+        the tables are opened: without it they are checked only.
         Raises TRANSCRIPT_INVALID, SIGNATURE_INVALID, ROSTER_MISMATCH, TOO_FEW_CONTRIBUTORS, PAIR_MISMATCH,
         CIPHERTEXT_INVALID or SUM_INVALID.
         """
@@ -211,7 +234,9 @@ class Requester(Silent):
         total = check_transcript(query, transcript, rulebook, secret.public_key)
         plain = secret.decrypt(total, self.executor)
         sums = query_layout(query.header, rulebook).unpack(plain, len(transcript.members))
-        return _result(query.header, transcript.members, rulebook, sums, own)
+        result = _result(query.header, transcript.members, rulebook, sums, own.values)
+        check = travel_result(query.header, transcript, rulebook, travel, self.identity, own.travel)
+        return replace(result, travel=check)
 
     def _secret_of(self, query: SignedQuery) -> SecretKey:
         for secret in (self.query_key.secret, *self.earlier):
@@ -219,7 +244,9 @@ class Requester(Silent):
                 return secret
         raise CreditError(Code.TRANSCRIPT_INVALID, "asked under a query key that is not here any more")
 
-    def _header(self, question: Question, consent: SignedConsent | None, rulebook: Rulebook, now: int) -> QueryHeader:
+    def _header(
+        self, question: Question, consent: SignedConsent | None, rulebook: Rulebook, nonce: bytes, now: int
+    ) -> QueryHeader:
         return QueryHeader(
             query_id=self.rng(QUERY_ID_BYTES),
             requester=self.identity.member,
@@ -232,7 +259,7 @@ class Requester(Silent):
             staff_commitment=question.staff_commitment,
             issued_at=now,
             expires_at=now + question.lifetime,
-            nonce=self.rng(NONCE_BYTES),
+            nonce=nonce,
             rulebook_digest=rulebook.digest,
             epoch=self.secrets.epoch,
         )
@@ -255,6 +282,7 @@ def check_transcript(query: SignedQuery, transcript: Transcript, rulebook: Ruleb
     _check_parts(transcript.round2, Label.ROUND2, ctx, transcript.members, rulebook)
     _check_answering(query.header.requester, transcript, rulebook)
     _check_pairs(transcript, keyed)
+    check_tables(query.header, transcript, rulebook)
     return _check_product(transcript, key)
 
 

@@ -12,6 +12,7 @@ from consortium.model.credit_file import (
     CreditFile,
     Freeze,
     Inquiry,
+    Location,
     PendingGrant,
     Piece,
     PieceKind,
@@ -24,6 +25,7 @@ from consortium.transparency.journal import JournalHead
 from participants.lender.ports import BookStore, Subject
 
 INQUIRY_SECONDS = 90 * 86_400  # no window looks back further
+LOCATION_SECONDS = 4 * 86_400  # a travel check looks back two days at most, from a time at most two days past
 
 
 def record_pending(store: BookStore, subject: Subject, pending: PendingGrant, now: int) -> JournalHead:
@@ -72,7 +74,8 @@ def carried_pieces(file: CreditFile, brought: frozenset[PieceKind], as_of: int) 
     Give what a load keeps of a subject's file from the book before.
 
     A kind of piece that no source brings at all (`brought` has those that one does) is kept as it is, pending grants
-    always: only this node knows them. Grants that have expired and inquiries beyond every window are dropped.
+    always: only this node knows them. Grants that have expired, and inquiries and locations beyond every window, are
+    dropped.
     """
     for piece in pieces_of(file):
         match piece:
@@ -80,6 +83,8 @@ def carried_pieces(file: CreditFile, brought: frozenset[PieceKind], as_of: int) 
                 keep = piece.expires > as_of
             case Inquiry():
                 keep = piece.kind not in brought and piece.time > as_of - INQUIRY_SECONDS
+            case Location():
+                keep = piece.kind not in brought and piece.time > as_of - LOCATION_SECONDS
             case _:
                 keep = piece.kind not in brought
         if keep:

@@ -10,15 +10,18 @@ import secrets
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import fields
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, StrictBool, StrictInt, StrictStr, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
 
 from consortium.errors import Code, CreditError
+from consortium.model.attributes import DEFAULT_CLOCK_SKEW
 from consortium.model.credit_file import (
     AccountStatus,
     Channel,
     Freeze,
+    Location,
     PendingGrant,
     PortfolioType,
     Scene,
@@ -27,6 +30,8 @@ from consortium.model.credit_file import (
 from consortium.model.credit_file import Inquiry as InquiryPiece
 from consortium.model.identifiers import IdentifierKind, NormalisedIdentifier, RawIdentifier
 from consortium.model.journal_entry import Confirmation, Dispute, Event, Release
+from consortium.travel.angles import MICRODEGREES
+from consortium.travel.geography import MOST_LATITUDE, MOST_LONGITUDE
 from participants.lender.normalise import normalise
 from participants.lender.ports import HeldFile
 
@@ -49,8 +54,19 @@ def _time(value: object) -> object:
     return (time - dt.datetime(1970, 1, 1, tzinfo=dt.UTC)) // dt.timedelta(seconds=1)
 
 
+def _degrees(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("degrees are a number")  # noqa: TRY004  as above
+    if not -360 <= value <= 360:
+        raise ValueError("degrees of WGS84")
+    return int((Decimal(str(value)) * MICRODEGREES).to_integral_value(ROUND_HALF_EVEN))
+
+
 Day = Annotated[int, BeforeValidator(_day)]
 Time = Annotated[int, BeforeValidator(_time)]
+Latitude = Annotated[int, BeforeValidator(_degrees), Field(ge=-MOST_LATITUDE, le=MOST_LATITUDE)]
+Longitude = Annotated[int, BeforeValidator(_degrees), Field(ge=-MOST_LONGITUDE, le=MOST_LONGITUDE)]
+"""Degrees of WGS84 as they are written, microdegrees inside."""
 
 
 class InputTable(BaseModel):
@@ -204,6 +220,21 @@ class ReleaseInput(EventInput):
         return Release(self.id)
 
 
+class LocationInput(EventInput):
+    """The subject was at a place, now or at another time that has passed; degrees of WGS84."""
+
+    latitude: Latitude
+    longitude: Longitude
+    time: Time | None = None
+
+    def event(self, held: HeldFile | None, now: int) -> Event:  # noqa: ARG002
+        """Give the location; raises CreditError(RECORD_INVALID) for a time that has not come yet."""
+        time = now if self.time is None else self.time
+        if time > now + DEFAULT_CLOCK_SKEW:
+            raise CreditError(Code.RECORD_INVALID, "time: it has not come yet")
+        return Location(time, self.latitude, self.longitude)
+
+
 EVENT_KINDS: Mapping[str, type[EventInput]] = {
     "tradeline": TradelineInput,
     "inquiry": InquiryInput,
@@ -212,6 +243,7 @@ EVENT_KINDS: Mapping[str, type[EventInput]] = {
     "pending": PendingInput,
     "confirm": ConfirmInput,
     "release": ReleaseInput,
+    "location": LocationInput,
 }
 _InputT = TypeVar("_InputT", bound=EventInput)
 

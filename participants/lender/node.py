@@ -5,7 +5,7 @@ Everything comes in and goes out as bytes or domain values; whoever drives a nod
 demonstration in one process) does the sending.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from consortium.errors import Code, CreditError
@@ -19,11 +19,12 @@ from consortium.rules.contributions import query_layout
 from consortium.sealing.payload import NO_EARLIER_TAGS, EarlierTags, SubjectTags
 from consortium.silent import Silent
 from participants.lender.answer import Contributor
-from participants.lender.ask import ConsentTerms, QueryResult, Question, Requester, record_consent
+from participants.lender.ask import ConsentTerms, OwnPart, QueryResult, Question, Requester, record_consent
 from participants.lender.normalise import normalise
 from participants.lender.reveal import open_record
 from participants.lender.tokenise import Token
 from participants.lender.tokens import Tokenises, check_generation
+from participants.lender.travel import TravelQuestion
 
 
 @dataclass(frozen=True, repr=False)
@@ -74,30 +75,31 @@ class LenderNode(Silent):
             raise CreditError(Code.RULEBOOK_MISMATCH, "the subject's tags are of other generations")
         return self.requester.build(subject, question, consent, rulebook, now)
 
-    def conclude(self, query: SignedQuery, transcript: Transcript) -> QueryResult:
+    def conclude(self, query: SignedQuery, transcript: Transcript, travel: TravelQuestion | None = None) -> QueryResult:
         """
-        Check and decrypt an answer; raises as `Requester.conclude`.
+        Check and decrypt an answer; raises as `Requester.conclude`, to which `travel` goes.
 
         A contributor that was cut off after it answered stays in the answer.
         """
         rulebook = self.version(query.header.rulebook_digest) or self._rulebook.as_signed
-        return self.requester.conclude(query, transcript, rulebook, self._own_part(query, transcript, rulebook))
+        return self.requester.conclude(query, transcript, rulebook, self._own_part(query, transcript, rulebook), travel)
 
     @property
     def _rulebook(self) -> Rulebook:
         return self.contributor.rulebook()
 
-    def _own_part(self, query: SignedQuery, transcript: Transcript, rulebook: Rulebook) -> Mapping[str, int]:
-        """Give what this node contributed to the exchange, by slot; nothing where it did not answer."""
+    def _own_part(self, query: SignedQuery, transcript: Transcript, rulebook: Rulebook) -> OwnPart:
+        """Give what this node contributed to the exchange; nothing where it did not answer."""
         contributor = self.contributor
         if contributor.identity.member not in transcript.members:
-            return {}
+            return OwnPart({})
         ctx = exchange_ctx(query, transcript.roster, transcript.attempt, transcript.intended, transcript.block)
         exchange = contributor.store.find(ctx)
         if exchange is None:
             raise CreditError(Code.TRANSCRIPT_INVALID, "this node has no record of its own answer")
         record = open_record(exchange.reveal, contributor.identity.audit_secret, ctx)
-        return query_layout(query.header, rulebook).unpack(record.value)
+        values = query_layout(query.header, rulebook).unpack(record.value)
+        return OwnPart(values, record.travel.numbers if record.travel else b"")
 
 
 def _earlier(tokens: Sequence[Token | None]) -> EarlierTags:

@@ -8,7 +8,8 @@ from pydantic import BeforeValidator, Field, StrictInt, StrictStr, ValidationErr
 from consortium.errors import Code, CreditError
 from consortium.model.catalogue import Family, Purpose
 from consortium.model.identifiers import IdentifierKind, RawIdentifier
-from participants.lender.event_input import Identifiers, InputTable, Time, first_problem
+from participants.lender.event_input import Identifiers, InputTable, Latitude, Longitude, Time, first_problem
+from participants.lender.travel import MAXIMUM_PAYMENT
 
 MAX_QUESTION_BYTES = 65_536
 
@@ -32,6 +33,15 @@ class ConsentInput(InputTable):
     evidence_digest: Digest
 
 
+class TravelInput(InputTable):
+    """Where the person is said to be, in degrees of WGS84, when, and for which payment of this lender's own."""
+
+    latitude: Latitude
+    longitude: Longitude
+    time: Time
+    payment: StrictStr = Field(min_length=1, max_length=MAXIMUM_PAYMENT, pattern="^[ -~]+$")
+
+
 class QuestionInput(InputTable):
     """Who is asked about, for which purpose, which attributes, under which consent."""
 
@@ -42,6 +52,7 @@ class QuestionInput(InputTable):
     request_id: StrictStr | None = Field(default=None, pattern="^[0-9a-f]{32}$")
     lifetime_seconds: StrictInt = Field(default=60, ge=1, le=3600)
     staff_id: StrictStr = ""
+    travel: TravelInput | None = None
 
     def raw_identifiers(self) -> tuple[RawIdentifier, ...]:
         """Give every identifier that is there."""

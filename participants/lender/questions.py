@@ -23,6 +23,7 @@ from participants.lender.ask import ConsentTerms, QueryResult, Question
 from participants.lender.consents import Consents, captured_consent
 from participants.lender.node import LenderNode
 from participants.lender.supervision_ports import Unreadables
+from participants.lender.travel import TravelQuestion
 
 WAIT_AFTER_EXPIRY = 2.0
 AGAIN = 3
@@ -107,13 +108,13 @@ class Asker:
         raw = signed_query_to_bytes(signed)
         transcript, receipt = await self.ask_gateway(wire_id, raw, seconds)
         failpoint("asker.before-conclude")
-        result = await self._off_loop(partial(self._conclude, signed, transcript))
+        result = await self._off_loop(partial(self._conclude, signed, transcript, query.question.travel))
         return LocalAnswer(query.request_id, result, receipt)
 
-    def _conclude(self, signed: SignedQuery, transcript: Transcript) -> QueryResult:
+    def _conclude(self, signed: SignedQuery, transcript: Transcript, travel: TravelQuestion | None) -> QueryResult:
         """Check and decrypt; what cannot be used is noted for the next statement, and told to the gateway never."""
         try:
-            return self.node.conclude(signed, transcript)
+            return self.node.conclude(signed, transcript, travel)
         except CreditError as error:
             if error.code in CODES:
                 self.unreadables.note_unreadable(Unreadable(signed.digest, error.code), self.clock())

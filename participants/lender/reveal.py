@@ -19,13 +19,22 @@ NONCE_BYTES = 12
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class TravelRecord(Silent):
+    """A travel table's key, and the number of each cell, a byte each."""
+
+    key: int
+    numbers: bytes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class RevealRecord(Silent):
     """
     The number X_i, the obfuscator's seed, every k_ij, the state of the book behind them, and whom it was about.
 
     `tags` and `rho` are the query's, so that they are known when the epoch's sealing key is not any more; `proven` says
     for which tags the query proved the subject's key. All three are empty in records of older versions. `earlier` are
-    the tags of the generation before, while the ledger goes by them as well.
+    the tags of the generation before, while the ledger goes by them as well. `travel` is there where the query has a
+    travel check.
     """
 
     value: int
@@ -36,6 +45,7 @@ class RevealRecord(Silent):
     proven: tuple[bool, ...] = ()
     rho: bytes = b""
     earlier: tuple[SubjectTag, ...] = ()
+    travel: TravelRecord | None = None
 
 
 def seal_record(record: RevealRecord, audit_secret: Secret, ctx: bytes, rng: Randomness) -> bytes:
@@ -75,8 +85,11 @@ def _key(audit_secret: Secret, ctx: bytes) -> bytes:
 
 
 def _encode(record: RevealRecord) -> bytes:
+    travel = record.travel
+    more = {"travel_key": f"{travel.key:x}", "travel_numbers": travel.numbers.hex()} if travel else {}
     return canonical_json(
         {
+            **more,
             "value": f"{record.value:x}",
             "obfuscator_seed": record.obfuscator_seed.hex(),
             "pair_keys": {peer: key.hex() for peer, key in record.pair_keys.items()},
@@ -104,7 +117,7 @@ def _decode(plain: bytes) -> RevealRecord:
         }:
             keys = {peer: bytes.fromhex(str(key)) for peer, key in pair_keys.items()}
             book = BookState(bytes.fromhex(root), size, bytes.fromhex(head))
-            return RevealRecord(int(value, 16), bytes.fromhex(seed), keys, book, *_about(rest))
+            return RevealRecord(int(value, 16), bytes.fromhex(seed), keys, book, *_about(rest), travel=_travel(rest))
     raise CreditError(Code.REVEAL_INVALID, "the stored record has another form")
 
 
@@ -118,6 +131,13 @@ def _about(
             earlier = before if isinstance(before, list) else []
             return _tags(tags), tuple(one is True for one in proven), bytes.fromhex(rho), _tags(earlier)
     return (), (), b"", ()
+
+
+def _travel(rest: Mapping[object, object]) -> TravelRecord | None:
+    match rest:
+        case {"travel_key": str(key), "travel_numbers": str(numbers)}:
+            return TravelRecord(int(key, 16), bytes.fromhex(numbers))
+    return None
 
 
 def _tags(values: Sequence[object]) -> tuple[SubjectTag, ...]:

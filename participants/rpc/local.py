@@ -14,10 +14,12 @@ from consortium.model.catalogue import Family, Purpose
 from consortium.model.identifiers import IdentifierKind, RawIdentifier
 from consortium.model.query import Suite
 from consortium.silent import Silent
+from consortium.travel.geography import Point
 from consortium.wire.reading import digest, int_enum, malformed, str_enum
 from participants.lender.ask import AttributeResult, ConsentTerms, Question
 from participants.lender.ports import BookStatus
 from participants.lender.questions import Asker, LocalAnswer, LocalQuery, overall_status
+from participants.lender.travel import TravelQuestion, TravelResult
 from participants.rpc.errors import mapped
 from protos.credit.v1 import lender_pb2 as pb
 from protos.credit.v1 import lender_pb2_grpc as grpc_pb
@@ -105,7 +107,9 @@ def query_from_proto(request: pb.QueryRequest, suite: Suite) -> LocalQuery:
     if len(request_id) != REQUEST_ID_BYTES or not request.attributes:
         raise malformed("request_id or attributes")
     purpose = str_enum(Purpose, request.purpose)
-    question = Question(purpose, tuple(request.attributes), suite, request.lifetime_seconds or DEFAULT_LIFETIME)
+    lifetime = request.lifetime_seconds or DEFAULT_LIFETIME
+    travel = _travel(request.travel) if request.HasField("travel") else None
+    question = Question(purpose, tuple(request.attributes), suite, lifetime, travel=travel)
     return LocalQuery(
         request_id=request_id,
         identifiers=_identifiers(request.identifiers),
@@ -131,6 +135,20 @@ def answer_to_proto(answer: LocalAnswer) -> pb.QueryResponse:
         as_of=result.as_of,
         attributes=[_attribute(item) for item in result.attributes],
         receipt=pb.QueryReceipt(index=receipt.index, leaf_hash=receipt.leaf_hash, time_ms=receipt.time_ms),
+        travel=_travel_check(result.travel) if result.travel else None,
+    )
+
+
+def _travel(message: pb.TravelQuestion) -> TravelQuestion:
+    return TravelQuestion(Point(message.latitude, message.longitude), message.time, message.payment)
+
+
+def _travel_check(result: TravelResult) -> pb.TravelCheck:
+    return pb.TravelCheck(
+        contradictions=result.contradictions,
+        own=result.own,
+        answered=result.answered,
+        verdict=result.verdict.value,
     )
 
 

@@ -9,7 +9,7 @@ from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
 from participants.gateway_client.channel import from_rpc_error
 from participants.lender.ports import day_text
-from participants.lender.question_input import ConsentInput, QuestionInput
+from participants.lender.question_input import ConsentInput, QuestionInput, TravelInput
 from participants.settings import NodeSettings
 from protos.credit.v1 import lender_pb2 as pb
 from protos.credit.v1 import lender_pb2_grpc as grpc_pb
@@ -95,13 +95,16 @@ def question_to_proto(question: QuestionInput) -> pb.QueryRequest:
         consent=_consent(question.consent) if question.consent else None,
         lifetime_seconds=question.lifetime_seconds,
         staff_id=question.staff_id,
+        travel=_travel(question.travel) if question.travel else None,
     )
 
 
 def answer_to_value(response: pb.QueryResponse) -> dict[str, CanonicalValue]:
     """Give an answer as JSON."""
     match, receipt = response.match, response.receipt
+    travel = {"travel": _travel_check(response.travel)} if response.HasField("travel") else {}
     return {
+        **travel,
         "request_id": response.request_id.hex(),
         "status": response.status,
         "match": {"national_id": match.national_id, "phone": match.phone, "email": match.email},
@@ -113,6 +116,21 @@ def answer_to_value(response: pb.QueryResponse) -> dict[str, CanonicalValue]:
         "as_of": response.as_of,
         "attributes": [_attribute(item) for item in response.attributes],
         "receipt": {"index": receipt.index, "leaf_hash": receipt.leaf_hash.hex(), "time": receipt.time_ms},
+    }
+
+
+def _travel(travel: TravelInput) -> pb.TravelQuestion:
+    return pb.TravelQuestion(
+        latitude=travel.latitude, longitude=travel.longitude, time=travel.time, payment=travel.payment
+    )
+
+
+def _travel_check(check: pb.TravelCheck) -> dict[str, CanonicalValue]:
+    return {
+        "verdict": check.verdict,
+        "contradictions": check.contradictions,
+        "own": check.own,
+        "answered": check.answered,
     }
 
 

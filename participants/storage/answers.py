@@ -8,13 +8,23 @@ from pathlib import Path
 
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import SubjectTag
-from consortium.model.members import MemberSet
+from consortium.model.members import MemberId, MemberSet
 from participants.lender.answer_ports import AnswerTransaction, Binding, Exchange
 from participants.storage.database import open_database, storage_errors, write_transaction
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+TRAVEL_SECONDS = 2 * 86_400
+"""How long a release is counted at least."""
 MESSAGE_DAYS = "CREATE TABLE message_days (day INTEGER PRIMARY KEY, last INTEGER NOT NULL)"
-UPGRADES = (MESSAGE_DAYS,)
+TRAVEL = """
+CREATE TABLE travel_releases (
+    tag BLOB NOT NULL, query BLOB NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (tag, query)
+) WITHOUT ROWID;
+CREATE TABLE travel_payments (
+    requester TEXT NOT NULL, payment BLOB NOT NULL, query BLOB NOT NULL, PRIMARY KEY (requester, payment)
+) WITHOUT ROWID
+"""
+UPGRADES = (MESSAGE_DAYS, TRAVEL)
 SCHEMA = f"""
 CREATE TABLE exchanges (
     ctx BLOB PRIMARY KEY, request BLOB NOT NULL, answer BLOB NOT NULL, reveal BLOB NOT NULL, correction BLOB
@@ -26,6 +36,7 @@ CREATE TABLE consent_uses (
     consent BLOB NOT NULL, query BLOB NOT NULL, PRIMARY KEY (consent, query)
 ) WITHOUT ROWID;
 {MESSAGE_DAYS};
+{TRAVEL};
 CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO numbers VALUES ('counter', 0), ('quarantined_until', 0)
 """  # noqa: S608  no input
@@ -114,6 +125,26 @@ class _SqliteTransaction:
         self._connection.execute("INSERT OR IGNORE INTO consent_uses VALUES (?, ?)", (consent_digest, query_digest))
         sql = "SELECT count(*) FROM consent_uses WHERE consent = ?"
         return int(self._connection.execute(sql, (consent_digest,)).fetchone()[0])
+
+    def travel_releases(self, tag: SubjectTag, not_before: int) -> list[tuple[bytes, int]]:
+        """Give query and time of each release for a tag."""
+        sql = "SELECT query, at FROM travel_releases WHERE tag = ? AND at >= ?"
+        return self._connection.execute(sql, (tag.value, not_before)).fetchall()
+
+    def travel_payment(self, requester: MemberId, commitment: bytes) -> bytes | None:
+        """Give the query that a payment reference has served."""
+        sql = "SELECT query FROM travel_payments WHERE requester = ? AND payment = ?"
+        row = self._connection.execute(sql, (requester, commitment)).fetchone()
+        return row[0] if row else None
+
+    def note_travel(
+        self, tags: Sequence[SubjectTag], query_digest: bytes, payment: tuple[MemberId, bytes], now: int
+    ) -> None:
+        """Keep a release; counts that no period looks back to any more are dropped."""
+        self._connection.execute("DELETE FROM travel_releases WHERE at < ?", (now - TRAVEL_SECONDS,))
+        rows = [(tag.value, query_digest, now) for tag in tags]
+        self._connection.executemany("INSERT OR IGNORE INTO travel_releases VALUES (?, ?, ?)", rows)
+        self._connection.execute("INSERT OR IGNORE INTO travel_payments VALUES (?, ?, ?)", (*payment, query_digest))
 
     def quarantined_until(self) -> int:
         """Give the time before which nothing is released."""

@@ -290,6 +290,7 @@ def traits_of(file: CreditFile) -> int:
         PieceKind.PENDING: file.pendings,
         PieceKind.CHARACTERISTICS: file.characteristics.values,
         PieceKind.FREEZE: file.frozen,
+        PieceKind.LOCATION: file.locations,
     }
     return trait_bits(kind for kind, pieces in held.items() if pieces)
 

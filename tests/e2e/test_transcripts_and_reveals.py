@@ -27,6 +27,7 @@ from consortium.wire.rounds import (
     transcript_to_bytes,
 )
 from gateway.usecases.admission import open_run
+from participants.lender.ask import OwnPart
 from participants.lender.reveal import check_reveal_allowed, make_reveal, open_record
 from tests.support.codes import refused
 from tests.support.world import ALICE, LENDERS, World, tradeline
@@ -348,7 +349,7 @@ def test_an_answer_is_read_under_the_rulebook_of_its_query(answered: Answered) -
     node = answered.world.nodes["lender-a"]
     other = replace(answered.world.rulebook, raw=answered.world.rulebook.raw + b" ")
     with refused(Code.RULEBOOK_MISMATCH):
-        node.requester.conclude(answered.query, answered.transcript, other, {})
+        node.requester.conclude(answered.query, answered.transcript, other, OwnPart({}))
 
 
 def test_another_number_under_the_same_masks_is_hidden_by_another_blind() -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from consortium.errors import CreditError
 from consortium.model.members import MemberId, MemberSet
 from consortium.model.query import SignedQuery
-from consortium.model.rounds import RosterEntry, Transcript
+from consortium.model.rounds import RosterEntry, Transcript, tables_of, with_tables
 from consortium.model.rulebook import Rulebook
 from consortium.wire.queries import signed_query_from_bytes, signed_query_to_bytes
 from consortium.wire.rounds import transcript_from_bytes, transcript_to_bytes
@@ -35,7 +35,8 @@ class Hub:
         while not self.first_round(run, now):
             pass
         self.second_round(run, now)
-        return transcript_from_bytes(transcript_to_bytes(run.transcript()))
+        transcript = run.transcript()
+        return with_tables(transcript_from_bytes(transcript_to_bytes(transcript)), tables_of(transcript))
 
     def roster(self, issued_at: int) -> tuple[RosterEntry, ...]:
         """Give every active lender with its mask key of the day of issue."""

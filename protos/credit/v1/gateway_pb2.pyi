@@ -28,14 +28,16 @@ class Receipt(_message.Message):
     def __init__(self, index: _Optional[int] = ..., leaf_hash: _Optional[bytes] = ..., time_ms: _Optional[int] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class AskResponse(_message.Message):
-    __slots__ = ("request_id", "transcript", "receipt")
+    __slots__ = ("request_id", "transcript", "receipt", "travel_tables")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     TRANSCRIPT_FIELD_NUMBER: _ClassVar[int]
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    TRAVEL_TABLES_FIELD_NUMBER: _ClassVar[int]
     request_id: bytes
     transcript: bytes
     receipt: Receipt
-    def __init__(self, request_id: _Optional[bytes] = ..., transcript: _Optional[bytes] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ...) -> None: ...
+    travel_tables: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, request_id: _Optional[bytes] = ..., transcript: _Optional[bytes] = ..., receipt: _Optional[_Union[Receipt, _Mapping]] = ..., travel_tables: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class AttachRequest(_message.Message):
     __slots__ = ("hello", "answer", "mask_keys")

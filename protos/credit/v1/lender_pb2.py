@@ -24,37 +24,41 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprotos/credit/v1/lender.proto\x12\tcredit.v1\"T\n\nIdentifier\x12\'\n\x04kind\x18\x01 \x01(\x0e\x32\x19.credit.v1.IdentifierKind\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x03 \x01(\t\"\xa1\x01\n\x07\x43onsent\x12\x10\n\x08\x66\x61milies\x18\x01 \x03(\t\x12\x11\n\tissued_at\x18\x02 \x01(\x03\x12\x12\n\nexpires_at\x18\x03 \x01(\x03\x12\x14\n\x0cmaximum_uses\x18\x04 \x01(\r\x12\x15\n\rnotice_digest\x18\x05 \x01(\x0c\x12\x17\n\x0fnotice_language\x18\x06 \x01(\t\x12\x17\n\x0f\x65vidence_digest\x18\x07 \x01(\x0c\"\xc4\x01\n\x0cQueryRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12*\n\x0bidentifiers\x18\x02 \x03(\x0b\x32\x15.credit.v1.Identifier\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x12\n\nattributes\x18\x04 \x03(\t\x12#\n\x07\x63onsent\x18\x05 \x01(\x0b\x32\x12.credit.v1.Consent\x12\x18\n\x10lifetime_seconds\x18\x06 \x01(\r\x12\x10\n\x08staff_id\x18\x07 \x01(\t\"h\n\x0e\x41ttributeValue\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04\x12\x0b\n\x03own\x18\x03 \x01(\x04\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x10\n\x08\x63urrency\x18\x05 \x01(\t\x12\x0e\n\x06status\x18\x06 \x01(\t\":\n\x05Match\x12\x13\n\x0bnational_id\x18\x01 \x01(\r\x12\r\n\x05phone\x18\x02 \x01(\r\x12\r\n\x05\x65mail\x18\x03 \x01(\r\"A\n\x0cQueryReceipt\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x11\n\tleaf_hash\x18\x02 \x01(\x0c\x12\x0f\n\x07time_ms\x18\x03 \x01(\x03\"\x8e\x02\n\rQueryResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x1f\n\x05match\x18\x03 \x01(\x0b\x32\x10.credit.v1.Match\x12\r\n\x05\x61sked\x18\x04 \x03(\t\x12\x10\n\x08\x61nswered\x18\x05 \x03(\t\x12\x0f\n\x07missing\x18\x06 \x03(\t\x12\r\n\x05\x61s_of\x18\x07 \x01(\x03\x12-\n\nattributes\x18\x08 \x03(\x0b\x32\x19.credit.v1.AttributeValue\x12(\n\x07receipt\x18\t \x01(\x0b\x32\x17.credit.v1.QueryReceipt\x12\x0e\n\x06\x66rozen\x18\n \x01(\r\x12\x0e\n\x06\x63\x61pped\x18\x0b \x01(\r\"1\n\rRecordRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x12\n\nevent_json\x18\x02 \x01(\t\"<\n\x0eRecordResponse\x12\x14\n\x0cjournal_size\x18\x01 \x01(\x04\x12\x14\n\x0cjournal_head\x18\x02 \x01(\x0c\"\x12\n\x10GetStatusRequest\"\xa2\x01\n\x11GetStatusResponse\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x17\n\x0frulebook_digest\x18\x02 \x01(\x0c\x12\x18\n\x10rulebook_version\x18\x03 \x01(\x04\x12\x10\n\x08\x61ttached\x18\x04 \x03(\t\x12\x10\n\x08\x62ook_day\x18\x05 \x01(\x03\x12\x10\n\x08subjects\x18\x06 \x01(\x04\x12\x14\n\x0cjournal_size\x18\x07 \x01(\x04*\x88\x01\n\x0eIdentifierKind\x12\x1f\n\x1bIDENTIFIER_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1bIDENTIFIER_KIND_NATIONAL_ID\x10\x01\x12\x19\n\x15IDENTIFIER_KIND_PHONE\x10\x02\x12\x19\n\x15IDENTIFIER_KIND_EMAIL\x10\x03\x32\xd2\x01\n\rLenderService\x12:\n\x05Query\x12\x17.credit.v1.QueryRequest\x1a\x18.credit.v1.QueryResponse\x12=\n\x06Record\x12\x18.credit.v1.RecordRequest\x1a\x19.credit.v1.RecordResponse\x12\x46\n\tGetStatus\x12\x1b.credit.v1.GetStatusRequest\x1a\x1c.credit.v1.GetStatusResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprotos/credit/v1/lender.proto\x12\tcredit.v1\"T\n\nIdentifier\x12\'\n\x04kind\x18\x01 \x01(\x0e\x32\x19.credit.v1.IdentifierKind\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x0f\n\x07\x63ountry\x18\x03 \x01(\t\"\xa1\x01\n\x07\x43onsent\x12\x10\n\x08\x66\x61milies\x18\x01 \x03(\t\x12\x11\n\tissued_at\x18\x02 \x01(\x03\x12\x12\n\nexpires_at\x18\x03 \x01(\x03\x12\x14\n\x0cmaximum_uses\x18\x04 \x01(\r\x12\x15\n\rnotice_digest\x18\x05 \x01(\x0c\x12\x17\n\x0fnotice_language\x18\x06 \x01(\t\x12\x17\n\x0f\x65vidence_digest\x18\x07 \x01(\x0c\"T\n\x0eTravelQuestion\x12\x10\n\x08latitude\x18\x01 \x01(\x11\x12\x11\n\tlongitude\x18\x02 \x01(\x11\x12\x0c\n\x04time\x18\x03 \x01(\x03\x12\x0f\n\x07payment\x18\x04 \x01(\t\"\xef\x01\n\x0cQueryRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12*\n\x0bidentifiers\x18\x02 \x03(\x0b\x32\x15.credit.v1.Identifier\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x12\n\nattributes\x18\x04 \x03(\t\x12#\n\x07\x63onsent\x18\x05 \x01(\x0b\x32\x12.credit.v1.Consent\x12\x18\n\x10lifetime_seconds\x18\x06 \x01(\r\x12\x10\n\x08staff_id\x18\x07 \x01(\t\x12)\n\x06travel\x18\x08 \x01(\x0b\x32\x19.credit.v1.TravelQuestion\"h\n\x0e\x41ttributeValue\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04\x12\x0b\n\x03own\x18\x03 \x01(\x04\x12\x0c\n\x04unit\x18\x04 \x01(\t\x12\x10\n\x08\x63urrency\x18\x05 \x01(\t\x12\x0e\n\x06status\x18\x06 \x01(\t\":\n\x05Match\x12\x13\n\x0bnational_id\x18\x01 \x01(\r\x12\r\n\x05phone\x18\x02 \x01(\r\x12\r\n\x05\x65mail\x18\x03 \x01(\r\"A\n\x0cQueryReceipt\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x11\n\tleaf_hash\x18\x02 \x01(\x0c\x12\x0f\n\x07time_ms\x18\x03 \x01(\x03\"U\n\x0bTravelCheck\x12\x16\n\x0e\x63ontradictions\x18\x01 \x01(\r\x12\x0b\n\x03own\x18\x02 \x01(\r\x12\x10\n\x08\x61nswered\x18\x03 \x01(\r\x12\x0f\n\x07verdict\x18\x04 \x01(\t\"\xb6\x02\n\rQueryResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x0e\n\x06status\x18\x02 \x01(\t\x12\x1f\n\x05match\x18\x03 \x01(\x0b\x32\x10.credit.v1.Match\x12\r\n\x05\x61sked\x18\x04 \x03(\t\x12\x10\n\x08\x61nswered\x18\x05 \x03(\t\x12\x0f\n\x07missing\x18\x06 \x03(\t\x12\r\n\x05\x61s_of\x18\x07 \x01(\x03\x12-\n\nattributes\x18\x08 \x03(\x0b\x32\x19.credit.v1.AttributeValue\x12(\n\x07receipt\x18\t \x01(\x0b\x32\x17.credit.v1.QueryReceipt\x12\x0e\n\x06\x66rozen\x18\n \x01(\r\x12\x0e\n\x06\x63\x61pped\x18\x0b \x01(\r\x12&\n\x06travel\x18\x0c \x01(\x0b\x32\x16.credit.v1.TravelCheck\"1\n\rRecordRequest\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x12\n\nevent_json\x18\x02 \x01(\t\"<\n\x0eRecordResponse\x12\x14\n\x0cjournal_size\x18\x01 \x01(\x04\x12\x14\n\x0cjournal_head\x18\x02 \x01(\x0c\"\x12\n\x10GetStatusRequest\"\xa2\x01\n\x11GetStatusResponse\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x17\n\x0frulebook_digest\x18\x02 \x01(\x0c\x12\x18\n\x10rulebook_version\x18\x03 \x01(\x04\x12\x10\n\x08\x61ttached\x18\x04 \x03(\t\x12\x10\n\x08\x62ook_day\x18\x05 \x01(\x03\x12\x10\n\x08subjects\x18\x06 \x01(\x04\x12\x14\n\x0cjournal_size\x18\x07 \x01(\x04*\x88\x01\n\x0eIdentifierKind\x12\x1f\n\x1bIDENTIFIER_KIND_UNSPECIFIED\x10\x00\x12\x1f\n\x1bIDENTIFIER_KIND_NATIONAL_ID\x10\x01\x12\x19\n\x15IDENTIFIER_KIND_PHONE\x10\x02\x12\x19\n\x15IDENTIFIER_KIND_EMAIL\x10\x03\x32\xd2\x01\n\rLenderService\x12:\n\x05Query\x12\x17.credit.v1.QueryRequest\x1a\x18.credit.v1.QueryResponse\x12=\n\x06Record\x12\x18.credit.v1.RecordRequest\x1a\x19.credit.v1.RecordResponse\x12\x46\n\tGetStatus\x12\x1b.credit.v1.GetStatusRequest\x1a\x1c.credit.v1.GetStatusResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.credit.v1.lender_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_IDENTIFIERKIND']._serialized_start=1298
-  _globals['_IDENTIFIERKIND']._serialized_end=1434
+  _globals['_IDENTIFIERKIND']._serialized_start=1554
+  _globals['_IDENTIFIERKIND']._serialized_end=1690
   _globals['_IDENTIFIER']._serialized_start=44
   _globals['_IDENTIFIER']._serialized_end=128
   _globals['_CONSENT']._serialized_start=131
   _globals['_CONSENT']._serialized_end=292
-  _globals['_QUERYREQUEST']._serialized_start=295
-  _globals['_QUERYREQUEST']._serialized_end=491
-  _globals['_ATTRIBUTEVALUE']._serialized_start=493
-  _globals['_ATTRIBUTEVALUE']._serialized_end=597
-  _globals['_MATCH']._serialized_start=599
-  _globals['_MATCH']._serialized_end=657
-  _globals['_QUERYRECEIPT']._serialized_start=659
-  _globals['_QUERYRECEIPT']._serialized_end=724
-  _globals['_QUERYRESPONSE']._serialized_start=727
-  _globals['_QUERYRESPONSE']._serialized_end=997
-  _globals['_RECORDREQUEST']._serialized_start=999
-  _globals['_RECORDREQUEST']._serialized_end=1048
-  _globals['_RECORDRESPONSE']._serialized_start=1050
-  _globals['_RECORDRESPONSE']._serialized_end=1110
-  _globals['_GETSTATUSREQUEST']._serialized_start=1112
-  _globals['_GETSTATUSREQUEST']._serialized_end=1130
-  _globals['_GETSTATUSRESPONSE']._serialized_start=1133
-  _globals['_GETSTATUSRESPONSE']._serialized_end=1295
-  _globals['_LENDERSERVICE']._serialized_start=1437
-  _globals['_LENDERSERVICE']._serialized_end=1647
+  _globals['_TRAVELQUESTION']._serialized_start=294
+  _globals['_TRAVELQUESTION']._serialized_end=378
+  _globals['_QUERYREQUEST']._serialized_start=381
+  _globals['_QUERYREQUEST']._serialized_end=620
+  _globals['_ATTRIBUTEVALUE']._serialized_start=622
+  _globals['_ATTRIBUTEVALUE']._serialized_end=726
+  _globals['_MATCH']._serialized_start=728
+  _globals['_MATCH']._serialized_end=786
+  _globals['_QUERYRECEIPT']._serialized_start=788
+  _globals['_QUERYRECEIPT']._serialized_end=853
+  _globals['_TRAVELCHECK']._serialized_start=855
+  _globals['_TRAVELCHECK']._serialized_end=940
+  _globals['_QUERYRESPONSE']._serialized_start=943
+  _globals['_QUERYRESPONSE']._serialized_end=1253
+  _globals['_RECORDREQUEST']._serialized_start=1255
+  _globals['_RECORDREQUEST']._serialized_end=1304
+  _globals['_RECORDRESPONSE']._serialized_start=1306
+  _globals['_RECORDRESPONSE']._serialized_end=1366
+  _globals['_GETSTATUSREQUEST']._serialized_start=1368
+  _globals['_GETSTATUSREQUEST']._serialized_end=1386
+  _globals['_GETSTATUSRESPONSE']._serialized_start=1389
+  _globals['_GETSTATUSRESPONSE']._serialized_end=1551
+  _globals['_LENDERSERVICE']._serialized_start=1693
+  _globals['_LENDERSERVICE']._serialized_end=1903
 # @@protoc_insertion_point(module_scope)

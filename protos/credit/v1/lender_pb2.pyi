@@ -46,8 +46,20 @@ class Consent(_message.Message):
     evidence_digest: bytes
     def __init__(self, families: _Optional[_Iterable[str]] = ..., issued_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., maximum_uses: _Optional[int] = ..., notice_digest: _Optional[bytes] = ..., notice_language: _Optional[str] = ..., evidence_digest: _Optional[bytes] = ...) -> None: ...
 
+class TravelQuestion(_message.Message):
+    __slots__ = ("latitude", "longitude", "time", "payment")
+    LATITUDE_FIELD_NUMBER: _ClassVar[int]
+    LONGITUDE_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_FIELD_NUMBER: _ClassVar[int]
+    latitude: int
+    longitude: int
+    time: int
+    payment: str
+    def __init__(self, latitude: _Optional[int] = ..., longitude: _Optional[int] = ..., time: _Optional[int] = ..., payment: _Optional[str] = ...) -> None: ...
+
 class QueryRequest(_message.Message):
-    __slots__ = ("request_id", "identifiers", "purpose", "attributes", "consent", "lifetime_seconds", "staff_id")
+    __slots__ = ("request_id", "identifiers", "purpose", "attributes", "consent", "lifetime_seconds", "staff_id", "travel")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     IDENTIFIERS_FIELD_NUMBER: _ClassVar[int]
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
@@ -55,6 +67,7 @@ class QueryRequest(_message.Message):
     CONSENT_FIELD_NUMBER: _ClassVar[int]
     LIFETIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
     STAFF_ID_FIELD_NUMBER: _ClassVar[int]
+    TRAVEL_FIELD_NUMBER: _ClassVar[int]
     request_id: bytes
     identifiers: _containers.RepeatedCompositeFieldContainer[Identifier]
     purpose: str
@@ -62,7 +75,8 @@ class QueryRequest(_message.Message):
     consent: Consent
     lifetime_seconds: int
     staff_id: str
-    def __init__(self, request_id: _Optional[bytes] = ..., identifiers: _Optional[_Iterable[_Union[Identifier, _Mapping]]] = ..., purpose: _Optional[str] = ..., attributes: _Optional[_Iterable[str]] = ..., consent: _Optional[_Union[Consent, _Mapping]] = ..., lifetime_seconds: _Optional[int] = ..., staff_id: _Optional[str] = ...) -> None: ...
+    travel: TravelQuestion
+    def __init__(self, request_id: _Optional[bytes] = ..., identifiers: _Optional[_Iterable[_Union[Identifier, _Mapping]]] = ..., purpose: _Optional[str] = ..., attributes: _Optional[_Iterable[str]] = ..., consent: _Optional[_Union[Consent, _Mapping]] = ..., lifetime_seconds: _Optional[int] = ..., staff_id: _Optional[str] = ..., travel: _Optional[_Union[TravelQuestion, _Mapping]] = ...) -> None: ...
 
 class AttributeValue(_message.Message):
     __slots__ = ("id", "value", "own", "unit", "currency", "status")
@@ -100,8 +114,20 @@ class QueryReceipt(_message.Message):
     time_ms: int
     def __init__(self, index: _Optional[int] = ..., leaf_hash: _Optional[bytes] = ..., time_ms: _Optional[int] = ...) -> None: ...
 
+class TravelCheck(_message.Message):
+    __slots__ = ("contradictions", "own", "answered", "verdict")
+    CONTRADICTIONS_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    contradictions: int
+    own: int
+    answered: int
+    verdict: str
+    def __init__(self, contradictions: _Optional[int] = ..., own: _Optional[int] = ..., answered: _Optional[int] = ..., verdict: _Optional[str] = ...) -> None: ...
+
 class QueryResponse(_message.Message):
-    __slots__ = ("request_id", "status", "match", "asked", "answered", "missing", "as_of", "attributes", "receipt", "frozen", "capped")
+    __slots__ = ("request_id", "status", "match", "asked", "answered", "missing", "as_of", "attributes", "receipt", "frozen", "capped", "travel")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     MATCH_FIELD_NUMBER: _ClassVar[int]
@@ -113,6 +139,7 @@ class QueryResponse(_message.Message):
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
     FROZEN_FIELD_NUMBER: _ClassVar[int]
     CAPPED_FIELD_NUMBER: _ClassVar[int]
+    TRAVEL_FIELD_NUMBER: _ClassVar[int]
     request_id: bytes
     status: str
     match: Match
@@ -124,7 +151,8 @@ class QueryResponse(_message.Message):
     receipt: QueryReceipt
     frozen: int
     capped: int
-    def __init__(self, request_id: _Optional[bytes] = ..., status: _Optional[str] = ..., match: _Optional[_Union[Match, _Mapping]] = ..., asked: _Optional[_Iterable[str]] = ..., answered: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., as_of: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[AttributeValue, _Mapping]]] = ..., receipt: _Optional[_Union[QueryReceipt, _Mapping]] = ..., frozen: _Optional[int] = ..., capped: _Optional[int] = ...) -> None: ...
+    travel: TravelCheck
+    def __init__(self, request_id: _Optional[bytes] = ..., status: _Optional[str] = ..., match: _Optional[_Union[Match, _Mapping]] = ..., asked: _Optional[_Iterable[str]] = ..., answered: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., as_of: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[AttributeValue, _Mapping]]] = ..., receipt: _Optional[_Union[QueryReceipt, _Mapping]] = ..., frozen: _Optional[int] = ..., capped: _Optional[int] = ..., travel: _Optional[_Union[TravelCheck, _Mapping]] = ...) -> None: ...
 
 class RecordRequest(_message.Message):
     __slots__ = ("kind", "event_json")

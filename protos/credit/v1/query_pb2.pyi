@@ -25,8 +25,34 @@ SUITE_INSECURE_TEST_1024_MASKED: Suite
 CREDENTIAL_UNSPECIFIED: Credential
 CREDENTIAL_IDENTIFIED: Credential
 
+class TravelPart(_message.Message):
+    __slots__ = ("element", "payment")
+    ELEMENT_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_FIELD_NUMBER: _ClassVar[int]
+    element: bytes
+    payment: bytes
+    def __init__(self, element: _Optional[bytes] = ..., payment: _Optional[bytes] = ...) -> None: ...
+
+class PaymentReference(_message.Message):
+    __slots__ = ("requester", "commitment", "issued_at")
+    REQUESTER_FIELD_NUMBER: _ClassVar[int]
+    COMMITMENT_FIELD_NUMBER: _ClassVar[int]
+    ISSUED_AT_FIELD_NUMBER: _ClassVar[int]
+    requester: str
+    commitment: bytes
+    issued_at: int
+    def __init__(self, requester: _Optional[str] = ..., commitment: _Optional[bytes] = ..., issued_at: _Optional[int] = ...) -> None: ...
+
+class SignedPayment(_message.Message):
+    __slots__ = ("reference", "signature")
+    REFERENCE_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    reference: bytes
+    signature: bytes
+    def __init__(self, reference: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
 class QueryHeader(_message.Message):
-    __slots__ = ("query_id", "requester", "credential", "query_key_digest", "purpose", "attributes", "suite", "consent_digest", "staff_commitment", "issued_at", "expires_at", "nonce", "rulebook_digest", "epoch")
+    __slots__ = ("query_id", "requester", "credential", "query_key_digest", "purpose", "attributes", "suite", "consent_digest", "staff_commitment", "issued_at", "expires_at", "nonce", "rulebook_digest", "epoch", "travel")
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     REQUESTER_FIELD_NUMBER: _ClassVar[int]
     CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +67,7 @@ class QueryHeader(_message.Message):
     NONCE_FIELD_NUMBER: _ClassVar[int]
     RULEBOOK_DIGEST_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
+    TRAVEL_FIELD_NUMBER: _ClassVar[int]
     query_id: bytes
     requester: str
     credential: Credential
@@ -55,10 +82,11 @@ class QueryHeader(_message.Message):
     nonce: bytes
     rulebook_digest: bytes
     epoch: int
-    def __init__(self, query_id: _Optional[bytes] = ..., requester: _Optional[str] = ..., credential: _Optional[_Union[Credential, str]] = ..., query_key_digest: _Optional[bytes] = ..., purpose: _Optional[str] = ..., attributes: _Optional[_Iterable[str]] = ..., suite: _Optional[_Union[Suite, str]] = ..., consent_digest: _Optional[bytes] = ..., staff_commitment: _Optional[bytes] = ..., issued_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., nonce: _Optional[bytes] = ..., rulebook_digest: _Optional[bytes] = ..., epoch: _Optional[int] = ...) -> None: ...
+    travel: _containers.RepeatedCompositeFieldContainer[TravelPart]
+    def __init__(self, query_id: _Optional[bytes] = ..., requester: _Optional[str] = ..., credential: _Optional[_Union[Credential, str]] = ..., query_key_digest: _Optional[bytes] = ..., purpose: _Optional[str] = ..., attributes: _Optional[_Iterable[str]] = ..., suite: _Optional[_Union[Suite, str]] = ..., consent_digest: _Optional[bytes] = ..., staff_commitment: _Optional[bytes] = ..., issued_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., nonce: _Optional[bytes] = ..., rulebook_digest: _Optional[bytes] = ..., epoch: _Optional[int] = ..., travel: _Optional[_Iterable[_Union[TravelPart, _Mapping]]] = ...) -> None: ...
 
 class SignedQuery(_message.Message):
-    __slots__ = ("header", "payload", "envelope", "tags_commitment", "signature", "consent", "query_key")
+    __slots__ = ("header", "payload", "envelope", "tags_commitment", "signature", "consent", "query_key", "payment")
     HEADER_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
     ENVELOPE_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +94,7 @@ class SignedQuery(_message.Message):
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     CONSENT_FIELD_NUMBER: _ClassVar[int]
     QUERY_KEY_FIELD_NUMBER: _ClassVar[int]
+    PAYMENT_FIELD_NUMBER: _ClassVar[int]
     header: bytes
     payload: bytes
     envelope: bytes
@@ -73,4 +102,5 @@ class SignedQuery(_message.Message):
     signature: bytes
     consent: _consent_pb2.SignedConsent
     query_key: _keys_pb2.CertifiedKey
-    def __init__(self, header: _Optional[bytes] = ..., payload: _Optional[bytes] = ..., envelope: _Optional[bytes] = ..., tags_commitment: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., consent: _Optional[_Union[_consent_pb2.SignedConsent, _Mapping]] = ..., query_key: _Optional[_Union[_keys_pb2.CertifiedKey, _Mapping]] = ...) -> None: ...
+    payment: SignedPayment
+    def __init__(self, header: _Optional[bytes] = ..., payload: _Optional[bytes] = ..., envelope: _Optional[bytes] = ..., tags_commitment: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., consent: _Optional[_Union[_consent_pb2.SignedConsent, _Mapping]] = ..., query_key: _Optional[_Union[_keys_pb2.CertifiedKey, _Mapping]] = ..., payment: _Optional[_Union[SignedPayment, _Mapping]] = ...) -> None: ...

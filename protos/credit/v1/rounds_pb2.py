@@ -26,7 +26,7 @@ from protos.credit.v1 import keys_pb2 as protos_dot_credit_dot_v1_dot_keys__pb2
 from protos.credit.v1 import query_pb2 as protos_dot_credit_dot_v1_dot_query__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprotos/credit/v1/rounds.proto\x12\tcredit.v1\x1a\x1bprotos/credit/v1/keys.proto\x1a\x1cprotos/credit/v1/query.proto\"H\n\x0bRosterEntry\x12\x0e\n\x06member\x18\x01 \x01(\t\x12)\n\x08mask_key\x18\x02 \x01(\x0b\x32\x17.credit.v1.CertifiedKey\"\x90\x01\n\rRound1Request\x12%\n\x05query\x18\x01 \x01(\x0b\x32\x16.credit.v1.SignedQuery\x12&\n\x06roster\x18\x02 \x03(\x0b\x32\x16.credit.v1.RosterEntry\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x10\n\x08intended\x18\x04 \x03(\t\x12\r\n\x05\x62lock\x18\x05 \x01(\x04\"\x92\x01\n\x05\x42ound\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.credit.v1.Bound.State\x12\x0f\n\x07members\x18\x02 \x03(\t\"Q\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_NONE\x10\x01\x12\r\n\tSTATE_SET\x10\x02\x12\x12\n\x0eSTATE_CONFLICT\x10\x03\"\x84\x01\n\nRound1Body\x12\x13\n\x0b\x63ontributor\x18\x01 \x01(\t\x12\x0b\n\x03\x63tx\x18\x02 \x01(\x0c\x12\x12\n\nciphertext\x18\x03 \x01(\x0c\x12\x14\n\x0cpair_digests\x18\x04 \x03(\x0c\x12\x12\n\ncommitment\x18\x05 \x01(\x0c\x12\x16\n\x0eopening_digest\x18\x06 \x01(\x0c\"I\n\x07Opening\x12\x0c\n\x04salt\x18\x01 \x01(\x0c\x12\x1f\n\x05\x62ound\x18\x02 \x01(\x0b\x32\x10.credit.v1.Bound\x12\x0f\n\x07\x63ounter\x18\x03 \x01(\x04\"-\n\rRound2Request\x12\x0b\n\x03\x63tx\x18\x01 \x01(\x0c\x12\x0f\n\x07members\x18\x02 \x03(\t\"\x82\x01\n\nRound2Body\x12\x13\n\x0b\x63ontributor\x18\x01 \x01(\t\x12\x0b\n\x03\x63tx\x18\x02 \x01(\x0c\x12\x0f\n\x07members\x18\x03 \x03(\t\x12\x12\n\ncorrection\x18\x04 \x01(\x0c\x12\x15\n\rtested_roster\x18\x05 \x03(\t\x12\x16\n\x0eopening_digest\x18\x06 \x01(\x0c\"R\n\nSignedBody\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12#\n\x07opening\x18\x03 \x01(\x0b\x32\x12.credit.v1.Opening\"\xd6\x01\n\nTranscript\x12&\n\x06roster\x18\x01 \x03(\x0b\x32\x16.credit.v1.RosterEntry\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x10\n\x08intended\x18\x03 \x03(\t\x12\x0f\n\x07members\x18\x04 \x03(\t\x12\r\n\x05\x62lock\x18\x05 \x01(\x04\x12%\n\x06round1\x18\x06 \x03(\x0b\x32\x15.credit.v1.SignedBody\x12%\n\x06round2\x18\x07 \x03(\x0b\x32\x15.credit.v1.SignedBody\x12\x0f\n\x07product\x18\x08 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1dprotos/credit/v1/rounds.proto\x12\tcredit.v1\x1a\x1bprotos/credit/v1/keys.proto\x1a\x1cprotos/credit/v1/query.proto\"H\n\x0bRosterEntry\x12\x0e\n\x06member\x18\x01 \x01(\t\x12)\n\x08mask_key\x18\x02 \x01(\x0b\x32\x17.credit.v1.CertifiedKey\"\x90\x01\n\rRound1Request\x12%\n\x05query\x18\x01 \x01(\x0b\x32\x16.credit.v1.SignedQuery\x12&\n\x06roster\x18\x02 \x03(\x0b\x32\x16.credit.v1.RosterEntry\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x10\n\x08intended\x18\x04 \x03(\t\x12\r\n\x05\x62lock\x18\x05 \x01(\x04\"\x92\x01\n\x05\x42ound\x12%\n\x05state\x18\x01 \x01(\x0e\x32\x16.credit.v1.Bound.State\x12\x0f\n\x07members\x18\x02 \x03(\t\"Q\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x0e\n\nSTATE_NONE\x10\x01\x12\r\n\tSTATE_SET\x10\x02\x12\x12\n\x0eSTATE_CONFLICT\x10\x03\"5\n\x0cTravelAnswer\x12\x0f\n\x07\x65lement\x18\x01 \x01(\x0c\x12\x14\n\x0ctable_digest\x18\x02 \x01(\x0c\"\xad\x01\n\nRound1Body\x12\x13\n\x0b\x63ontributor\x18\x01 \x01(\t\x12\x0b\n\x03\x63tx\x18\x02 \x01(\x0c\x12\x12\n\nciphertext\x18\x03 \x01(\x0c\x12\x14\n\x0cpair_digests\x18\x04 \x03(\x0c\x12\x12\n\ncommitment\x18\x05 \x01(\x0c\x12\x16\n\x0eopening_digest\x18\x06 \x01(\x0c\x12\'\n\x06travel\x18\x07 \x01(\x0b\x32\x17.credit.v1.TravelAnswer\"I\n\x07Opening\x12\x0c\n\x04salt\x18\x01 \x01(\x0c\x12\x1f\n\x05\x62ound\x18\x02 \x01(\x0b\x32\x10.credit.v1.Bound\x12\x0f\n\x07\x63ounter\x18\x03 \x01(\x04\"-\n\rRound2Request\x12\x0b\n\x03\x63tx\x18\x01 \x01(\x0c\x12\x0f\n\x07members\x18\x02 \x03(\t\"\x9d\x01\n\nRound2Body\x12\x13\n\x0b\x63ontributor\x18\x01 \x01(\t\x12\x0b\n\x03\x63tx\x18\x02 \x01(\x0c\x12\x0f\n\x07members\x18\x03 \x03(\t\x12\x12\n\ncorrection\x18\x04 \x01(\x0c\x12\x15\n\rtested_roster\x18\x05 \x03(\t\x12\x16\n\x0eopening_digest\x18\x06 \x01(\x0c\x12\x19\n\x11travel_correction\x18\x07 \x01(\x0c\"h\n\nSignedBody\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12#\n\x07opening\x18\x03 \x01(\x0b\x32\x12.credit.v1.Opening\x12\x14\n\x0ctravel_table\x18\x04 \x01(\x0c\"\xd6\x01\n\nTranscript\x12&\n\x06roster\x18\x01 \x03(\x0b\x32\x16.credit.v1.RosterEntry\x12\x0f\n\x07\x61ttempt\x18\x02 \x01(\r\x12\x10\n\x08intended\x18\x03 \x03(\t\x12\x0f\n\x07members\x18\x04 \x03(\t\x12\r\n\x05\x62lock\x18\x05 \x01(\x04\x12%\n\x06round1\x18\x06 \x03(\x0b\x32\x15.credit.v1.SignedBody\x12%\n\x06round2\x18\x07 \x03(\x0b\x32\x15.credit.v1.SignedBody\x12\x0f\n\x07product\x18\x08 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,16 +41,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_BOUND']._serialized_end=471
   _globals['_BOUND_STATE']._serialized_start=390
   _globals['_BOUND_STATE']._serialized_end=471
-  _globals['_ROUND1BODY']._serialized_start=474
-  _globals['_ROUND1BODY']._serialized_end=606
-  _globals['_OPENING']._serialized_start=608
-  _globals['_OPENING']._serialized_end=681
-  _globals['_ROUND2REQUEST']._serialized_start=683
-  _globals['_ROUND2REQUEST']._serialized_end=728
-  _globals['_ROUND2BODY']._serialized_start=731
-  _globals['_ROUND2BODY']._serialized_end=861
-  _globals['_SIGNEDBODY']._serialized_start=863
-  _globals['_SIGNEDBODY']._serialized_end=945
-  _globals['_TRANSCRIPT']._serialized_start=948
-  _globals['_TRANSCRIPT']._serialized_end=1162
+  _globals['_TRAVELANSWER']._serialized_start=473
+  _globals['_TRAVELANSWER']._serialized_end=526
+  _globals['_ROUND1BODY']._serialized_start=529
+  _globals['_ROUND1BODY']._serialized_end=702
+  _globals['_OPENING']._serialized_start=704
+  _globals['_OPENING']._serialized_end=777
+  _globals['_ROUND2REQUEST']._serialized_start=779
+  _globals['_ROUND2REQUEST']._serialized_end=824
+  _globals['_ROUND2BODY']._serialized_start=827
+  _globals['_ROUND2BODY']._serialized_end=984
+  _globals['_SIGNEDBODY']._serialized_start=986
+  _globals['_SIGNEDBODY']._serialized_end=1090
+  _globals['_TRANSCRIPT']._serialized_start=1093
+  _globals['_TRANSCRIPT']._serialized_end=1307
 # @@protoc_insertion_point(module_scope)

@@ -49,21 +49,31 @@ class Bound(_message.Message):
     members: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, state: _Optional[_Union[Bound.State, str]] = ..., members: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class TravelAnswer(_message.Message):
+    __slots__ = ("element", "table_digest")
+    ELEMENT_FIELD_NUMBER: _ClassVar[int]
+    TABLE_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    element: bytes
+    table_digest: bytes
+    def __init__(self, element: _Optional[bytes] = ..., table_digest: _Optional[bytes] = ...) -> None: ...
+
 class Round1Body(_message.Message):
-    __slots__ = ("contributor", "ctx", "ciphertext", "pair_digests", "commitment", "opening_digest")
+    __slots__ = ("contributor", "ctx", "ciphertext", "pair_digests", "commitment", "opening_digest", "travel")
     CONTRIBUTOR_FIELD_NUMBER: _ClassVar[int]
     CTX_FIELD_NUMBER: _ClassVar[int]
     CIPHERTEXT_FIELD_NUMBER: _ClassVar[int]
     PAIR_DIGESTS_FIELD_NUMBER: _ClassVar[int]
     COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     OPENING_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    TRAVEL_FIELD_NUMBER: _ClassVar[int]
     contributor: str
     ctx: bytes
     ciphertext: bytes
     pair_digests: _containers.RepeatedScalarFieldContainer[bytes]
     commitment: bytes
     opening_digest: bytes
-    def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., ciphertext: _Optional[bytes] = ..., pair_digests: _Optional[_Iterable[bytes]] = ..., commitment: _Optional[bytes] = ..., opening_digest: _Optional[bytes] = ...) -> None: ...
+    travel: TravelAnswer
+    def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., ciphertext: _Optional[bytes] = ..., pair_digests: _Optional[_Iterable[bytes]] = ..., commitment: _Optional[bytes] = ..., opening_digest: _Optional[bytes] = ..., travel: _Optional[_Union[TravelAnswer, _Mapping]] = ...) -> None: ...
 
 class Opening(_message.Message):
     __slots__ = ("salt", "bound", "counter")
@@ -84,30 +94,34 @@ class Round2Request(_message.Message):
     def __init__(self, ctx: _Optional[bytes] = ..., members: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Round2Body(_message.Message):
-    __slots__ = ("contributor", "ctx", "members", "correction", "tested_roster", "opening_digest")
+    __slots__ = ("contributor", "ctx", "members", "correction", "tested_roster", "opening_digest", "travel_correction")
     CONTRIBUTOR_FIELD_NUMBER: _ClassVar[int]
     CTX_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
     CORRECTION_FIELD_NUMBER: _ClassVar[int]
     TESTED_ROSTER_FIELD_NUMBER: _ClassVar[int]
     OPENING_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    TRAVEL_CORRECTION_FIELD_NUMBER: _ClassVar[int]
     contributor: str
     ctx: bytes
     members: _containers.RepeatedScalarFieldContainer[str]
     correction: bytes
     tested_roster: _containers.RepeatedScalarFieldContainer[str]
     opening_digest: bytes
-    def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., members: _Optional[_Iterable[str]] = ..., correction: _Optional[bytes] = ..., tested_roster: _Optional[_Iterable[str]] = ..., opening_digest: _Optional[bytes] = ...) -> None: ...
+    travel_correction: bytes
+    def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., members: _Optional[_Iterable[str]] = ..., correction: _Optional[bytes] = ..., tested_roster: _Optional[_Iterable[str]] = ..., opening_digest: _Optional[bytes] = ..., travel_correction: _Optional[bytes] = ...) -> None: ...
 
 class SignedBody(_message.Message):
-    __slots__ = ("body", "signature", "opening")
+    __slots__ = ("body", "signature", "opening", "travel_table")
     BODY_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
     OPENING_FIELD_NUMBER: _ClassVar[int]
+    TRAVEL_TABLE_FIELD_NUMBER: _ClassVar[int]
     body: bytes
     signature: bytes
     opening: Opening
-    def __init__(self, body: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., opening: _Optional[_Union[Opening, _Mapping]] = ...) -> None: ...
+    travel_table: bytes
+    def __init__(self, body: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., opening: _Optional[_Union[Opening, _Mapping]] = ..., travel_table: _Optional[bytes] = ...) -> None: ...
 
 class Transcript(_message.Message):
     __slots__ = ("roster", "attempt", "intended", "members", "block", "round1", "round2", "product")
