@@ -20,8 +20,8 @@ from consortium.rules.contributions import is_live
 from consortium.sealing.payload import HOLDER_PLAIN_BYTES
 from consortium.travel.contradictions import contradicted
 from consortium.travel.geography import LocationEvent, Point, Tile, Whereabouts
-from consortium.travel.oblivious import WORD_BYTES, table_digest
 from consortium.travel.policy import SECONDS_PER_DAY, SECONDS_PER_HOUR, TravelPolicy
+from consortium.travel.tables import WORD_BYTES, table_digest
 
 NO_WHEREABOUTS = bytes(HOLDER_PLAIN_BYTES)
 """The holder part of a query without a travel check."""

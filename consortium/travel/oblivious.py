@@ -17,14 +17,14 @@ from functools import lru_cache
 from typing import NoReturn, Self
 
 from consortium.errors import Code, CreditError
-from consortium.hashing import Randomness, keyed_hash, transcript_hash, uint
+from consortium.hashing import Randomness, keyed_hash, uint
 from consortium.labels import Label
 from consortium.oprf import group
 from consortium.oprf.elements import BlindedElement, EvaluatedElement
 from consortium.silent import Silent
+from consortium.travel.tables import WORD_BYTES, table_digest
 
 MODULUS = 1 << 64
-WORD_BYTES = 8
 _CELL_DST = b"HashToGroup-" + Label.TRAVEL_CELL.value
 _CELL_BYTES = 4
 
@@ -121,11 +121,6 @@ def fill_table(key: int, pads: bytes, asked: BlindedElement, numbers: bytes, mas
     plain = b"".join([words[number] for number in numbers])
     hidden = int.from_bytes(plain, "big") ^ int.from_bytes(pads, "big")
     return Table(EvaluatedElement(group.scale(key, asked.value)), uint(hidden, len(pads)))
-
-
-def table_digest(words: bytes) -> bytes:
-    """Digest a table's words."""
-    return transcript_hash(Label.TRAVEL_TABLE, words)
 
 
 def sum_of(opened: Sequence[int], corrections: Sequence[int]) -> int:

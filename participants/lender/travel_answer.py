@@ -22,8 +22,9 @@ from consortium.sealing.payload import Place, open_holder_part
 from consortium.sums.exchange import CtxSeeds
 from consortium.sums.masks import PairMasks, blind
 from consortium.travel.geography import Whereabouts
-from consortium.travel.oblivious import MODULUS, WORD_BYTES, Pad, Table, fill_table
+from consortium.travel.oblivious import MODULUS, Pad, Table, fill_table
 from consortium.travel.policy import SECONDS_PER_DAY, TravelPolicy
+from consortium.travel.tables import WORD_BYTES
 from participants.lender.answer_ports import AnswerTransaction
 from participants.lender.reveal import TravelRecord
 

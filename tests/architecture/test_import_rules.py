@@ -11,6 +11,7 @@ PACKAGES = ("consortium", "gateway", "participants", "protos", "demo")
 VIOLATIONS = {
     "gateway and participants are strangers": ("gateway/usecases/query.py", "import participants.lender.ledger"),
     "the mathematics are strangers to each other": ("consortium/oprf/group.py", "import consortium.sums.packing"),
+    "travel is on the group of the OPRF alone": ("consortium/travel/oblivious.py", "import consortium.sums.masks"),
     "the mathematics know nothing of messages": ("consortium/transparency/tree.py", "import consortium.custody"),
     "protobuf only where bytes become domain types": ("consortium/model/rounds.py", "import google.protobuf.message"),
     "the core is pure": ("consortium/rules/queries.py", "import time"),
