@@ -135,6 +135,11 @@ class Code(StrEnum):
     ORDER_INVALID = "ORDER_INVALID"
     FILING_INVALID = "FILING_INVALID"
     BODY_HELD = "BODY_HELD"
+    # scorecards
+    SCORECARD_INVALID = "SCORECARD_INVALID"
+    SCORECARD_NOT_EFFECTIVE = "SCORECARD_NOT_EFFECTIVE"
+    SCORECARD_IN_PART = "SCORECARD_IN_PART"
+    SAMPLE_INVALID = "SAMPLE_INVALID"
     # ourselves
     PASSPHRASE_NEEDED = "PASSPHRASE_NEEDED"  # noqa: S105  the name of a code
     PASSPHRASE_WRONG = "PASSPHRASE_WRONG"  # noqa: S105  the name of a code
@@ -439,6 +444,18 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     ),
     Code.BODY_HELD: _entry(_STATE, "A legal hold keeps this body. Release the hold first, by an order of both."),
     Code.JOURNAL_BROKEN: _entry(_LOSS, "The journal's hash chain is broken. Stop the node and keep its files."),
+    Code.SCORECARD_INVALID: _entry(
+        _BAD, "The scorecard is not valid. `credit-participant scorecard check` says every problem and what to do."
+    ),
+    Code.SCORECARD_NOT_EFFECTIVE: _entry(
+        _STATE, "The scorecard is not in effect at this time. Ask with the one that is (`scorecard show`)."
+    ),
+    Code.SCORECARD_IN_PART: _entry(
+        _BAD, "A dimension of a scorecard is asked for as a whole. Ask for all of its slots, or for none."
+    ),
+    Code.SAMPLE_INVALID: _entry(
+        _BAD, "The sample cannot be used for a scorecard. Correct what the cause names, or take a larger sample."
+    ),
     Code.PASSPHRASE_NEEDED: _entry(
         _STATE, "The key files are under a passphrase. Name a file with it in CREDIT_PASSPHRASE_FILE."
     ),

@@ -31,6 +31,7 @@ from consortium.model.rulebook import (
     threshold_key,
     verify_rulebook,
 )
+from consortium.model.scorecard import Scorecard
 from consortium.model.signing import Ed25519Signer
 from consortium.oprf.sharing import KeyShare, ThresholdKey
 from consortium.silent import Silent
@@ -73,10 +74,11 @@ class Keys(Silent):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a demonstration may vary: suite, policy, catalogue, controlling groups, and the gateway's database."""
+    """What a demonstration may vary: suite, policy, catalogue, scorecards, controlling groups, gateway's database."""
 
     suite: Suite = Suite.PAILLIER_3072_MASKED
     attributes: tuple[Attribute, ...] = DEFAULT_CATALOGUE
+    scorecards: tuple[Scorecard, ...] = ()
     families: tuple[Family, ...] = DEFAULT_FAMILIES
     tiers: tuple[Tier, ...] = (Tier.DEFAULTS_ONLY, Tier.FULL)
     colluders: int = 1
@@ -129,7 +131,13 @@ def found(lenders: Sequence[MemberId], now: int, rng: Randomness, terms: Terms) 
     fingerprints = fingerprints_of(shared)
     shares, oprf = first_ceremony({holder: keys[holder].signer for holder in HOLDERS}, fingerprints[0], rng)
     members = [_member(party, role, keys[party], terms) for party, role in roles_of(lenders).items()]
-    charter = charter_of(lenders, attributes=terms.attributes, policy=terms.policy, travel=terms.travel)
+    charter = charter_of(
+        lenders,
+        attributes=terms.attributes,
+        policy=terms.policy,
+        travel=terms.travel,
+        scorecards=terms.scorecards,
+    )
     document = first_document(CONSORTIUM, members, oprf, fingerprints[1], charter, now)
     raw = document.to_bytes()
     signatures = {member: keys[member].signer.sign(Label.RULEBOOK, raw) for member in document.approvers.members}

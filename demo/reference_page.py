@@ -10,7 +10,8 @@ PAGE = Path(__file__).parents[1] / "docs" / "attributes.md"
 HEAD = """# What can be asked, and about whom
 
 Made from the code by `make docs`. The catalogue is part of the rulebook; this is the one that the demonstration's
-consortium starts with. Amounts are in minor units of the consortium's currency (here CNY).
+consortium starts with. Amounts are in minor units of the consortium's currency (here CNY). What a scorecard asks for
+is not listed: it follows from the card (`credit-participant scorecard show`, [scorecards.md](scorecards.md)).
 
 ## Identifiers
 

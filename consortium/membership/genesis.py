@@ -27,6 +27,7 @@ from consortium.model.rulebook import (
     RulebookDocument,
 )
 from consortium.model.rulebook_document import CatalogueAttribute, absent
+from consortium.model.scorecard import Scorecard
 from consortium.travel.policy import TravelPolicy
 
 FIRST_EPOCH, FIRST_GENERATION = 1, 1
@@ -73,6 +74,7 @@ class Charter(Document):
     purposes: tuple[PurposeRule, ...] = Field(default_factory=default_purposes)
     policy: Policy = Field(default_factory=default_policy)
     travel: TravelPolicy | None = Field(default=None, exclude_if=absent)
+    scorecards: tuple[Scorecard, ...] = ()
 
 
 def first_document(
@@ -93,6 +95,7 @@ def first_document(
         purposes=charter.purposes,
         policy=charter.policy,
         travel=charter.travel,
+        scorecards=charter.scorecards,
     )
 
 

@@ -32,6 +32,7 @@ from consortium.model.rulebook import (
     RulebookDocument,
     parse_rulebook,
 )
+from consortium.model.rulebook_document import SectionName, read_section
 
 PROPOSAL_LIFETIME = 14 * 86_400
 """Seconds in which a proposal can gather its votes."""
@@ -142,6 +143,18 @@ class Amend(Document):
     policy: Policy
 
 
+class SetSection(Document):
+    """
+    Replace one optional section of the rulebook (scorecards ...) as a whole.
+
+    `content` is its canonical JSON; none takes the section out.
+    """
+
+    kind: Literal["set-section"] = "set-section"
+    section: SectionName
+    content: Bytes = b""
+
+
 class Renew(Document):
     """Change nothing but the dates."""
 
@@ -162,6 +175,7 @@ Change = Annotated[
     | Switch
     | Appoint
     | Amend
+    | SetSection
     | Renew,
     Field(discriminator="kind"),
 ]
@@ -232,7 +246,7 @@ def _changes(current: Rulebook, change: Change, now: int) -> dict[str, object]:
             return _terms(current, change)
 
 
-def _terms(current: Rulebook, change: Lift | Appoint | Amend | Renew) -> dict[str, object]:
+def _terms(current: Rulebook, change: Lift | Appoint | Amend | SetSection | Renew) -> dict[str, object]:
     match change:
         case Lift():
             return {"lifted": _lifted(current, change.notice)}
@@ -240,6 +254,8 @@ def _terms(current: Rulebook, change: Lift | Appoint | Amend | Renew) -> dict[st
             return {"approvers": change.approvers}
         case Amend():
             return {"policy": change.policy}
+        case SetSection():
+            return {change.section: read_section(change.section, change.content)}
         case Renew():
             return {}
 

@@ -15,7 +15,6 @@ from consortium.model.catalogue import (
     INQUIRY_WINDOWS,
     META_SLOTS,
     MONTHS_ON_FILE_BUCKETS,
-    SCORE_DIMENSIONS,
     Attribute,
 )
 from consortium.model.credit_file import CreditFile
@@ -24,6 +23,9 @@ from consortium.model.identifiers import IdentifierKind
 
 DEFAULT_CLOCK_SKEW = 300
 DEFAULT_ATTRIBUTES: Mapping[str, Attribute] = {attribute.id: attribute for attribute in DEFAULT_CATALOGUE}
+
+Reader: TypeAlias = Callable[[Facts], int]
+NO_READERS: Mapping[str, Reader] = {}
 
 _MATCHED_BY = {
     IdentifierKind.NATIONAL_ID: "matched_by_id",
@@ -41,16 +43,18 @@ def evaluate(
     retention_days: int,
     attributes: Mapping[str, Attribute] = DEFAULT_ATTRIBUTES,
     clock_skew: int = DEFAULT_CLOCK_SKEW,
+    more: Mapping[str, Reader] = NO_READERS,
 ) -> dict[str, int]:
     """
     Compute the asked attributes and the meta slots of one file at one time (Unix seconds).
 
     Every value is clamped to 0 .. bound of its attribute, and the meta slot `capped` counts how many were. No file
     gives zeros; a frozen file gives `security_freezes` = 1 and zeros. With `live` unset the file must be the day's
-    book file, and what happened on the day of `as_of` (UTC) and pending grants are left out. Raises
-    CreditError(ATTRIBUTE_UNKNOWN) for an id that the catalogue or this version does not know.
+    book file, and what happened on the day of `as_of` (UTC) and pending grants are left out. `more` computes what no
+    catalogue of this version has: the slots of scorecards. Raises CreditError(ATTRIBUTE_UNKNOWN) for an id that the
+    catalogue or this version does not know.
     """
-    readers = [_reader(name, attributes) for name in attribute_ids]
+    readers = [_reader(name, attributes, more) for name in attribute_ids]
     values = dict.fromkeys((name for name, _, _ in readers), 0) | dict.fromkeys(META_SLOTS, 0)
     if file is None:
         return values
@@ -70,12 +74,9 @@ def evaluate(
     return values
 
 
-Reader: TypeAlias = Callable[[Facts], int]
-
-
-def _reader(name: str, attributes: Mapping[str, Attribute]) -> tuple[str, Reader, int]:
+def _reader(name: str, attributes: Mapping[str, Attribute], more: Mapping[str, Reader]) -> tuple[str, Reader, int]:
     try:
-        return name, EVALUATORS[name], attributes[name].bound
+        return name, EVALUATORS.get(name) or more[name], attributes[name].bound
     except KeyError:
         raise CreditError(Code.ATTRIBUTE_UNKNOWN) from None
 
@@ -96,10 +97,6 @@ def _inquiries(place: int) -> Reader:
     return lambda facts: facts.inquiries[place]
 
 
-def _points(name: str) -> Reader:
-    return lambda facts: facts.points.get(name, 0)
-
-
 EVALUATORS: Mapping[str, Reader] = {
     "lenders_with_open_tradeline": lambda facts: int(facts.open_tradelines > 0),
     "open_tradelines": lambda facts: facts.open_tradelines,
@@ -118,5 +115,4 @@ EVALUATORS: Mapping[str, Reader] = {
     **{f"worst_dpd_now_{bucket}": _worst_now(i) for i, bucket in enumerate(DPD_BUCKETS)},
     **{f"worst_dpd_12m_{bucket}": _worst_12m(i) for i, bucket in enumerate(DPD_BUCKETS)},
     **{f"hard_inquiries_{window}": _inquiries(i) for i, window in enumerate(INQUIRY_WINDOWS)},
-    **{f"points_{name}": _points(f"points_{name}") for name in SCORE_DIMENSIONS},
 }

@@ -2,7 +2,8 @@
 The attribute catalogue: every number that can be asked for, with its unit, bound, family, tier and purposes.
 
 The rulebook carries it as data; `DEFAULT_CATALOGUE` is what a new consortium starts with. How a number is computed
-from a credit file stands in `consortium.model.attributes`; how it is packed follows from its bound alone.
+from a credit file stands in `consortium.model.attributes`; how it is packed follows from its bound alone. What a
+scorecard asks for is not listed here: it follows from the card (`consortium.model.scorecard_slots`).
 """
 
 import re
@@ -166,7 +167,7 @@ META_SLOTS: Mapping[str, int] = {
 DEFAULT_CURRENCY = "CNY"
 MAX_AMOUNT_BOUND = 2**36 - 1  # 687 million of a currency with two decimals
 MAX_COUNT = 255
-MAX_POINTS = 2**12 - 1
+MAX_POINTS = 2**12 - 1  # between the best and the worst of one dimension of a scorecard
 
 DPD_BUCKETS = ("current", "1_29", "30_59", "60_89", "90_119", "120_plus", "charge_off")
 _DPD_TITLES = ("current", "1-29 days", "30-59 days", "60-89 days", "90-119 days", "120 days or more", "charge-off")
@@ -183,20 +184,14 @@ SCORE_DIMENSIONS: Mapping[str, Family] = {
     "online": Family.ONLINE,
     "risk": Family.RISK,
 }
-_DIMENSION_TITLES = {
-    "location": "identity and location profile",
-    "personal": "personal assessment",
-    "repayment": "repayment history",
-    "network": "relationship network",
-    "online": "online behaviour",
-    "risk": "credit-risk prediction",
-}
+"""The dimensions of a scorecard and the family of each."""
 
 _ANSWERABLE = frozenset({Purpose.SUPERVISION, Purpose.SUBJECT_ACCESS})  # every attribute serves these two
-_LENDING = _ANSWERABLE | {Purpose.ORIGINATION, Purpose.ACCOUNT_REVIEW, Purpose.PORTFOLIO}
-_CONDUCT = _LENDING | {Purpose.COLLECTIONS}
+LENDING = _ANSWERABLE | {Purpose.ORIGINATION, Purpose.ACCOUNT_REVIEW, Purpose.PORTFOLIO}
+"""The purposes of who lends, and decides how much: also those of a scorecard's slots."""
+_CONDUCT = LENDING | {Purpose.COLLECTIONS}
 _VELOCITY = _ANSWERABLE | {Purpose.ORIGINATION, Purpose.FRAUD_PREVENTION}
-_STACKING = _LENDING | {Purpose.FRAUD_PREVENTION}
+_STACKING = LENDING | {Purpose.FRAUD_PREVENTION}
 
 
 def _amount(name: str, title: str, family: Family, tier: Tier, purposes: frozenset[Purpose]) -> Attribute:
@@ -214,7 +209,7 @@ def _exposure() -> list[Attribute]:
     return [
         _count("lenders_with_open_tradeline", "lenders with an open tradeline", family, tier, _STACKING, 1),
         _count("open_tradelines", "open tradelines", family, tier, _STACKING),
-        _amount("credit_limit", "credit limits of open tradelines", family, tier, _LENDING),
+        _amount("credit_limit", "credit limits of open tradelines", family, tier, LENDING),
         _amount("balance", "balances of all tradelines", family, tier, _CONDUCT),
         _amount("scheduled_payments_30d", "payments due in the next 30 days", family, tier, _CONDUCT),
         _count("tradelines_opened_30d", "tradelines opened in 30 days", family, tier, _STACKING),
@@ -227,7 +222,7 @@ def _exposure() -> list[Attribute]:
                 f"lenders where the oldest tradeline is {months} months old",
                 family,
                 tier,
-                _LENDING,
+                LENDING,
                 1,
             )
             for bucket, months in zip(MONTHS_ON_FILE_BUCKETS, _MONTHS_TITLES, strict=True)
@@ -268,19 +263,4 @@ def _inquiries() -> list[Attribute]:
     ]
 
 
-def _points() -> list[Attribute]:
-    return [
-        Attribute(
-            f"points_{name}",
-            f"scorecard points: {_DIMENSION_TITLES[name]}",
-            Unit.POINTS,
-            MAX_POINTS,
-            family,
-            Tier.FULL,
-            _LENDING,
-        )
-        for name, family in SCORE_DIMENSIONS.items()
-    ]
-
-
-DEFAULT_CATALOGUE: tuple[Attribute, ...] = (*_exposure(), *_repayment(), *_inquiries(), *_points())
+DEFAULT_CATALOGUE: tuple[Attribute, ...] = (*_exposure(), *_repayment(), *_inquiries())

@@ -232,7 +232,7 @@ class PendingGrant(Silent):
 @dataclass(frozen=True, slots=True, repr=False)
 class Characteristics(Silent):
     """
-    Small integers by characteristic id, sorted by id: what a scorecard reads, and its points.
+    Small integers by characteristic id, sorted by id: what a scorecard reads.
 
     Ids that name a protected attribute (sex, education, marital status, age ...) are refused.
     """

@@ -1,8 +1,8 @@
 """What every signed document of the consortium is made of: the base class and the types of its fields."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
 from consortium.canonical import canonical_json
 from consortium.model.members import check_member_id
@@ -27,3 +27,9 @@ class Document(BaseModel):
     def to_bytes(self) -> bytes:
         """Serialise canonically, for signing."""
         return canonical_json(self.model_dump(mode="json"))
+
+
+def first_problem(error: ValidationError) -> str:
+    """Say which field a document was refused for, without its content."""
+    problem: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"

@@ -105,6 +105,7 @@ class Facts:
     __slots__ = (
         "amount_past_due",
         "balance",
+        "characteristics",
         "charged_off",
         "credit_limit",
         "disputed",
@@ -117,7 +118,6 @@ class Facts:
         "opened_90d",
         "pending_amount",
         "pendings",
-        "points",
         "scheduled",
         "worst_12m",
         "worst_now",
@@ -130,7 +130,7 @@ class Facts:
         self.worst_now = self.worst_12m = self.months_on_file = NO_BUCKET
         self.inquiries = [0] * (len(INQUIRY_WINDOWS) + 1)
         self.oldest = MAX_DAY
-        self.points = dict(file.characteristics.values)
+        self.characteristics = dict(file.characteristics.values)
         for line in file.tradelines:
             if line.opened <= moment.day:
                 self._add_tradeline(line, moment)

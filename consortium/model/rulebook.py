@@ -8,7 +8,6 @@ digest and its verification. It holds no clock: who calls `check_current` says w
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -16,7 +15,9 @@ from consortium.canonical import parse_canonical
 from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash
 from consortium.labels import Label
+from consortium.model.attributes import Reader
 from consortium.model.catalogue import Attribute, Purpose
+from consortium.model.document import first_problem
 from consortium.model.members import MemberId, MemberSet
 from consortium.model.rulebook_checks import check_consistent, threshold_key
 from consortium.model.rulebook_document import (
@@ -31,6 +32,8 @@ from consortium.model.rulebook_document import (
     Role,
     RulebookDocument,
 )
+from consortium.model.scorecard import CardRole, Scorecard
+from consortium.model.scorecard_slots import card_slots, slot_readers
 from consortium.model.signing import verify_signature
 
 __all__ = [
@@ -108,8 +111,19 @@ class Rulebook:
 
     @cached_property
     def attributes(self) -> Mapping[str, Attribute]:
-        """The catalogue by attribute id."""
-        return {attribute.id: attribute for attribute in self.document.attributes}
+        """What can be asked for by attribute id: the catalogue, and the slots of the scorecards."""
+        catalogue = {attribute.id: attribute for attribute in self.document.attributes}
+        return catalogue | card_slots(self.document.scorecards)
+
+    @cached_property
+    def slot_readers(self) -> Mapping[str, Reader]:
+        """What computes the slots of the scorecards from a lender's facts, by attribute id."""
+        return slot_readers(self.document.scorecards)
+
+    def scorecards_at(self, at: int) -> tuple[Scorecard, ...]:
+        """Give the cards in effect at a time (Unix seconds), the champion first."""
+        found = (card for card in self.document.scorecards if card.is_effective(at))
+        return tuple(sorted(found, key=lambda card: (card.role is not CardRole.CHAMPION, card.id, card.version)))
 
     @cached_property
     def purposes(self) -> Mapping[Purpose, PurposeRule]:
@@ -216,9 +230,3 @@ def check_approved(
         raise CreditError(
             Code.RULEBOOK_INVALID, f"signed for {len(groups)} controlling groups, {by.approvers.threshold} needed"
         )
-
-
-def first_problem(error: ValidationError) -> str:
-    """Say which field a document was refused for, without its content."""
-    problem: Any = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"

@@ -6,6 +6,7 @@ from consortium.errors import Code, CreditError
 from consortium.model.keys import check_mask_key
 from consortium.model.members import id_skeleton
 from consortium.model.rulebook_document import Member, MemberStatus, Oprf, Role, RulebookDocument
+from consortium.model.scorecard_checks import CardTerms, check_cards
 from consortium.model.signing import check_identity_key
 from consortium.oprf.sharing import ShareKey, ThresholdKey
 
@@ -31,8 +32,8 @@ def check_consistent(document: RulebookDocument) -> None:
     """
     Raise unless the document agrees with itself.
 
-    CreditError(RULEBOOK_INVALID), (SHARE_KEYS_INCONSISTENT), or (MEMBER_ID_CONFUSABLE) for two ids that a person could
-    take for each other.
+    CreditError(RULEBOOK_INVALID), (SHARE_KEYS_INCONSISTENT), (SCORECARD_INVALID) naming a card's first problem, or
+    (MEMBER_ID_CONFUSABLE) for two ids that a person could take for each other.
     """
     _check_times(document)
     _check_members(document)
@@ -109,6 +110,14 @@ def _check_rules(document: RulebookDocument) -> None:
     for rule in document.purposes:
         free = Role.LENDER in rule.roles and not rule.consent_required
         _require(not free, f"lenders may not ask for {rule.id} without consent")
+    _check_cards(document)
+
+
+def _check_cards(document: RulebookDocument) -> None:
+    catalogue = {attribute.id: attribute for attribute in document.attributes}
+    found = check_cards(document.scorecards, CardTerms(catalogue, frozenset(document.policy.families)))
+    if found:
+        raise CreditError(Code.SCORECARD_INVALID, f"{found[0]}")
 
 
 def _unique(values: Sequence[object]) -> bool:

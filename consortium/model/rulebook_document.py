@@ -1,14 +1,27 @@
 """The form of the rulebook document: pydantic models for reading it; what is signed is its canonical JSON."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, PlainSerializer, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
+from consortium.canonical import parse_canonical
+from consortium.errors import Code, CreditError
 from consortium.model.catalogue import Attribute, Family, Purpose, Tier, attribute_from_value, attribute_to_value
-from consortium.model.document import Bytes, Document, Id, Key32
+from consortium.model.document import Bytes, Document, Id, Key32, first_problem
 from consortium.model.query import Suite
+from consortium.model.scorecard import MAX_CARDS, Scorecard
 from consortium.travel.policy import TravelPolicy
+
+SectionName = Literal["travel", "scorecards"]
+"""Sections that a consortium may do without; the change `SetSection` puts one in, replaces it or takes it out."""
 
 
 def _attribute(value: object) -> object:
@@ -22,7 +35,7 @@ CatalogueAttribute = Annotated[
 
 def absent(value: object) -> bool:
     """Tell whether a section is absent, so that documents from before it keep their bytes."""
-    return value is None
+    return value is None or value == ()
 
 
 class Role(StrEnum):
@@ -171,3 +184,22 @@ class RulebookDocument(Document):
     purposes: tuple[PurposeRule, ...]
     policy: Policy
     travel: TravelPolicy | None = Field(default=None, exclude_if=absent)
+    scorecards: tuple[Scorecard, ...] = Field(default=(), max_length=MAX_CARDS, exclude_if=absent)
+
+
+def read_section(name: SectionName, content: bytes) -> object:
+    """
+    Read what an optional section is to become, from its canonical JSON; no bytes: it is taken out.
+
+    Raises CreditError(RULEBOOK_INVALID), naming the field.
+    """
+    field = RulebookDocument.model_fields[name]
+    if not content:
+        return field.get_default(call_default_factory=True)
+    kind: TypeAdapter[object] = TypeAdapter(field.rebuild_annotation())
+    try:
+        return kind.validate_python(parse_canonical(content))
+    except ValidationError as error:
+        raise CreditError(Code.RULEBOOK_INVALID, f"{name}.{first_problem(error)}") from None
+    except CreditError as error:
+        raise CreditError(Code.RULEBOOK_INVALID, f"{name}: {error.cause}") from error

@@ -67,6 +67,7 @@ def _file_values(file: CreditFile | None, header: QueryHeader, rulebook: Ruleboo
         retention_days=rulebook.policy.retention_days,
         attributes=rulebook.attributes,
         clock_skew=rulebook.policy.clock_skew,
+        more=rulebook.slot_readers,
     )
     return values if file else dict.fromkeys(values, 0)
 

@@ -9,6 +9,7 @@ from consortium.model.members import MemberId
 from consortium.model.query import NO_CONSENT, QueryHeader, SignedQuery
 from consortium.model.rulebook import Member, MemberStatus, Role, Rulebook
 from consortium.model.signing import verify_signature
+from consortium.rules.scorecards import check_scorecards
 from consortium.rules.travel import asked_families, check_travel
 
 
@@ -66,7 +67,11 @@ def check_times(header: QueryHeader, rulebook: Rulebook, now: int) -> None:
 
 
 def check_attributes(header: QueryHeader, requester: Member, rulebook: Rulebook) -> tuple[Attribute, ...]:
-    """Raise unless every attribute exists and purpose, family and tier let this member ask for it; gives them."""
+    """
+    Raise unless every attribute exists and purpose, family and tier let this member ask for it; gives them.
+
+    Those of scorecards only of cards in effect, and whole dimensions, as `check_scorecards` raises.
+    """
     rule = rulebook.purposes.get(header.purpose)
     if rule is None or requester.role not in rule.roles:
         raise CreditError(Code.PURPOSE_NOT_ALLOWED, f"{header.purpose} is not for a {requester.role}")
@@ -75,6 +80,7 @@ def check_attributes(header: QueryHeader, requester: Member, rulebook: Rulebook)
     found = tuple(_known(rulebook, attribute_id) for attribute_id in header.attributes)
     for attribute in found:
         _check_attribute(attribute, header, requester, rulebook.policy.families)
+    check_scorecards(frozenset(header.attributes), header.issued_at, rulebook.document.scorecards)
     return found
 
 

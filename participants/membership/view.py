@@ -28,6 +28,7 @@ from consortium.membership.proposals import (
     Proposal,
     Reinstate,
     Rotate,
+    SetSection,
     Suspend,
     proposal_digest,
 )
@@ -132,7 +133,7 @@ class BoardView:
 
 
 def subject_of(proposal: Proposal) -> MemberId:
-    """Give the member whom a proposal is about, or the kind of change for the terms of all: `new-shares`, `renew`."""
+    """Give the member whom a proposal is about; for the terms of all the kind of change (`renew`), or the section."""
     change = proposal.change
     match change:
         case Admit():
@@ -143,6 +144,8 @@ def subject_of(proposal: Proposal) -> MemberId:
             return _claimed(LeaveNotice, change.notice).member
         case Rotate():
             return _claimed(RotationRequest, change.request[64:]).member
+        case SetSection():
+            return change.section
     return change.kind
 
 

@@ -101,7 +101,7 @@ def test_status_shows_days_as_dates(parties: Processes) -> None:
 def test_refusals_come_with_code_and_what_to_do(parties: Processes) -> None:
     cases: list[tuple[dict[str, object], str]] = [
         ({"attributes": ["shoe_size"]}, "ATTRIBUTE_UNKNOWN"),
-        ({"attributes": ["points_location"]}, "FAMILY_NOT_ALLOWED"),
+        ({"attributes": ["hard_inquiries_0_1h"], "purpose": "collections"}, "PURPOSE_NOT_ALLOWED"),
         ({"consent": None}, "CONSENT_MISSING"),
     ]
     for changes, code in cases:

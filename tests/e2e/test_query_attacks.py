@@ -18,7 +18,7 @@ from consortium.wire.rounds import round1_request_to_bytes
 from participants.lender.ask import Question, new_query_key
 from participants.lender.identity import certify_key
 from tests.support.codes import refused
-from tests.support.world import ALICE, BOB, DEFAULT_ATTRIBUTES, World, Worlds, tradeline
+from tests.support.world import ALICE, BOB, DEFAULT_ATTRIBUTES, SWITCHED_OFF, World, Worlds, tradeline
 
 
 def resigned(world: World, query: SignedQuery, by: str = "lender-a", **changes: object) -> SignedQuery:
@@ -159,7 +159,7 @@ HEADER_CASES: list[tuple[str, dict[str, object], Code]] = [
         {"attributes": ("hard_inquiries_0_1h",), "purpose": Purpose.COLLECTIONS},
         Code.PURPOSE_NOT_ALLOWED,
     ),
-    ("family switched off", {"attributes": ("points_location",)}, Code.FAMILY_NOT_ALLOWED),
+    ("family switched off", {"attributes": (SWITCHED_OFF.id,)}, Code.FAMILY_NOT_ALLOWED),
     ("another rulebook", {"rulebook_digest": b"x" * 32}, Code.RULEBOOK_MISMATCH),
     ("another epoch", {"epoch": 9}, Code.RULEBOOK_MISMATCH),
     ("another query key", {"query_key_digest": b"x" * 32}, Code.CERTIFICATE_INVALID),

@@ -109,7 +109,7 @@ pendings = st.builds(
     st.integers(1, 10**6),
 )
 characteristics = st.dictionaries(
-    st.sampled_from(["points_repayment", "points_risk", "orders_30d"]), st.integers(-(2**31) + 1, 2**31 - 1)
+    st.sampled_from(["late_months", "rides_90d", "orders_30d"]), st.integers(-(2**31) + 1, 2**31 - 1)
 ).map(Characteristics.of)
 pieces: st.SearchStrategy[Piece] = tradelines() | inquiries | pendings | characteristics | st.booleans().map(Freeze)
 kinds = st.sampled_from(IdentifierKind)

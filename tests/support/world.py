@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from consortium.hashing import Randomness
-from consortium.model.catalogue import Family, Purpose
+from consortium.model.catalogue import DEFAULT_CATALOGUE, LENDING, Attribute, Family, Purpose, Tier, Unit
 from consortium.model.consent import SignedConsent
 from consortium.model.credit_file import AccountStatus, CreditFile, PortfolioType, Tradeline
 from consortium.model.identifiers import IdentifierKind, RawIdentifier, SubjectTag
@@ -30,6 +30,8 @@ ALICE = RawIdentifier(IdentifierKind.PHONE, "13912345678", "CN")
 ALICE_ID = RawIdentifier(IdentifierKind.NATIONAL_ID, "11010519491231002X", "CN")
 BOB = RawIdentifier(IdentifierKind.PHONE, "13887654321", "CN")
 DEFAULT_ATTRIBUTES = ("balance", "open_tradelines", "amount_past_due")
+SWITCHED_OFF = Attribute("ties", "ties to others", Unit.COUNT, 255, Family.NETWORK, Tier.FULL, LENDING)
+"""An attribute of a family that the usual jurisdiction profile does not permit."""
 
 
 def seeded_rng(seed: bytes) -> Randomness:
@@ -138,7 +140,11 @@ class Worlds:
 
     def make(self, lenders: Sequence[MemberId] = LENDERS, **terms: object) -> World:
         rng = seeded_rng(b"world")
-        foundation = found(lenders, NOW, rng, Terms(suite=Suite.INSECURE_TEST_1024_MASKED, **terms))  # type: ignore[arg-type]
+        usual: dict[str, object] = {
+            "suite": Suite.INSECURE_TEST_1024_MASKED,
+            "attributes": (*DEFAULT_CATALOGUE, SWITCHED_OFF),
+        }
+        foundation = found(lenders, NOW, rng, Terms(**(usual | terms)))  # type: ignore[arg-type]
         books = {member: FixedBook() for member in lenders}
         folder = self.folder()
         nodes = {

@@ -35,8 +35,8 @@ def bucket(found: dict[str, int], prefix: str) -> str | None:
 
 
 def test_no_file_gives_zeros_for_everything_asked_and_the_meta_slots() -> None:
-    found = evaluate(None, ["balance", "points_risk"], NOW, live=True, retention_days=RETENTION)
-    assert found == dict.fromkeys(["balance", "points_risk", *META_SLOTS], 0)
+    found = evaluate(None, ["balance", "worst_dpd_now_current"], NOW, live=True, retention_days=RETENTION)
+    assert found == dict.fromkeys(["balance", "worst_dpd_now_current", *META_SLOTS], 0)
 
 
 def test_an_unknown_attribute_is_refused_whether_or_not_there_is_a_file() -> None:
@@ -62,9 +62,7 @@ def test_the_match_is_counted_by_the_kind_on_file(kind: IdentifierKind, slot: st
 
 
 def test_a_frozen_file_contributes_its_freeze_and_nothing_else() -> None:
-    found = values(
-        tradeline(past_due=5), Inquiry(NOW), grant(), Characteristics.of({"points_risk": 9}), Freeze(frozen=True)
-    )
+    found = values(tradeline(past_due=5), Inquiry(NOW), grant(), Characteristics.of({"orders": 9}), Freeze(frozen=True))
     assert {name for name, value in found.items() if value} == {"security_freezes"}
 
 
@@ -230,10 +228,9 @@ def test_full_months_are_calendar_months() -> None:
 
 def test_values_are_clamped_and_counted() -> None:
     huge = tradeline("a1", limit=2**53 - 1, balance=MAX_AMOUNT_BOUND)
-    found = values(huge, Characteristics.of({"points_risk": 5_000, "points_online": -3, "points_network": 7}))
+    found = values(huge, Characteristics.of({"orders": 5_000}))
     assert found["credit_limit"] == MAX_AMOUNT_BOUND
-    assert (found["points_risk"], found["points_online"], found["points_network"]) == (4_095, 0, 7)
-    assert found["capped"] == 3
+    assert found["capped"] == 1
     only = evaluate(credit_file_of(IdentifierKind.PHONE, [huge]), ["balance"], NOW, live=True, retention_days=RETENTION)
     assert only["capped"] == 0  # what was not asked for is not counted
 

@@ -32,7 +32,6 @@ LISTED = {
     *(f"worst_dpd_{when}_{bucket}" for when in ("now", "12m") for bucket in DPD_BUCKETS),
     *(f"hard_inquiries_{window}" for window in INQUIRY_WINDOWS),
     *(f"months_on_file_{bucket}" for bucket in ("0_5", "6_11", "12_23", "24_59", "60_plus")),
-    *(f"points_{dimension}" for dimension in ("location", "personal", "repayment", "network", "online", "risk")),
 }
 
 
@@ -63,9 +62,8 @@ def test_every_attribute_serves_supervision_and_subject_access() -> None:
 
 def test_switchable_families_hold_only_what_they_name() -> None:
     by_family = {family: {a.id for a in DEFAULT_CATALOGUE if a.family is family} for family in Family}
-    assert by_family[Family.LOCATION] == {"points_location"}
-    assert by_family[Family.NETWORK] == {"points_network"}
-    assert by_family[Family.ONLINE] == {"points_online"}
+    for family in (Family.LOCATION, Family.NETWORK, Family.ONLINE, Family.PROFILE, Family.RISK):
+        assert by_family[family] == set(), "these come with scorecards only"
 
 
 def test_the_lower_tier_has_adverse_data_only() -> None:

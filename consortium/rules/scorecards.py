@@ -1,0 +1,26 @@
+"""What of a scorecard a query may ask for: cards in effect, and whole dimensions."""
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+
+from consortium.errors import Code, CreditError
+from consortium.model.scorecard import Scorecard
+from consortium.model.scorecard_slots import dimension_slots
+
+
+def check_scorecards(asked: AbstractSet[str], at: int, cards: Iterable[Scorecard]) -> None:
+    """
+    Raise unless what is asked of each card may be asked for at this time (Unix seconds).
+
+    Points of a dimension without its points lost would be asked for without the families behind them, so that consent
+    to one family would show another. Raises CreditError(SCORECARD_NOT_EFFECTIVE) or (SCORECARD_IN_PART).
+    """
+    for card in cards:
+        for dimension in card.dimensions:
+            slots = {slot.id for slot in dimension_slots(card, dimension)}
+            if not slots & asked:
+                continue
+            if not card.is_effective(at):
+                raise CreditError(Code.SCORECARD_NOT_EFFECTIVE, card.name)
+            if not slots <= asked:
+                raise CreditError(Code.SCORECARD_IN_PART, f"{card.name}, {dimension.id}")
