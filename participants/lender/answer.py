@@ -157,7 +157,7 @@ class Contributor(Silent):
                 return known.answer
             _check_quarantine(store, now)
             bindings = store.bindings((*payload.tags, *earlier), _window_start(rulebook, now))
-            _use_consent(store, request.query)
+            _check_consent(request.query, store.consent_uses)
             check_often(store, request.query, (*payload.tags, *earlier), rulebook, now)
             answer = self._sign_round1(request, contribution, bindings, store.next_counter(utc_day(now)))
             reveal = seal_record(contribution.record, self.identity.audit_secret, request.ctx, self.rng)
@@ -173,7 +173,7 @@ class Contributor(Silent):
 
         Raises CTX_UNKNOWN, ALREADY_RELEASED, QUERY_EXPIRED, ROSTER_MISMATCH, RULEBOOK_MISMATCH, RULEBOOK_INVALID,
         RULEBOOK_FROZEN, MEMBER_NOT_ACTIVE, TOO_FEW_CONTRIBUTORS, DIFFERENCING, CONFLICT, RESTORED_FROM_BACKUP,
-        TRAVEL_TOO_OFTEN or PAYMENT_REUSED; then nothing is released or bound.
+        CONSENT_USED_UP, TRAVEL_TOO_OFTEN or PAYMENT_REUSED; then nothing is released or bound.
         """
         request = round2_request_from_bytes(raw)
         with self.store.transaction() as store:
@@ -284,6 +284,7 @@ class Contributor(Silent):
         self._check_release(opened.request, request.members, tested, rulebook, now)
         check_release(bindings, request.members)
         _check_quarantine(store, now)
+        _check_consent(opened.request.query, store.use_consent)  # what released nothing was no use
         counted = (*opened.tags, *opened.record.earlier)
         check_often(store, opened.request.query, counted, rulebook, now)
         note_release(store, opened.request.query, counted, now)
@@ -334,8 +335,8 @@ def _window_start(rulebook: Rulebook, now: int) -> int:
     return now - rulebook.policy.ledger_window + 1
 
 
-def _use_consent(store: AnswerTransaction, query: SignedQuery) -> None:
-    if query.consent and store.use_consent(query.consent.digest, query.digest) > query.consent.record.maximum_uses:
+def _check_consent(query: SignedQuery, uses: Callable[[bytes, bytes], int]) -> None:
+    if query.consent and uses(query.consent.digest, query.digest) > query.consent.record.maximum_uses:
         raise CreditError(Code.CONSENT_USED_UP)
 
 

@@ -76,6 +76,10 @@ class AnswerTransaction(Protocol):
         """Give each later UTC day on which messages were signed, with the number of its last one, in order."""
         ...
 
+    def consent_uses(self, consent_digest: bytes, query_digest: bytes) -> int:
+        """Give what `use_consent` would give, and count nothing."""
+        ...
+
     def use_consent(self, consent_digest: bytes, query_digest: bytes) -> int:
         """Count a query under a consent record, each query once; gives the number of distinct queries so far."""
         ...

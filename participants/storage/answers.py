@@ -120,6 +120,11 @@ class _SqliteTransaction:
         """Give each later UTC day with its last number."""
         return self._connection.execute("SELECT day, last FROM message_days WHERE day > ?", (after,)).fetchall()
 
+    def consent_uses(self, consent_digest: bytes, query_digest: bytes) -> int:
+        """Count the queries under a consent record, this one included."""
+        sql = "SELECT count(*) FROM consent_uses WHERE consent = ? AND query <> ?"
+        return 1 + int(self._connection.execute(sql, (consent_digest, query_digest)).fetchone()[0])
+
     def use_consent(self, consent_digest: bytes, query_digest: bytes) -> int:
         """Count a query under a consent record once."""
         self._connection.execute("INSERT OR IGNORE INTO consent_uses VALUES (?, ?)", (consent_digest, query_digest))

@@ -79,7 +79,9 @@ def test_bindings_end_with_their_window(reopen: Open) -> None:
 def test_consent_uses_count_each_query_once(reopen: Open) -> None:
     for query, expected in [(b"q1", 1), (b"q1", 1), (b"q2", 2)]:
         with reopen().transaction() as store:
+            assert store.consent_uses(b"consent", query) == expected
             assert store.use_consent(b"consent", query) == expected
+            assert store.consent_uses(b"consent", b"another") == expected + 1, "which counts nothing"
 
 
 def test_a_quarantine_is_never_shortened(reopen: Open) -> None:

@@ -86,6 +86,43 @@ def test_a_member_suspended_between_the_rounds_ends_the_query(
     play(scene)
 
 
+def test_what_is_asked_anew_after_the_rulebook_changed_is_no_second_use_of_a_consent(
+    play: Callable[[Scene], None], world: World, between: Callable[[Callable[[], object]], None]
+) -> None:
+    async def scene(running: GrpcWorld) -> None:
+        subject = world.subject(ALICE)
+        once, changed = world.consent(subject, maximum_uses=1), list[Rulebook]()
+        between(lambda: changed.append(put_into_force(running, next_version(world))))
+        with refused(Code.RULEBOOK_MISMATCH):
+            await running.ask(signed_query_to_bytes(world.query(subject, consent=once)), b"r" * 16)
+        for member in LENDERS:
+            await running.detach(member)
+        world.foundation = SimpleNamespace(**{**vars(world.foundation), "rulebook": changed[0]})  # type: ignore[assignment]
+        follow(world, changed[0], *LENDERS)
+        await running.attach(*LENDERS)
+        await running.ask(signed_query_to_bytes(world.query(subject, consent=once)), b"s" * 16)
+        assert released(world) == set(LENDERS)
+        with refused(Code.CONSENT_USED_UP):
+            await running.ask(signed_query_to_bytes(world.query(subject, consent=once)), b"t" * 16)
+
+    play(scene)
+
+
+def test_two_exchanges_under_one_use_of_a_consent_release_one(worlds: Worlds) -> None:
+    """Both are open before either is released, as a gateway that counts nothing would have it."""
+    world = worlds.make()
+    subject, node = world.subject(ALICE), world.nodes["lender-c"].contributor
+    once = world.consent(subject, maximum_uses=1)
+    calls = [world.call(world.query(subject, consent=once)) for _ in range(2)]
+    for call in calls:
+        node.round1(round1_request_to_bytes(call), world.now)
+    first, second = (round2_request_to_bytes(Round2Request(call.ctx, frozenset(LENDERS))) for call in calls)
+    node.round2(first, world.now)
+    with refused(Code.CONSENT_USED_UP):
+        node.round2(second, world.now)
+    assert node.round2(first, world.now), "a repeat of the first goes on"
+
+
 def test_a_suspended_requester_gets_no_answer(
     play: Callable[[Scene], None], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
