@@ -34,6 +34,19 @@ def check_query(query: SignedQuery, rulebook: Rulebook, now: int) -> None:
     _check_consent(query, rulebook, families)
 
 
+def check_permitted(query: SignedQuery, rulebook: Rulebook) -> None:
+    """
+    Raise unless a query whose signatures were verified might be asked when it was issued: what a verifier looks at.
+
+    Covers times, attributes, purpose, tiers, families and what the consent record is for, as `check_query` does.
+    """
+    header = query.header
+    _check_versions(header, rulebook)
+    check_times(header, rulebook, header.issued_at)
+    attributes = check_attributes(header, active_lender(rulebook, header.requester), rulebook)
+    _check_consent(query, rulebook, frozenset(attribute.family for attribute in attributes))
+
+
 def active_lender(rulebook: Rulebook, member: MemberId) -> Member:
     """Give an active lender; raises CreditError(MEMBER_NOT_ACTIVE)."""
     found = rulebook.active_member(member)

@@ -6,9 +6,9 @@ which one is missing was not kept by this software.
 """
 
 import json
-from collections import OrderedDict
 from dataclasses import dataclass
 
+from consortium.transparency.outcomes import OpenAdmissions
 from gateway.ports import GatewayTransaction
 from gateway.tlog.log import BATCH
 from gateway.tlog.ports import LogStore
@@ -23,15 +23,16 @@ LONGEST_QUERY_SECONDS = 3600
 class Open:
     """An admission without an outcome so far."""
 
+    query: str
     admission: int
     expires_at: int
 
 
 class OpenQueries:
-    """Follows the log's lines; a query is known by the digest that its entries name."""
+    """Follows the log's lines."""
 
     def __init__(self) -> None:
-        self._open: OrderedDict[str, Open] = OrderedDict()
+        self._open = OpenAdmissions[Open]()
 
     def take(self, line: bytes) -> None:
         """Follow one more line."""
@@ -39,17 +40,17 @@ class OpenQueries:
             return
         entry = json.loads(line)
         if entry["kind"] == "query-admitted":
-            self._open[entry["query"]] = Open(entry["index"], entry["expires_at"])
+            self._open.admit(entry, Open(entry["query"], entry["index"], entry["expires_at"]))
         else:
-            self._open.pop(entry["query"], None)
+            self._open.end(entry)
 
-    def expired(self, now: int) -> dict[str, Open]:
+    def expired(self, now: int) -> list[Open]:
         """Give what expired longer ago than anybody could still be carrying it; `now` is Unix seconds."""
-        return {query: one for query, one in self._open.items() if one.expires_at + GRACE_SECONDS < now}
+        return [one for one in self._open.unended() if one.expires_at + GRACE_SECONDS < now]
 
-    def forget(self, query: str) -> None:
+    def forget(self, one: Open) -> None:
         """Let go of a query whose entry is durable; its line is seen like any other as well."""
-        self._open.pop(query, None)
+        self._open.end(entries.abandoned(one.query, one.admission, one.expires_at))
 
     def look_back(self, store: LogStore, size: int) -> None:
         """Begin with what the last entries left open: those that are younger than the longest query."""
@@ -65,9 +66,9 @@ class OpenQueries:
                 self.take(line)
 
 
-def append_abandoned(query: str, one: Open, transaction: GatewayTransaction) -> None:
+def append_abandoned(one: Open, transaction: GatewayTransaction) -> None:
     """Append the entry, as a unit of the committer."""
-    transaction.append(entries.abandoned(query, one.admission, one.expires_at))
+    transaction.append(entries.abandoned(one.query, one.admission, one.expires_at))
 
 
 def _seconds(line: bytes) -> int:

@@ -76,10 +76,10 @@ class Publisher:
 
     async def end_abandoned(self) -> None:
         """Append an entry for every query that has no end; at a start this comes before anything new."""
-        for query, one in self.open_queries.expired(self.clock()).items():
+        for one in self.open_queries.expired(self.clock()):
             try:
-                await self.committer.commit(partial(append_abandoned, query, one))
+                await self.committer.commit(partial(append_abandoned, one))
             except CreditError as error:
                 LOG.error("abandoned", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
                 return
-            self.open_queries.forget(query)
+            self.open_queries.forget(one)

@@ -17,11 +17,13 @@ from consortium.model.identifiers import PLACES, SubjectTag
 from consortium.model.query import SignedQuery
 from consortium.sealing.payload import open_envelope
 from consortium.transparency.kinds import parse_entry
+from consortium.transparency.outcomes import OpenAdmissions
 from consortium.wire.bodies import StoredBody, entry_body_from_bytes
 from participants.regulator.archive import Export
 from participants.regulator.body_checks import QUERY_KINDS
 from participants.regulator.settings import open_by_any
 
+OUTCOME_KINDS = frozenset({"query-answered", "query-refused", "query-abandoned"})
 TAG_DIGITS = 64
 MAXIMUM_TAGS = 16 * PLACES
 
@@ -68,16 +70,23 @@ def search(export: Export, keys: Sequence[X25519PrivateKey], tags: Sequence[Subj
     if export.proof.bodies == "digests":
         raise CreditError(Code.EXPORT_UNDECIDED, "an export without bodies")
     wanted, result = tuple(tag.value for tag in tags), AccessSearch()
-    by_query: dict[str, Access] = {}
+    admitted = OpenAdmissions[Access]()
     for line, entry, body in _pairs(export):
+        access = None
         if entry["kind"] in QUERY_KINDS and body is not None:
             access = _look(line, entry, body, keys, wanted, result)
-            if access is not None:
-                result.found.append(access)
-                by_query[entry["query"]] = access
-        if (known := by_query.get(entry.get("query", ""))) is not None:
+        if access is not None:
+            result.found.append(access)
+        if access is not None and entry["kind"] == "query-admitted":
+            admitted.admit(entry, access)
+        elif (known := access or _ended(admitted, entry)) is not None:
             _follow(known, entry)
     return result
+
+
+def _ended(admitted: OpenAdmissions[Access], entry: Mapping[str, Any]) -> Access | None:
+    """Give the admission that an entry ends, where that is one; one query may be asked under several request ids."""
+    return admitted.end(entry) if entry["kind"] in OUTCOME_KINDS else None
 
 
 def _pairs(export: Export) -> Iterator[tuple[bytes, dict[str, Any], StoredBody | None]]:

@@ -22,10 +22,13 @@ from consortium.model.rounds import Round1Body, Round2Body, Signed, Transcript, 
 from consortium.model.rulebook import Member, Role, Rulebook
 from consortium.model.signing import verify_signature
 from consortium.rules.profiles import PROFILES
+from consortium.rules.queries import check_permitted
 from consortium.sums.paillier import Ciphertext, PublicKey, add_plain, product, public_key_from_bytes
 from consortium.sums.profiles import Profile
+from consortium.transparency.outcomes import OpenAdmissions
 from consortium.wire.bodies import StoredBody, entry_body_from_bytes
 from consortium.wire.rounds import transcript_to_bytes
+from participants.regulator.counters import ConsentUses
 from participants.regulator.verdict import Verdict
 
 Entry = Mapping[str, Any]
@@ -34,6 +37,7 @@ BODIES = "bodies"
 EXCHANGES = "exchanges"
 """What bodies say that digests in the lines bind, byte for byte: nobody but the gateway can have changed it."""
 ERASURES = "erasures"
+CONSENTS = "consent records"
 QUERY_KINDS = frozenset({"query-admitted", "query-answered", "query-refused"})
 DAY_MS = 86_400_000
 
@@ -61,7 +65,8 @@ class BodyChecks:
     unpaired: int = 0
     _next: StoredBody | None = None
     _last: int = -1
-    _open: dict[str, _Open] = field(default_factory=dict)
+    _open: OpenAdmissions[_Open] = field(default_factory=OpenAdmissions)
+    _uses: ConsentUses = field(default_factory=ConsentUses)
     _times: dict[int, int] = field(default_factory=dict)
     _unexplained: dict[int, int] = field(default_factory=dict)
 
@@ -82,7 +87,7 @@ class BodyChecks:
         elif body is not None:
             self.verdict.fail(BODIES, f"entry {index}: a body beside an entry that has none")
         elif entry["kind"] == "query-abandoned":
-            self._open.pop(entry["query"], None)
+            self._open.end(entry)
         else:
             self._take_erasure(entry)
 
@@ -96,6 +101,8 @@ class BodyChecks:
                 self.verdict.fail(ERASURES, f"entry {index}: erased, and entry {by} does not say so")
         if later:
             self.verdict.undecided(ERASURES, f"{later} bodies were erased by entries after this export")
+        if not self.verdict.failed(CONSENTS):
+            self.verdict.complete(CONSENTS, "none was used more often than it says, as far as this range shows")
         if not any(self.verdict.failed(part) for part in (BODIES, EXCHANGES, ERASURES)):
             text = f"{self.verified:,} verified by digest, signatures and product; {self.erased:,} lawfully erased"
             before = f"; {self.unpaired:,} answers to queries from before the range or erased: without product"
@@ -113,28 +120,25 @@ class BodyChecks:
 
     def _take_query(self, entry: Entry, leaf: bytes, body: StoredBody | None) -> None:
         index: int = entry["index"]
+        ended = self._open.end(entry) if entry["kind"] != "query-admitted" else None
         if body is None:
             self.verdict.fail(BODIES, f"entry {index}: its body is missing", index)
-            self._open.pop(entry["query"], None)
         elif body.erased_by is not None:
             self._unexplained[index], self._times[index] = body.erased_by, entry["time_ms"]
-            if entry["kind"] != "query-admitted":
-                self._open.pop(entry["query"], None)
         else:
-            self._check(entry, leaf, body.content)
+            self._check(entry, leaf, body.content, ended)
 
-    def _check(self, entry: Entry, leaf: bytes, content: bytes) -> None:
-        known, index = self._open.get(entry["query"]), entry["index"]
-        admitted = (known.index,) if known and known.index != index else ()
+    def _check(self, entry: Entry, leaf: bytes, content: bytes, ended: _Open | None) -> None:
+        index, admitted = entry["index"], (ended.index,) if ended else ()
         try:
             body = entry_body_from_bytes(content)
             match entry["kind"]:
                 case "query-admitted":
                     self._admitted(entry, body)
                 case "query-answered":
-                    self._answered(entry, body, leaf)
+                    self._answered(entry, body, leaf, ended)
                 case _:
-                    self._refused(entry, body, content)
+                    self._refused(entry, body, content, ended)
         except BoundError as error:
             self.verdict.fail(EXCHANGES, f"entry {index}: {error.code}: {error.cause}", *admitted, index)
         except CreditError as error:
@@ -150,18 +154,22 @@ class BodyChecks:
             check_named(entry, query)
             check_requester(query, rulebook)
         check_attached(query, rulebook)
-        self._open[entry["query"]] = _Open(query, rulebook, tuple(entry["roster"]), entry["index"])
+        with bound():
+            check_permitted(query, rulebook)
+        if query.consent and self._uses.take(query.consent.digest, query.digest) > query.consent.record.maximum_uses:
+            self.verdict.fail(CONSENTS, f"entry {entry['index']}: more queries than its consent record allows")
+        self._open.admit(entry, _Open(query, rulebook, tuple(entry["roster"]), entry["index"]))
 
-    def _refused(self, entry: Entry, body: EntryBody, content: bytes) -> None:
-        admitted = self._open.pop(entry["query"], None)
+    def _refused(self, entry: Entry, body: EntryBody, content: bytes, admitted: _Open | None) -> None:
         if entry.get("body") not in (None, _body(content)):
             raise _wrong("another body than was kept with the refusal")
         if body.query is not None and body.query.digest.hex() != entry["query"]:
             raise _wrong("another query")
+        if admitted is not None and admitted.query.consent is not None and _is_unused(entry):
+            self._uses.give_back(admitted.query.consent.digest, admitted.query.digest)
         self._by_one_rulebook(admitted, lambda rulebook: _check_messages(entry, body, rulebook, None))
 
-    def _answered(self, entry: Entry, body: EntryBody, leaf: bytes) -> None:
-        admitted = self._open.pop(entry["query"], None)
+    def _answered(self, entry: Entry, body: EntryBody, leaf: bytes, admitted: _Open | None) -> None:
         if _body(body.product) != entry["product"]:
             raise _wrong("another product")
         transcript = _transcript(entry, body)
@@ -232,6 +240,11 @@ class BodyChecks:
         if rulebook is None:
             raise _wrong("under a rulebook that is not in the chain")
         return rulebook
+
+
+def _is_unused(entry: Entry) -> bool:
+    """Say whether a query ended because the rulebook changed, before anything was released: it may be asked anew."""
+    return entry["decision"] == Code.RULEBOOK_MISMATCH and not any(one["round2"] for one in entry["contributions"])
 
 
 def check_named(entry: Entry, query: SignedQuery) -> None:

@@ -117,3 +117,29 @@ class QuotaChain:
         self._after = [*others[-1:], after]
         self.used[day] = max(self.used.get(day, 0), after)
         return follows and grows
+
+
+@dataclass
+class ConsentUses:
+    """How many queries were admitted under each consent record; of the records that were used last, `most` queries."""
+
+    most: int = 65_536
+    _queries: OrderedDict[bytes, set[bytes]] = field(default_factory=OrderedDict)
+    _held: int = 0
+
+    def take(self, record: bytes, query: bytes) -> int:
+        """Take a query under a record, by their digests; gives how many different ones there are now."""
+        queries = self._queries.setdefault(record, set())
+        self._queries.move_to_end(record)
+        self._held += query not in queries
+        queries.add(query)
+        while self._held > self.most and len(self._queries) > 1:
+            _, forgotten = self._queries.popitem(last=False)
+            self._held -= len(forgotten)
+        return len(queries)
+
+    def give_back(self, record: bytes, query: bytes) -> None:
+        """Count a query no more."""
+        queries = self._queries.get(record, set())
+        self._held -= query in queries
+        queries.discard(query)

@@ -12,6 +12,7 @@ from typing import Any
 from consortium.errors import CreditError
 from consortium.model.members import MemberId, check_answering_set
 from consortium.model.rulebook import MemberStatus, Rulebook
+from consortium.transparency.outcomes import OpenAdmissions
 from participants.regulator.counters import MessageCounters, QuotaChain
 from participants.regulator.verdict import Verdict
 
@@ -56,7 +57,7 @@ class EntryChecks:
     all_purposes: bool = True
     counters: dict[MemberId, MessageCounters] = field(default_factory=lambda: defaultdict(MessageCounters))
     quotas: dict[MemberId, QuotaChain] = field(default_factory=lambda: defaultdict(QuotaChain))
-    still_open: dict[str, Admission] = field(default_factory=dict)
+    still_open: OpenAdmissions[Admission] = field(default_factory=OpenAdmissions)
     by_day: dict[MemberId, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     """The highest message number of each member in entries well within a UTC day, to be held to its statement."""
     time_ms: int = 0
@@ -77,7 +78,7 @@ class EntryChecks:
 
     def finish(self) -> None:
         """Look at what is left open, and say what holds."""
-        for admission in self.still_open.values():
+        for admission in self.still_open.unended():
             if admission.expires_at * 1000 + GRACE_MS < self.time_ms:
                 self._fail(OUTCOMES, admission.index, "admitted, and neither answered nor refused")
         for part, text in (
@@ -97,7 +98,7 @@ class EntryChecks:
 
     def _admitted(self, entry: Entry) -> None:
         index, rulebook = entry["index"], self.rulebooks.get(entry["rulebook"])
-        self.still_open[entry["query"]] = Admission(
+        admission = Admission(
             index,
             entry["requester"],
             entry["time_ms"],
@@ -105,6 +106,7 @@ class EntryChecks:
             entry["rulebook"],
             tuple(entry["roster"]),
         )
+        self.still_open.admit(entry, admission)
         quota = entry["quota"]
         chain = self.quotas[entry["requester"]]
         if not chain.take(quota["before"], quota["after"], entry["time_ms"]) and self.all_purposes:
@@ -134,11 +136,7 @@ class EntryChecks:
             self._fail(RULES, index, "dated outside of the query's own life")
 
     def _answered(self, entry: Entry) -> Admission | None:
-        admission = self.still_open.pop(entry["query"], None)
-        if admission is None and entry["admission"] >= self.first:
-            self._fail(OUTCOMES, entry["index"], "a second outcome, or one without admission")
-        if admission is not None and not admission.index >= entry["admission"] >= 0:
-            self._fail(OUTCOMES, entry["index"], "names another admission", admission.index)
+        admission = self._end(entry)
         self._check_contributions(entry)
         if admission is not None:
             self._check_sets(entry, admission)
@@ -146,9 +144,13 @@ class EntryChecks:
 
     def _refused(self, entry: Entry) -> Admission | None:
         self._check_contributions(entry)
-        admission, named = self.still_open.pop(entry["query"], None), entry.get("admission")
-        if named is not None and (admission.index != named if admission else named >= self.first):
-            self._fail(OUTCOMES, entry["index"], "the refusal of another admission, or of none")
+        return self._end(entry) if "admission" in entry else None
+
+    def _end(self, entry: Entry) -> Admission | None:
+        """Give the admission that an outcome names, which must be open."""
+        admission = self.still_open.end(entry)
+        if admission is None and entry["admission"] >= self.first:
+            self._fail(OUTCOMES, entry["index"], "a second outcome, or one without admission")
         return admission
 
     def _check_sets(self, entry: Entry, admission: Admission) -> None:
@@ -183,7 +185,7 @@ class EntryChecks:
             self.by_day[member][day] = max(self.by_day[member][day], counter)
 
     def _abandoned(self, entry: Entry) -> Admission | None:
-        admission = self.still_open.pop(entry["query"], None)
+        admission = self._end(entry)
         if entry["expired_at"] * 1000 > entry["time_ms"]:
             self._fail(OUTCOMES, entry["index"], "abandoned before it expired")
         if admission is not None and admission.expires_at != entry["expired_at"]:

@@ -73,7 +73,7 @@ def find_inspected(export: Export, index: int) -> Inspected:
     order = _order(export, index)
     found = Inspected(index, *order)
     wanted = found.order
-    admissions: dict[str, Mapping[str, Any]] = {}
+    admissions: dict[int, Mapping[str, Any]] = {}
     for line in export.lines():
         entry: Mapping[str, Any] = parse_entry(line)
         match entry["kind"]:
@@ -82,11 +82,11 @@ def find_inspected(export: Export, index: int) -> Inspected:
             case "inspection-answered" if entry["order"] == index:
                 found.shown = bytes.fromhex(entry["digest"])
             case "query-admitted" if entry["index"] < wanted.entry:
-                admissions[entry["query"]] = entry
+                admissions[entry["index"]] = entry
             case "query-answered" if entry["index"] == wanted.entry:
-                found.answer, found.admission = entry, admissions.get(entry["query"])
+                found.answer, found.admission = entry, admissions.get(entry["admission"])
             case "query-answered" | "query-refused" | "query-abandoned":
-                admissions.pop(entry["query"], None)
+                admissions.pop(entry.get("admission", -1), None)
     if found.answer is None or found.admission is None:
         raise CreditError(Code.EXPORT_UNDECIDED, f"entry {wanted.entry} or its admission is not in this export")
     return found

@@ -26,6 +26,7 @@ from participants.regulator.statistics import Statistics
 from participants.regulator.supervision_checks import SupervisionChecks
 from participants.regulator.trust import Trust
 from participants.regulator.verdict import Verdict
+from participants.regulator.version_checks import VersionChecks
 
 FILE = "file"
 CHECKPOINT = "checkpoint"
@@ -165,12 +166,14 @@ class _Verification:
             receipts.read(self.receipts_file, self.rulebooks.values())
         order = OrderChecks(verdict, proof.first, proof.selection.filtered, self.before)
         selection = SelectionChecks(verdict, proof)
-        bodies = self._bodies()
+        bodies, versions = self._bodies(), VersionChecks(verdict, self.rulebooks)
         for line in self._stepped("entries")(self.export.lines()):
             entry = parse_entry(line)
             order.take(*place(entry))
             selection.take(place(entry)[1])
-            statistics.take(entry, checks.take(entry))
+            ended = checks.take(entry)
+            statistics.take(entry, ended)
+            versions.take(entry, ended)
             supervision.take(entry)
             if bodies is not None:
                 bodies.take(entry, leaf_hash(line))

@@ -111,6 +111,32 @@ def test_every_query_entry_has_its_body_and_all_of_it_is_verified(made: dict[str
     assert [body.query is not None for body in bodies] == [True, False, True, False, True]
 
 
+def test_a_requester_that_asks_one_query_under_many_ids_leaves_an_honest_gateways_log_in_order(
+    worlds: Worlds, tmp_path: Path
+) -> None:
+    """Admissions of one query overlap, one is refused while others are open, and one comes after the answer."""
+
+    async def scene(world: World) -> Audit:
+        async with grpc_world(world, tmp_path, log=log_settings(tmp_path)) as running:
+            await running.attach(*LENDERS)
+            raw = signed_query_to_bytes(world.query(world.subject(ALICE)))
+            other = signed_query_to_bytes(world.query(world.subject(ALICE)))
+            await running.ask(other, b"z" * 16)
+            reused = running.ask(raw, b"z" * 16)  # an id that is taken: refused before its admission
+            answers = await asyncio.gather(
+                *(running.ask(raw, bytes([number]) * 16) for number in range(1, 4)), reused, return_exceptions=True
+            )
+            assert bytes in [type(answer) for answer in answers[:3]]
+            assert isinstance(answers[3], CreditError)
+            await running.ask(raw, b"y" * 16)
+            export = await answered_export(running, tmp_path)
+            return verify(export, trust(world))
+
+    audit = asyncio.run(scene(worlds.make()))
+    assert audit.verdict.state is State.COMPLETE, words(audit)
+    assert "without product" not in words(audit)
+
+
 def test_nothing_readable_lies_in_the_database(made: dict[str, Any]) -> None:
     """The envelope of a query is in no table but under its body's key; the answer is, for a repeat."""
     with open_export(made["export"]) as export:

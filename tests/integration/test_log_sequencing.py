@@ -12,6 +12,7 @@ from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
 from consortium.transparency.checkpoints import open_checkpoint
 from consortium.transparency.notes import KeyType, NoteSigner
+from consortium.transparency.outcomes import KEPT_MS
 from consortium.transparency.ranges import verify_range
 from consortium.transparency.tree import leaf_hash, tree_root, verify_consistency, verify_inclusion
 from gateway.storage.guard import SqlGuard
@@ -270,16 +271,30 @@ def test_time_never_runs_backwards(tmp_path: Path) -> None:
     stored.close()
 
 
+ADMITTED = '{"expires_at":1790000060,"index":%d,"kind":"query-admitted","query":"%s","request":"%s","time_ms":%d}'
+
+
 def test_queries_without_an_end_are_found() -> None:
-    admitted = b'{"expires_at":%d,"index":%d,"kind":"query-admitted","query":"%s","time_ms":1790000000000}'
     seen = OpenQueries()
-    for index, name in enumerate((b"aa", b"bb", b"cc")):
-        seen.take(admitted % (1_790_000_060, index, name))
-    seen.take(b'{"index":3,"kind":"query-answered","query":"aa"}')
+    for index, (query, request) in enumerate((("aa", "1"), ("bb", "2"), ("cc", "3"), ("cc", "4"), ("cc", "4"))):
+        seen.take((ADMITTED % (index, query, request, 1_790_000_000_000)).encode())
+    seen.take(b'{"admission":0,"kind":"query-answered","query":"aa"}')
+    seen.take(b'{"kind":"query-refused","query":"bb"}')  # before its admission: it ends no other one
     assert not seen.expired(1_790_000_180)
-    assert {q: one.admission for q, one in seen.expired(1_790_000_181).items()} == {"bb": 1, "cc": 2}
-    seen.forget("bb")
-    assert list(seen.expired(1_790_001_000)) == ["cc"]
+    assert [(one.query, one.admission) for one in seen.expired(1_790_000_181)] == [("bb", 1), ("cc", 2), ("cc", 4)]
+    seen.forget(seen.expired(1_790_000_181)[0])
+    seen.take(b'{"admission":3,"kind":"query-answered","query":"cc"}')  # another replica carried the request as well
+    assert [one.admission for one in seen.expired(1_790_001_000)] == [2]
+
+
+def test_what_has_ended_is_forgotten_and_what_is_open_is_not() -> None:
+    seen, later = OpenQueries(), 1_790_000_060_000 + KEPT_MS + 1
+    for index in range(3):
+        seen.take((ADMITTED % (index, "aa", str(index), 1_790_000_000_000)).encode())
+    seen.take(b'{"admission":1,"kind":"query-answered","query":"aa"}')
+    for index in range(3, 9):
+        seen.take((ADMITTED % (index, "bb", "x", later)).encode())
+    assert sorted(one.admission for one in seen.expired(1_790_001_000)) == [0, 2, 8]
 
 
 def test_a_checkpoint_opens_with_the_logs_key_only(stored: StoredLog) -> None:

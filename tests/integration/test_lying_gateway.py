@@ -30,13 +30,13 @@ from consortium.wire.rounds import signed_round1_from_bytes, transcript_from_byt
 from gateway.bootstrap import GatewayServer, build
 from gateway.storage.transaction import SqlTransaction
 from gateway.tlog.guard import FileGuard
-from gateway.usecases import carrier, entries
+from gateway.usecases import admission, asking, carrier, entries
 from gateway.usecases.query import QueryRun
 from participants.cli.regulator import app
 from participants.gateway_client.asking import AskClient
 from participants.receipt_lines import answer_line, message_line
 from participants.regulator.archive import Selection, open_export
-from participants.regulator.body_checks import EXCHANGES
+from participants.regulator.body_checks import CONSENTS, EXCHANGES
 from participants.regulator.entry_checks import SETS
 from participants.regulator.evidence import Evidence, Version, check, make_evidence, proven_lines
 from participants.regulator.order_checks import TIMES
@@ -219,6 +219,38 @@ async def _lied(world: World, folder: Path, begin: Callable[[], None], code: Cod
             with refused(code):
                 await case.ask(2)
         return await case.export(), await case.receipts()
+
+
+def test_a_gateway_that_admits_what_may_not_be_asked(
+    worlds: Worlds, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A question for another purpose than the consent, and a second one under a consent for one use."""
+
+    async def scene(world: World) -> Path:
+        async with grpc_world(world, tmp_path, log=log_settings(tmp_path)) as running:
+            await running.attach(*LENDERS)
+            subject = world.subject(ALICE)
+            once = world.consent(subject, maximum_uses=1)
+            await running.ask(signed_query_to_bytes(world.query(subject, consent=once)), b"1" * 16)
+            monkeypatch.setattr(asking, "count_consent", lambda *_: None)
+            monkeypatch.setattr(admission, "check_query", lambda *_: None)
+            again = world.query(subject, consent=once)
+            other = world.query(subject, consent=world.consent(subject), purpose=Purpose.ACCOUNT_REVIEW)
+            for query, code in ((again, Code.CONSENT_USED_UP), (other, Code.CONSENT_MISMATCH)):
+                with refused(code):  # by the lenders
+                    await running.ask(signed_query_to_bytes(query), code.value.encode()[-16:].zfill(16))
+            await witnessed(running, tmp_path, 3600)
+            await export_of(running, tmp_path / "export.zip")
+        return tmp_path / "export.zip"
+
+    world = worlds.make()
+    export = asyncio.run(scene(world))
+    audit = verify(export, trust(world))
+    assert audit.verdict.counts == {EXCHANGES: 1, CONSENTS: 1}, words(audit)
+    assert "CONSENT_MISMATCH" in words(audit)
+    evidence = make_evidence(export, audit, trust(world))
+    assert evidence is not None
+    assert any("CONSENT_MISMATCH" in text for text in check(evidence.to_bytes(), trust(world)).proven)
 
 
 def test_an_honest_gateway_leaves_no_evidence(worlds: Worlds, tmp_path: Path) -> None:

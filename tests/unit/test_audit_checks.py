@@ -7,12 +7,25 @@ from typing import Any
 
 import pytest
 
+from consortium.model.rulebook import verify_rulebook
+from consortium.transparency.outcomes import OpenAdmissions
 from participants.regulator.charts import bars, columns
-from participants.regulator.counters import MessageCounters, QuotaChain
-from participants.regulator.entry_checks import COUNTERS, OUTCOMES, QUOTAS, RULES, SETS, VERSIONS, EntryChecks
+from participants.regulator.counters import ConsentUses, MessageCounters, QuotaChain
+from participants.regulator.entry_checks import (
+    COUNTERS,
+    OUTCOMES,
+    QUOTAS,
+    RULES,
+    SETS,
+    VERSIONS,
+    Admission,
+    EntryChecks,
+)
 from participants.regulator.receipts import HeldReceipts
 from participants.regulator.statistics import Statistics
 from participants.regulator.verdict import State, Verdict
+from participants.regulator.version_checks import VersionChecks
+from tests.support.amended import next_version
 from tests.support.world import LENDERS, World
 
 NOON = 1_790_000_000_000 // 86_400_000 * 86_400_000 + 43_200_000
@@ -39,6 +52,7 @@ class Writer:
             "query-admitted",
             **{
                 "query": query,
+                "request": f"{query}-request",
                 "requester": "lender-a",
                 "purpose": "origination",
                 "attributes": ["balance"],
@@ -84,7 +98,8 @@ def truthful(world: World) -> Writer:
     writer.admit("q0", 0)
     writer.answer("q0", 0)
     writer.admit("q1", 1)
-    writer.add("query-refused", query="q1", requester="lender-a", contributions=[], decision="DEADLINE", reason="x")
+    refusal = {"requester": "lender-a", "contributions": [], "decision": "DEADLINE", "reason": "x"}
+    writer.add("query-refused", query="q1", admission=2, **refusal)
     writer.admit("q2", 2)
     writer.admit("q2", 3, quota={"before": 3, "after": 3, "limit": 3})  # carried again after a crash: counted once
     writer.answer("q2", 4)
@@ -118,6 +133,10 @@ LIES: dict[str, tuple[str, Callable[[list[Entry]], Any]]] = {
     "an answer without admission": (OUTCOMES, lambda e: e.pop(0)),
     "an answer that names another admission": (OUTCOMES, lambda e: e[1].update(admission=50)),
     "a refusal that names another admission": (OUTCOMES, lambda e: e[3].update(admission=0)),
+    "an answer, and abandoned as well": (
+        OUTCOMES,
+        lambda e: e.insert(2, {**e[1], "kind": "query-abandoned", "expired_at": NOON // 1000 - 60}),
+    ),
     "abandoned before its expiry": (
         OUTCOMES,
         lambda e: e.insert(1, {**e[1], "kind": "query-abandoned", "expired_at": NOON // 1000 + 60}),
@@ -149,6 +168,61 @@ def test_lies_are_found(world: World, name: str) -> None:
     lie(entries)
     verdict = checked(world, entries)
     assert verdict.failed(part), verdict.findings
+
+
+def versions(world: World, *entries: Entry) -> Verdict:
+    """Check entries, written 10 minutes apart, under two versions of a rulebook."""
+    second = next_version(world)
+    later = verify_rulebook(second.document, second.signatures, trusted=world.rulebook)
+    verdict, chain = Verdict(), {one.digest.hex(): one for one in (world.rulebook, later)}
+    names = {1: world.rulebook.digest.hex(), 2: later.digest.hex()}
+    checks, opened = VersionChecks(verdict, chain), OpenAdmissions[Admission]()
+    for index, entry in enumerate(entries):
+        told = {"time_ms": NOON + 600_001 * index, **entry, "index": index, "expires_at": NOON, "request": "r"}
+        told |= {"rulebook": names[entry["rulebook"]]} if entry.get("rulebook") in names else {}
+        if entry["kind"] == "query-admitted":
+            roster = tuple(LENDERS)
+            opened.admit(told, Admission(index, "lender-a", told["time_ms"], NOON, told["rulebook"], roster))
+        checks.take(told, opened.end(told) if entry["kind"] == "query-answered" else None)
+    return verdict
+
+
+DECIDED: Entry = {"kind": "member-version", "version": 2, "rulebook": 2}
+ANSWERED: Entry = {"kind": "query-answered", "query": "q", "admission": 0}
+
+
+def asked(version: int) -> Entry:
+    return {"kind": "query-admitted", "query": "q", "rulebook": version}
+
+
+@pytest.mark.parametrize(
+    ("entries", "state"),
+    [
+        ((asked(1), DECIDED, asked(2)), State.COMPLETE),
+        ((asked(1), DECIDED, {**ANSWERED, "time_ms": NOON + 600_002}), State.COMPLETE),  # it was on its way
+        ((asked(1), DECIDED, {"kind": "requests-dropped"}, ANSWERED), State.FAILED),
+        ((asked(2), asked(1)), State.FAILED),
+        ((asked(2), {"kind": "bodies-expired", "rulebook": 1}), State.FAILED),
+        ((asked(2), {"kind": "bodies-ordered", "rulebook": 1}), State.FAILED),
+        (({**DECIDED, "rulebook": "ab" * 32},), State.FAILED),
+        (({**DECIDED, "version": 3},), State.UNDECIDED),
+    ],
+    ids=str,
+)
+def test_nothing_stands_under_a_version_that_was_replaced(
+    world: World, entries: tuple[Entry, ...], state: State
+) -> None:
+    assert versions(world, *entries).state is state
+
+
+def test_uses_of_consent_records_are_counted_in_bounded_memory() -> None:
+    uses = ConsentUses(most=3)
+    assert [uses.take(b"a", query) for query in (b"1", b"1", b"2")] == [1, 1, 2]
+    uses.give_back(b"a", b"2")
+    assert uses.take(b"a", b"3") == 2
+    assert uses.take(b"b", b"4") == 1
+    assert uses.take(b"c", b"5") == 1, "and the record that was used longest ago is forgotten"
+    assert (uses.take(b"b", b"6"), uses.take(b"a", b"7")) == (2, 1)
 
 
 def test_message_numbers_that_are_missing_are_counted() -> None:
