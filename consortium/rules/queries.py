@@ -38,13 +38,15 @@ def check_permitted(query: SignedQuery, rulebook: Rulebook) -> None:
     """
     Raise unless a query whose signatures were verified might be asked when it was issued: what a verifier looks at.
 
-    Covers times, attributes, purpose, tiers, families and what the consent record is for, as `check_query` does.
+    Covers times, attributes, purpose, tiers, families and what the consent record is for, as `check_query` does; a travel
+    check's payment reference, which has a signature of its own, is `check_travel`'s.
     """
     header = query.header
     _check_versions(header, rulebook)
     check_times(header, rulebook, header.issued_at)
     attributes = check_attributes(header, active_lender(rulebook, header.requester), rulebook)
-    _check_consent(query, rulebook, frozenset(attribute.family for attribute in attributes))
+    families = frozenset(attribute.family for attribute in attributes) | asked_families(header)
+    _check_consent(query, rulebook, families)
 
 
 def active_lender(rulebook: Rulebook, member: MemberId) -> Member:

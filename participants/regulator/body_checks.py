@@ -23,6 +23,7 @@ from consortium.model.rulebook import Member, Role, Rulebook
 from consortium.model.signing import verify_signature
 from consortium.rules.profiles import PROFILES
 from consortium.rules.queries import check_permitted
+from consortium.rules.travel import check_travel
 from consortium.sums.paillier import Ciphertext, PublicKey, add_plain, product, public_key_from_bytes
 from consortium.sums.profiles import Profile
 from consortium.transparency.outcomes import OpenAdmissions
@@ -154,6 +155,7 @@ class BodyChecks:
             check_named(entry, query)
             check_requester(query, rulebook)
         check_attached(query, rulebook)
+        check_travel(query, rulebook.active_member(query.header.requester), rulebook)
         with bound():
             check_permitted(query, rulebook)
         if query.consent and self._uses.take(query.consent.digest, query.digest) > query.consent.record.maximum_uses:
