@@ -38,8 +38,8 @@ def check_permitted(query: SignedQuery, rulebook: Rulebook) -> None:
     """
     Raise unless a query whose signatures were verified might be asked when it was issued: what a verifier looks at.
 
-    Covers times, attributes, purpose, tiers, families and what the consent record is for, as `check_query` does; a travel
-    check's payment reference, which has a signature of its own, is `check_travel`'s.
+    Covers times, attributes, purpose, tiers, families and what the consent record is for, as `check_query` does; the
+    payment reference of a travel check, which has a signature of its own, is `check_travel`'s.
     """
     header = query.header
     _check_versions(header, rulebook)
