@@ -214,10 +214,15 @@ class SilentAlarms:
     """A lender's alarms: how often a query named a tag of its book without proof."""
 
     unproven_queries: int = 0
+    untrue_checks: int = 0
 
     def unproven(self, requester: MemberId) -> None:  # noqa: ARG002  a real lender notes who it was
         """Count one."""
         self.unproven_queries += 1
+
+    def untrue_travel(self, requester: MemberId) -> None:  # noqa: ARG002  as above
+        """Count a travel check that does not hold."""
+        self.untrue_checks += 1
 
 
 def lender_node(

@@ -24,6 +24,7 @@ from participants.gateway_client.channel import Tls
 from participants.gateway_client.lender import ask_gateway
 from participants.generations import BookBehind, Books
 from participants.keys.obfuscators import ObfuscatorPool
+from participants.keys.pads import PadPool
 from participants.keys.query_key import QueryKeyFiles
 from participants.lender.answer import Contributor
 from participants.lender.answer_ports import BookReader
@@ -56,6 +57,10 @@ class LoggedAlarms:
     def unproven(self, requester: MemberId) -> None:
         """Note a query that named a tag of this book without proof of its subject key."""
         LOG.warning("unproven-query", extra={"member": requester})
+
+    def untrue_travel(self, requester: MemberId) -> None:
+        """Note a travel check whose tile or time does not hold."""
+        LOG.warning("untrue-travel-check", extra={"member": requester})
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,13 @@ def mask_keys_of(settings: NodeSettings, identity: LenderIdentity) -> PairKeys:
     return PairKeys(DerivedMaskKeys(identity, MaskSecretFile(settings).read()))
 
 
+def ready_pads(pads: PadPool, rulebook: Rulebook) -> PadPool:
+    """Have pads ready for the travel checks of a rulebook that has any."""
+    if rulebook.document.travel is not None:
+        pads.prepare(rulebook.document.travel.grid.cells)
+    return pads
+
+
 def _contributor(
     settings: NodeSettings, rulebooks: TrustedRulebooks, books: Books, answers: SqliteAnswers, stack: ExitStack
 ) -> Contributor:
@@ -165,6 +177,7 @@ def _contributor(
         alarms=LoggedAlarms(),
         rng=secrets.token_bytes,
         changed=changed_over(answers, rulebook),
+        pads=ready_pads(stack.enter_context(PadPool()), rulebook),
     )
 
 

@@ -28,6 +28,9 @@ HOLDER_PLAIN_BYTES = 64
 GCM_TAG_BYTES = 16
 HOLDER_PART_BYTES = HOLDER_PLAIN_BYTES + GCM_TAG_BYTES
 OPENING_BYTES = 32
+AEAD_KEY_BYTES = 32
+MATERIAL_BYTES = AEAD_KEY_BYTES + 12
+"""An AES-256-GCM key with the one nonce it is used with."""
 GENERATION_BYTES = 4
 PLACE_BYTES = TAG_BYTES + TAG_BYTES + PROOF_BYTES + HOLDER_PART_BYTES
 PAYLOAD_PLAIN_BYTES = RHO_BYTES + PLACES * PLACE_BYTES + GENERATION_BYTES + OPENING_BYTES
@@ -168,6 +171,21 @@ def open_payload(sealed: bytes, sealing_key: bytes, header_digest: bytes) -> Pay
     return Payload.from_bytes(_decrypt(key, nonce, sealed, header_digest))
 
 
+def payload_material(sealing_key: bytes, header_digest: bytes) -> bytes:
+    """Give what opens one header's payload and no other's, MATERIAL_BYTES: an inspection may be shown it."""
+    return b"".join(_aead(sealing_key, Label.PAYLOAD_KEY, header_digest))
+
+
+def holder_material(key: SubjectKey, header_digest: bytes) -> bytes:
+    """Give what opens the holder parts of one header for one subject, MATERIAL_BYTES; the key does not follow."""
+    return b"".join(_aead(key.value, Label.HOLDER_PART, header_digest))
+
+
+def open_with(material: bytes, sealed: bytes, header_digest: bytes) -> bytes:
+    """Open a payload or a holder part by its material alone; raises CreditError(PAYLOAD_INVALID)."""
+    return _decrypt(material[:AEAD_KEY_BYTES], material[AEAD_KEY_BYTES:], sealed, header_digest)
+
+
 def open_holder_part(place: Place, key: SubjectKey, header_digest: bytes) -> bytes:
     """Open the part for holders with the subject key; raises CreditError(PAYLOAD_INVALID)."""
     aead_key, nonce = _aead(key.value, Label.HOLDER_PART, header_digest)
@@ -232,8 +250,8 @@ def _random_place(tags: tuple[SubjectTag, SubjectTag], rng: Randomness) -> Place
 
 
 def _aead(secret: bytes, label: Label, header_digest: bytes) -> tuple[bytes, bytes]:
-    material = derive(secret, label, header_digest, length=32 + 12)
-    return material[:32], material[32:]
+    material = derive(secret, label, header_digest, length=MATERIAL_BYTES)
+    return material[:AEAD_KEY_BYTES], material[AEAD_KEY_BYTES:]
 
 
 def _decrypt(key: bytes, nonce: bytes, sealed: bytes, associated: bytes) -> bytes:

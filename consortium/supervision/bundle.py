@@ -26,6 +26,7 @@ from consortium.model.document import Bytes, Document, Id, Key32
 from consortium.model.identifiers import PLACES
 from consortium.model.signing import Signer
 from consortium.sealing import hpke
+from consortium.sealing.payload import MATERIAL_BYTES
 from consortium.silent import Silent
 from consortium.supervision.documents import MAXIMUM_SEALED_BYTES
 from consortium.transparency.books import BookRoot
@@ -36,6 +37,7 @@ SEALED_KEY_BYTES = KEY_BYTES + hpke.OVERHEAD_BYTES
 LENGTH_BYTES = 8
 NONCE = bytes(12)  # a key seals one bundle
 MAXIMUM_PATH = 64
+MAXIMUM_CELLS = 4_096
 
 
 class _Shown(Silent, Document):
@@ -87,12 +89,27 @@ class ShownBook(_Shown):
         return JournalHead(self.previous_size, self.previous_head)
 
 
+class ShownTravel(_Shown):
+    """
+    A travel table opened: its key, the number of each cell (a byte each), and what opens this one header's query.
+
+    `payload` opens the sealed payload. `opened` has for each place that matched a file what opens its holder part, and
+    nothing for the others.
+    """
+
+    key: Key32
+    numbers: Bytes = Field(max_length=MAXIMUM_CELLS)
+    payload: Bytes = Field(min_length=MATERIAL_BYTES, max_length=MATERIAL_BYTES)
+    opened: tuple[Bytes, ...] = Field(min_length=PLACES, max_length=PLACES)
+
+
 class Bundle(_Shown):
     """
     The signed part. `order` names the order that is answered, `statement` the newest statement that this agrees with.
 
     `value` is X_i in hexadecimal; `journal_size` and `journal_head` are those of the contribution's commitment. `rho`
     and `tags` are the query's: they rebuild its envelope byte for byte, so that whoever has the bundle can check all.
+    `travel` is there where the query has a travel check.
     """
 
     consortium: Id
@@ -113,6 +130,7 @@ class Bundle(_Shown):
     places: tuple[ShownPlace, ...] = Field(min_length=PLACES, max_length=PLACES)
     links: int = Field(ge=0)
     links_digest: Key32
+    travel: ShownTravel | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -8,7 +8,9 @@ Pure: what log and bodies say of the exchange goes in, an exception or a list of
 2. the book's root is one that the member had stated in the log, the journal shown is the one that it stated, and goes
    through size and head of commit_i;
 3. under each of the query's tags the book has what is shown, by its leaf, or nothing, by the leaf's neighbours;
-4. X_i is the number that these files, changed by the journal up to commit_i, give as of the query's time.
+4. X_i is the number that these files, changed by the journal up to commit_i, give as of the query's time;
+5. where the query has a travel check, key and numbers give the signed table, and the numbers are those that the files'
+   location events give for the tile and time which the query's holder part has.
 
 Every comparison is with something that the member had signed before it was inspected, so that an honest one is never
 convicted by what changed in its book afterwards.
@@ -38,12 +40,14 @@ from consortium.model.rounds import (
 from consortium.model.rulebook import Rulebook
 from consortium.rules.contributions import contribution_values, is_live, query_layout
 from consortium.rules.profiles import PROFILES
+from consortium.rules.travel_reveals import StatedTravel
 from consortium.sealing.payload import Payload, Place, check_envelope
 from consortium.sums.exchange import BookState
 from consortium.sums.paillier import PublicKey, public_key_from_bytes
 from consortium.sums.reveals import Reveal, Stated, check_reveal
 from consortium.supervision.bundle import Bundle, Shown, ShownLeaf, ShownPlace
 from consortium.supervision.documents import StatedBook
+from consortium.supervision.examine_travel import examine_travel, stated_travel
 from consortium.transparency.books import LEAF_BYTES, position, salt_digest, verify_leaf
 from consortium.transparency.journal import journal_start, verify_opened
 from consortium.transparency.tree import EMPTY_ROOT, leaf_hash, verify_inclusion
@@ -92,6 +96,12 @@ class Exchange:
             peers_digests={peer: digests[peer][member] for peer in self.answering - {member}},
         )
 
+    def stated_travel(self, member: MemberId) -> StatedTravel | None:
+        """Give what a member of U had signed of a travel check; None where the query has none."""
+        everybody = self.answering == frozenset(members_with_keys(self.roster))
+        first, second = self.round1[member].body, self.round2[member].body
+        return stated_travel(self.query, first, second, self.answering, everybody=everybody)
+
 
 @dataclass(frozen=True, slots=True)
 class StatedJournal:
@@ -121,8 +131,10 @@ def examine(
     check_reveal(_reveal(bundle), exchange.stated(bundle.member), exchange.public_key)
     _check_book(shown, stated)
     files = [_file(place, tag, shown, exchange) for place, tag in zip(bundle.places, tags, strict=True)]
-    _check_value(bundle, files, exchange)
-    return _open_points(bundle.places, files)
+    counted = _counted(bundle, files)
+    _check_value(bundle, counted, exchange)
+    travel = examine_travel(bundle, exchange.stated_travel(bundle.member), counted, exchange.query, exchange.rulebook)
+    return (*_open_points(bundle.places, files), *travel)
 
 
 def _reveal(bundle: Bundle) -> Reveal:
@@ -225,12 +237,16 @@ def _check_included(leaf: ShownLeaf, size: int, root: bytes) -> None:
         raise _invalid("a leaf that is not in the book") from error
 
 
-def _check_value(bundle: Bundle, files: Sequence[CreditFile | None], exchange: Exchange) -> None:
-    header, rulebook = exchange.query.header, exchange.rulebook
-    counted = [
+def _counted(bundle: Bundle, files: Sequence[CreditFile | None]) -> list[CreditFile | None]:
+    """Leave the files that count: proven, and reached by the identifier of their place."""
+    return [
         file if file is not None and place.proven and file.identifier == index else None
         for index, (file, place) in enumerate(zip(files, bundle.places, strict=True))
     ]
+
+
+def _check_value(bundle: Bundle, counted: Sequence[CreditFile | None], exchange: Exchange) -> None:
+    header, rulebook = exchange.query.header, exchange.rulebook
     if query_layout(header, rulebook).pack(contribution_values(counted, header, rulebook)) != int(bundle.value, 16):
         raise _invalid("the number is not the one that book and journal give")
 

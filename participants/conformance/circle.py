@@ -64,6 +64,9 @@ class _NoAlarms:
     def unproven(self, requester: MemberId) -> None:
         """Do nothing: the run looks at the answer."""
 
+    def untrue_travel(self, requester: MemberId) -> None:
+        """Do nothing: the run looks at the answer."""
+
 
 @dataclass(frozen=True)
 class Circle:

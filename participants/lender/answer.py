@@ -34,7 +34,8 @@ from consortium.rules.contributions import contribution_values, is_live, query_l
 from consortium.rules.profiles import PROFILES
 from consortium.rules.queries import active_lender, check_times
 from consortium.rules.travel import travel_policy
-from consortium.sealing.payload import Payload, subject_proof
+from consortium.rules.travel_reveals import travel_masks
+from consortium.sealing.payload import Payload, payload_material, subject_proof
 from consortium.silent import Silent
 from consortium.sums.exchange import BookState, CtxSeeds, contribution_commitment, correction, masked
 from consortium.sums.masks import PairMasks, pair_ctx_key, pair_digest
@@ -70,11 +71,10 @@ from participants.lender.travel_answer import (
     Pads,
     answer_travel,
     check_often,
+    match_place,
     note_release,
-    read_whereabouts,
     signed_part,
     travel_correction,
-    travel_masks,
 )
 
 SALT_BYTES = 32
@@ -98,6 +98,10 @@ class Alarms(Protocol):
 
     def unproven(self, requester: MemberId) -> None:
         """Note a query that named a tag of this book without proof of its subject key."""
+        ...
+
+    def untrue_travel(self, requester: MemberId) -> None:
+        """Note a travel check whose tile or time, which holders alone can read, does not hold."""
         ...
 
 
@@ -203,7 +207,7 @@ class Contributor(Silent):
         value = layout.pack(contribution_values(files, query.header, rulebook))
         seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)
         held = [*zip(view.files, files, strict=True)]
-        table, travel = self._travel(query, payload, held, travel_masks(own, pair_keys), seeds, rulebook)
+        table, travel = self._travel(query, payload, held, (seeds, travel_masks(own, pair_keys)), rulebook)
         obfuscator = self.encryptor.obfuscator(key)
         record = RevealRecord(
             value, obfuscator.seed, pair_keys, state, payload.tags, proven, payload.rho, tuple(earlier), travel
@@ -222,20 +226,22 @@ class Contributor(Silent):
         query: SignedQuery,
         payload: Payload,
         held: Sequence[tuple[HeldFile | None, CreditFile | None]],
-        masks: PairMasks,
-        seeds: CtxSeeds,
+        secrets: tuple[CtxSeeds, PairMasks],
         rulebook: Rulebook,
     ) -> tuple[Table | None, TravelRecord | None]:
         """Answer a travel check, if the query has one; `held` are the files of the places, held and matched."""
         if query.header.travel is None:
             return None, None
         policy = travel_policy(rulebook)
-        asked = [
-            read_whereabouts(query, place, found.key if found else _NO_KEY, policy)
-            for place, (found, _) in zip(payload.places, held, strict=True)
+        places = [
+            match_place(query, place, found.key if found else _NO_KEY, file, policy)
+            for place, (found, file) in zip(payload.places, held, strict=True)
         ]
-        matches = [(matched, at) for (_, matched), at in zip(held, asked, strict=True)]
-        return answer_travel(query, matches, self.pads, seeds, masks, policy)
+        if any(place.file and place.asked is None for place in places):
+            self.alarms.untrue_travel(query.header.requester)
+        material = payload_material(self.secrets.sealing_key, query.header_digest)
+        pad = self.pads.take(policy.grid.cells)
+        return answer_travel(query, places, pad, *secrets, (policy, material))
 
     def _matches(
         self, query: SignedQuery, payload: Payload, earlier: Sequence[SubjectTag], view: BookView

@@ -13,15 +13,16 @@ from consortium.model.identifiers import SubjectTag
 from consortium.model.members import MemberId, MemberSet
 from consortium.model.rounds import Round1Request
 from consortium.model.rulebook import Rulebook
+from consortium.oprf import group
 from consortium.silent import Silent
 from consortium.sums.exchange import CtxSeeds
-from consortium.supervision.bundle import Bundle, ShownBook, ShownLeaf, ShownPlace, links_digest
+from consortium.supervision.bundle import Bundle, ShownBook, ShownLeaf, ShownPlace, ShownTravel, links_digest
 from consortium.supervision.documents import Case, CaseKind, InspectionOrder
 from consortium.wire.rounds import round1_request_from_bytes, signed_round2_from_bytes
 from participants.lender.answer_ports import AnswerStore
 from participants.lender.identity import LenderIdentity
 from participants.lender.ports import BookHistory, BookProof, PlaceProof
-from participants.lender.reveal import RevealRecord, check_reveal_allowed, make_reveal, open_record
+from participants.lender.reveal import RevealRecord, TravelRecord, check_reveal_allowed, make_reveal, open_record
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -94,6 +95,7 @@ class Inspector(Silent):
             places=tuple(map(_shown_place, proof.places, record.proven)),
             links=len(proof.links),
             links_digest=links_digest(proof.links),
+            travel=_shown_travel(record.travel) if record.travel else None,
         )
         return bundle, proof.links
 
@@ -128,6 +130,11 @@ class Inspector(Silent):
 def _about(record: RevealRecord) -> frozenset[SubjectTag]:
     """Give whom a record is about, over a change of the generation too."""
     return frozenset((*record.tags, *record.earlier))
+
+
+def _shown_travel(travel: TravelRecord) -> ShownTravel:
+    key = group.encode_scalar(travel.key)
+    return ShownTravel(key=key, numbers=travel.numbers, payload=travel.payload, opened=travel.opened)
 
 
 def _shown_book(proof: BookProof) -> ShownBook:

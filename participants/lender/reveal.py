@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from consortium.canonical import canonical_json, parse_canonical
+from consortium.canonical import CanonicalValue, canonical_json, parse_canonical
 from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness, derive
 from consortium.labels import Label
@@ -20,10 +20,16 @@ NONCE_BYTES = 12
 
 @dataclass(frozen=True, slots=True, repr=False)
 class TravelRecord(Silent):
-    """A travel table's key, and the number of each cell, a byte each."""
+    """
+    A travel table's key, the number of each cell (a byte each), and what opened payload and holder parts.
+
+    `opened` has a part's material for each place that matched a file, nothing for the others.
+    """
 
     key: int
     numbers: bytes
+    payload: bytes
+    opened: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -85,11 +91,9 @@ def _key(audit_secret: Secret, ctx: bytes) -> bytes:
 
 
 def _encode(record: RevealRecord) -> bytes:
-    travel = record.travel
-    more = {"travel_key": f"{travel.key:x}", "travel_numbers": travel.numbers.hex()} if travel else {}
     return canonical_json(
         {
-            **more,
+            **_travel_to_value(record.travel),
             "value": f"{record.value:x}",
             "obfuscator_seed": record.obfuscator_seed.hex(),
             "pair_keys": {peer: key.hex() for peer, key in record.pair_keys.items()},
@@ -133,10 +137,19 @@ def _about(
     return (), (), b"", ()
 
 
+def _travel_to_value(travel: TravelRecord | None) -> dict[str, CanonicalValue]:
+    if travel is None:
+        return {}
+    opened = [material.hex() for material in travel.opened]
+    value = {"key": f"{travel.key:x}", "numbers": travel.numbers.hex(), "payload": travel.payload.hex()}
+    return {"travel": {**value, "opened": opened}}
+
+
 def _travel(rest: Mapping[object, object]) -> TravelRecord | None:
-    match rest:
-        case {"travel_key": str(key), "travel_numbers": str(numbers)}:
-            return TravelRecord(int(key, 16), bytes.fromhex(numbers))
+    match rest.get("travel"):
+        case {"key": str(key), "numbers": str(numbers), "payload": str(payload), "opened": list(opened)}:
+            materials = tuple(bytes.fromhex(str(one)) for one in opened)
+            return TravelRecord(int(key, 16), bytes.fromhex(numbers), bytes.fromhex(payload), materials)
     return None
 
 

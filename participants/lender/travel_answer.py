@@ -5,22 +5,24 @@ Non-holders and holders without events answer with a table of zeros, by the same
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from consortium.errors import Code, CreditError
-from consortium.hashing import derive, uint
-from consortium.labels import Label
+from consortium.hashing import uint
 from consortium.model.credit_file import CreditFile
 from consortium.model.identifiers import SubjectKey, SubjectTag
-from consortium.model.members import MemberId, MemberSet
+from consortium.model.members import MemberSet
 from consortium.model.query import SignedQuery
 from consortium.model.rounds import TravelAnswer
 from consortium.model.rulebook import Rulebook
 from consortium.rules.travel import check_rate, travel_numbers, travel_policy, whereabouts_from_bytes
-from consortium.sealing.payload import Place, open_holder_part
+from consortium.rules.travel_reveals import travel_blind
+from consortium.sealing.payload import Place, holder_material, open_with
+from consortium.silent import Silent
 from consortium.sums.exchange import CtxSeeds
-from consortium.sums.masks import PairMasks, blind
+from consortium.sums.masks import PairMasks
 from consortium.travel.geography import Whereabouts
 from consortium.travel.oblivious import MODULUS, Pad, Table, fill_table
 from consortium.travel.policy import SECONDS_PER_DAY, TravelPolicy
@@ -45,41 +47,49 @@ class FreshPads:
         return Pad.make(cells, secrets.token_bytes)
 
 
-def travel_masks(own: MemberId, pair_keys: Mapping[MemberId, bytes]) -> PairMasks:
-    """Give a member's masks of a travel check, mod 2^64, under a label of their own."""
-    keys = {peer: derive(key, Label.TRAVEL_PAIR) for peer, key in pair_keys.items()}
-    return PairMasks(own, keys, MODULUS)
+@dataclass(frozen=True, slots=True, repr=False)
+class Matched(Silent):
+    """
+    What a contributor makes of one place of a query: the file it holds there, if any, and whether it matched.
+
+    `asked` is what the holder part says, None where it does not open or says nothing that holds.
+    """
+
+    material: bytes
+    file: CreditFile | None
+    asked: Whereabouts | None
 
 
-def travel_blind(seeds: CtxSeeds, numbers: bytes) -> int:
-    """Give what a contributor puts on its numbers in round 1 and takes off in round 2; it depends on the numbers."""
-    return blind(derive(seeds.seed, Label.TRAVEL_SEED, numbers), MODULUS)
-
-
-def read_whereabouts(query: SignedQuery, place: Place, key: SubjectKey, policy: TravelPolicy) -> Whereabouts | None:
-    """Open a place's holder part; None where it does not open, or says nothing that holds."""
+def match_place(
+    query: SignedQuery, place: Place, key: SubjectKey, file: CreditFile | None, policy: TravelPolicy
+) -> Matched:
+    """Open a place's holder part with the subject key on file, or with any other where there is none."""
+    material = holder_material(key, query.header_digest)
     try:
-        plain = open_holder_part(place, key, query.header_digest)
+        plain = open_with(material, place.holder_part, query.header_digest)
     except CreditError:
         plain = b""
-    return whereabouts_from_bytes(plain, policy, query.header.issued_at)
+    asked = whereabouts_from_bytes(plain, policy, query.header.issued_at)
+    return Matched(material if file else b"", file, asked)
 
 
 def answer_travel(
     query: SignedQuery,
-    matches: Sequence[tuple[CreditFile | None, Whereabouts | None]],
-    pads: Pads,
+    places: Sequence[Matched],
+    pad: Pad,
     seeds: CtxSeeds,
     masks: PairMasks,
-    policy: TravelPolicy,
+    opened: tuple[TravelPolicy, bytes],
 ) -> tuple[Table, TravelRecord]:
-    """Give the table for a query's element, and what a reveal needs of it."""
+    """Give the table for a query's element, and what a reveal needs of it; `opened` has the payload's material."""
     if query.header.travel is None:
         raise CreditError(Code.INTERNAL, "no travel check")
-    numbers = travel_numbers(matches, policy)
-    key, words = pads.take(policy.grid.cells).take()
+    policy, payload = opened
+    numbers = travel_numbers([(place.file, place.asked) for place in places], policy)
+    key, words = pad.take()
     mask = (travel_blind(seeds, numbers) + masks.signed_sum(set(masks.keys))) % MODULUS
-    return fill_table(key, words, query.header.travel.element, numbers, mask), TravelRecord(key, numbers)
+    table = fill_table(key, words, query.header.travel.element, numbers, mask)
+    return table, TravelRecord(key, numbers, payload, tuple(place.material for place in places))
 
 
 def travel_correction(record: TravelRecord | None, seeds: CtxSeeds, masks: PairMasks, answering: MemberSet) -> bytes:
