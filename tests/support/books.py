@@ -14,6 +14,7 @@ from consortium.model.credit_file import (
     CreditFile,
     Freeze,
     Inquiry,
+    Location,
     PendingGrant,
     Piece,
     PortfolioType,
@@ -101,6 +102,9 @@ def tradelines(draw: st.DrawFn) -> Tradeline:
 
 
 inquiries = st.builds(Inquiry, times, st.booleans())
+locations = st.builds(
+    Location, times, st.integers(-90_000_000, 90_000_000), st.sampled_from([-180_000_000, -1, 0, 116_349_600])
+)
 pendings = st.builds(
     lambda number, amount, made, life: PendingGrant(f"g{number}", amount, made, made + life),
     st.integers(1, 3),
@@ -111,7 +115,9 @@ pendings = st.builds(
 characteristics = st.dictionaries(
     st.sampled_from(["late_months", "rides_90d", "orders_30d"]), st.integers(-(2**31) + 1, 2**31 - 1)
 ).map(Characteristics.of)
-pieces: st.SearchStrategy[Piece] = tradelines() | inquiries | pendings | characteristics | st.booleans().map(Freeze)
+pieces: st.SearchStrategy[Piece] = (
+    tradelines() | inquiries | pendings | characteristics | st.booleans().map(Freeze) | locations
+)
 kinds = st.sampled_from(IdentifierKind)
 credit_files: st.SearchStrategy[CreditFile] = st.builds(credit_file_of, kinds, st.lists(pieces, max_size=8))
 events: st.SearchStrategy[Event] = (
@@ -122,4 +128,5 @@ events: st.SearchStrategy[Event] = (
     | st.builds(Confirmation, st.sampled_from(["g1", "g2", "g3"]), tradelines())
     | st.builds(Release, st.sampled_from(["g1", "g2", "g3"]))
     | st.builds(Dispute, accounts, st.booleans())
+    | locations
 )

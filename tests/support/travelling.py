@@ -68,8 +68,9 @@ def travel_query(
     by: MemberId = "lender-a",
     consent: SignedConsent | None = None,
     purpose: Purpose = Purpose.ORIGINATION,
+    attribute: str = "balance",
 ) -> SignedQuery:
-    asked = Question(purpose, ("balance",), Suite.INSECURE_TEST_1024_MASKED, travel=question)
+    asked = Question(purpose, (attribute,), Suite.INSECURE_TEST_1024_MASKED, travel=question)
     return world.nodes[by].ask(subject, asked, consent or agreed(world, subject, by=by), world.now)
 
 
