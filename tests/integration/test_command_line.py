@@ -214,9 +214,12 @@ def test_a_grant_goes_from_promise_to_account(node: Path) -> None:
         ("tradeline", {"tradeline": LINE | {"balance": 7}}),
         ("inquiry", {}),
         ("freeze", {"frozen": True}),
+        ("location", {"latitude": 39.9236, "longitude": 116.3496}),
     ):
         succeed("record", command, "--node", node, told={"identifiers": WHO, **fields})
-    assert status(node)["journal"]["size"] == 6
+    assert status(node)["journal"]["size"] == 7
+    far = {"identifiers": WHO, "latitude": 95, "longitude": 116.3496}
+    fail(Code.RECORD_INVALID, "record", "location", "--node", node, told=far)
 
 
 @pytest.mark.parametrize("as_of", ["2020-01-01T00:00:00+0000", None, "now"])

@@ -11,7 +11,15 @@ from consortium.errors import Code, CreditError
 from consortium.model.catalogue import Family, Purpose
 from consortium.model.consent import ConsentRecord, SignedConsent
 from consortium.model.keys import CertifiedKey, KeyCertificate, KeyType
-from consortium.model.query import Credential, QueryHeader, SignedQuery, Suite
+from consortium.model.query import (
+    Credential,
+    PaymentReference,
+    QueryHeader,
+    SignedPayment,
+    SignedQuery,
+    Suite,
+    TravelElement,
+)
 from consortium.model.rounds import (
     Bound,
     BoundState,
@@ -23,7 +31,10 @@ from consortium.model.rounds import (
     Round2Request,
     Signed,
     Transcript,
+    TravelAnswer,
 )
+from consortium.oprf import group
+from consortium.oprf.elements import BlindedElement, EvaluatedElement
 from consortium.sealing.payload import ENVELOPE_BYTES, PAYLOAD_BYTES
 from consortium.wire import queries, rounds
 
@@ -31,6 +42,7 @@ ids = st.from_regex(r"[a-z][a-z0-9-]{1,30}[a-z0-9]", fullmatch=True)
 b16, b32, b64 = (st.binary(min_size=size, max_size=size) for size in (16, 32, 64))
 some = st.binary(min_size=1, max_size=64)
 numbers = st.integers(0, 2**53 - 1)
+elements = st.integers(1, 2**64).map(group.scale_base)
 members = st.frozensets(ids, min_size=1, max_size=6)
 
 certificates = st.builds(KeyCertificate, ids, st.sampled_from(KeyType), b32, numbers, numbers)
@@ -73,11 +85,14 @@ headers = st.builds(
     nonce=b32,
     rulebook_digest=b32,
     epoch=numbers,
+    travel=st.none() | st.builds(TravelElement, elements.map(BlindedElement), b32),
 )
+payments = st.builds(PaymentReference, ids, b32, numbers)
+signed_payments = st.builds(lambda r, s: SignedPayment(r, queries.payment_to_bytes(r), s), payments, b64)
 signed_consents = st.builds(lambda r, s: SignedConsent(r, queries.consent_to_bytes(r), s), consents, b64)
 signed_queries = st.builds(
-    lambda header, payload, envelope, digest, signature, consent, key: SignedQuery(
-        header, queries.header_to_bytes(header), payload, envelope, digest, signature, consent, key
+    lambda header, payload, envelope, digest, signature, consent, key, payment: SignedQuery(
+        header, queries.header_to_bytes(header), payload, envelope, digest, signature, consent, key, payment
     ),
     headers,
     st.binary(min_size=PAYLOAD_BYTES, max_size=PAYLOAD_BYTES),
@@ -86,6 +101,7 @@ signed_queries = st.builds(
     b64,
     st.none() | signed_consents,
     certified,
+    st.none() | signed_payments,
 )
 rosters = members.flatmap(
     lambda names: st.tuples(*(st.builds(RosterEntry, st.just(name), certified) for name in sorted(names)))
@@ -95,10 +111,15 @@ bounds = (
     | st.just(Bound(BoundState.CONFLICT))
     | members.map(lambda names: Bound(BoundState.SET, names))
 )
-round1_bodies = st.builds(Round1Body, ids, b32, some, st.lists(b32, max_size=4).map(tuple), b32, b32)
-round2_bodies = st.builds(Round2Body, ids, b32, members, some, members, b32)
+travel_answers = st.none() | st.builds(TravelAnswer, elements.map(EvaluatedElement), b32)
+tables = st.just(b"") | st.binary(min_size=8, max_size=64)
+round1_bodies = st.builds(Round1Body, ids, b32, some, st.lists(b32, max_size=4).map(tuple), b32, b32, travel_answers)
+corrections = st.just(b"") | st.binary(min_size=8, max_size=8)
+round2_bodies = st.builds(Round2Body, ids, b32, members, some, members, b32, corrections)
 openings = st.builds(Opening, b32, bounds, numbers)
-round1_signed = st.builds(lambda b, s, o: Signed(b, rounds.round1_body_to_bytes(b), s, o), round1_bodies, b64, openings)
+round1_signed = st.builds(
+    lambda b, s, o, t: Signed(b, rounds.round1_body_to_bytes(b), s, o, t), round1_bodies, b64, openings, tables
+)
 round1_kept = st.builds(lambda b, s: Signed(b, rounds.round1_body_to_bytes(b), s), round1_bodies, b64)
 round2_signed = st.builds(lambda b, s, o: Signed(b, rounds.round2_body_to_bytes(b), s, o), round2_bodies, b64, openings)
 round2_kept = st.builds(lambda b, s: Signed(b, rounds.round2_body_to_bytes(b), s), round2_bodies, b64)
@@ -118,6 +139,7 @@ transcripts = st.builds(
 CASES = {
     "key certificate": (certificates, queries.key_certificate_to_bytes, queries.key_certificate_from_bytes),
     "consent": (consents, queries.consent_to_bytes, queries.consent_from_bytes),
+    "payment": (payments, queries.payment_to_bytes, queries.payment_from_bytes),
     "header": (headers, queries.header_to_bytes, queries.header_from_bytes),
     "query": (signed_queries, queries.signed_query_to_bytes, queries.signed_query_from_bytes),
     "round-1 request": (requests, rounds.round1_request_to_bytes, rounds.round1_request_from_bytes),
@@ -186,9 +208,9 @@ ROSTER = (
 
 
 @given(signed=round1_signed)
-def test_a_transcript_carries_no_openings(signed: Signed[Round1Body]) -> None:
-    """What the ledger has bound, and counters, are for the gateway and not for the requester."""
+def test_a_transcript_carries_no_openings_and_no_tables(signed: Signed[Round1Body]) -> None:
+    """What the ledger has bound, and counters, are for the gateway and not for the requester; tables go beside it."""
     transcript = Transcript(ROSTER, 1, frozenset({"lender-a"}), frozenset({"lender-a"}), 0, (signed,), (), b"p")
     assert signed.opening is not None
     (sent,) = rounds.transcript_from_bytes(rounds.transcript_to_bytes(transcript)).round1
-    assert sent == replace(signed, opening=None)
+    assert sent == replace(signed, opening=None, table=b"")

@@ -5,7 +5,16 @@ import json
 import pytest
 
 from consortium.errors import Code, CreditError
-from consortium.model.credit_file import AccountStatus, Freeze, Inquiry, PendingGrant, PortfolioType, Scene, Tradeline
+from consortium.model.credit_file import (
+    AccountStatus,
+    Freeze,
+    Inquiry,
+    Location,
+    PendingGrant,
+    PortfolioType,
+    Scene,
+    Tradeline,
+)
 from consortium.model.identifiers import IdentifierKind
 from consortium.model.journal_entry import Confirmation, Dispute, Release
 from participants.lender.event_input import (
@@ -15,6 +24,7 @@ from participants.lender.event_input import (
     EventInput,
     FreezeInput,
     InquiryInput,
+    LocationInput,
     PendingInput,
     ReleaseInput,
     TradelineInput,
@@ -67,6 +77,12 @@ def told(kind: type[EventInput], **fields: object) -> EventInput:
         (DisputeInput, {"account": "a-1", "disputed": True}, Dispute("a-1", disputed=True)),
         (PendingInput, {"id": "g", "amount": 5, "expires": EXPIRES}, PendingGrant("g", 5, NOW, 1_795_485_600)),
         (ConfirmInput, {"id": "g", "tradeline": LINE}, Confirmation("g", PIECE)),
+        (
+            LocationInput,
+            {"latitude": 39.9236, "longitude": -116.3496004, "time": "2026-01-31T00:00:00Z"},
+            Location(1_769_817_600, 39_923_600, -116_349_600),
+        ),
+        (LocationInput, {"latitude": -90, "longitude": 180}, Location(NOW, -90_000_000, 180_000_000)),
         (ReleaseInput, {"id": "g"}, Release("g")),
     ],
 )
@@ -97,6 +113,13 @@ def test_the_strongest_identifier_counts() -> None:
         (TradelineInput, {"tradeline": LINE | {PHONE: 1}}, "an unknown key in tradeline"),
         (TradelineInput, {"tradeline": LINE, PHONE: 1}, "an unknown key"),
         (FreezeInput, {"frozen": "yes"}, "frozen"),
+        (LocationInput, {"latitude": 90.000001, "longitude": 0}, "latitude"),
+        (LocationInput, {"latitude": 0, "longitude": -180.1}, "longitude"),
+        (LocationInput, {"latitude": 0, "longitude": 1e300}, "longitude"),
+        (LocationInput, {"latitude": "13912345678", "longitude": 0}, "latitude"),
+        (LocationInput, {"latitude": True, "longitude": 0}, "latitude"),
+        (LocationInput, {"latitude": 0}, "longitude"),
+        (LocationInput, {"latitude": 0, "longitude": 0, "time": "2126-11-23T10:00:00Z"}, "time"),
         (InquiryInput, {"time": "2026-11-23T10:00:00"}, "time"),
         (PendingInput, {"amount": 5, "expires": "2020-01-01T00:00:00Z"}, "pending expires"),
         (PendingInput, {"amount": True, "expires": EXPIRES}, "amount"),
