@@ -8,6 +8,7 @@ import shutil
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +16,11 @@ import grpc
 
 from consortium.errors import Code, CreditError
 from consortium.membership.certificates import read_certificate
+from consortium.wire.membership import DocumentKind
 from participants.bootstrap import open_book, open_rulebook, open_tls
 from participants.gateway_client.membership import MemberDoor
 from participants.membership.folder import FILE_NAME, MemberFolder
+from participants.membership.lookout import WATCHED_SINCE
 from participants.membership.member import Membership
 from participants.rpc.local_client import LocalClient
 from participants.settings import NodeSettings
@@ -97,6 +100,35 @@ def _rulebook(settings: NodeSettings) -> str:
     newest = _newest_version(settings, rulebook.document.version)
     _require(newest == rulebook.document.version, f"version {rulebook.document.version}, the gateway has {newest}")
     return f"version {newest}, {left} days left"
+
+
+def _others(settings: NodeSettings) -> str:
+    """Hold our rulebook to what other members say on the board that they have, as a serving node does."""
+    if not (settings.folder / FILE_NAME).exists():
+        return "no membership folder"
+    party = Membership(MemberFolder(settings.folder))
+    try:
+        return _compare_versions(party)
+    finally:
+        party.close()
+
+
+def _compare_versions(party: Membership) -> str:
+    if party.rulebooks is None:
+        raise CreditError(Code.RULEBOOK_INVALID, "none is trusted yet")
+    trusted, now = party.rulebooks.trusted, party.now
+    trusted.watch_sightings(party.folder.member, party.board.mark(WATCHED_SINCE) or now)
+    for document in party.board.documents():
+        if document.kind is DocumentKind.SIGHTING:
+            with suppress(CreditError):  # of another version than ours; a fork is among the claims below
+                trusted.take_sighting(document.signed, now)
+    others = [f"{one.sighting.member} has version {one.sighting.version}" for one in trusted.claims]
+    _require(not others, f"{', '.join(others)}, and this node has another rulebook, version {trusted.version}")
+    trusted.check_usable(now)
+    heard = trusted.sightings.heard if trusted.sightings else ()
+    same = [one.sighting.seen_at for one in heard if one.sighting.version == trusted.version]
+    last = f", the last {max(0, now - max(same)) // 60} minutes ago" if same else ""
+    return f"{len(same)} seen with version {trusted.version}{last}"
 
 
 def _newest_version(settings: NodeSettings, known: int) -> int:
@@ -181,6 +213,7 @@ CHECKS: dict[str, tuple[Callable[[NodeSettings], str], str]] = {
     "TLS to the gateways": (_tls, "open outgoing connections to these addresses; compare ca.crt with your sponsor's"),
     "certificate": (_certificate, "credit-participant certificate; a serving node renews it by itself"),
     "rulebook": (_rulebook, "let the node run to fetch it; near its end the approvers must renew it"),
+    "other members": (_others, "let the node run; if it stays so, compare the fingerprint with them by telephone"),
     "key holders": (_custodians, "open outgoing connections to them; two of three suffice for a while"),
     "book": (_book, "credit-participant book load"),
     "streams": (_streams, "credit-participant serve, and see its log"),

@@ -164,6 +164,15 @@ class SignaturesFile(Table):
     signatures: dict[MemberName, Annotated[bytes, BeforeValidator(_from_hex)]]
 
 
+_LATER = "it is written once the rulebook is trusted: `status` says what comes first"
+_WRITTEN_BY = {
+    "member.toml": "`init` makes it",
+    "node.toml": _LATER,
+    "custodian.toml": _LATER,
+    "regulator.toml": _LATER,
+}
+
+
 class Folder:
     """A party's folder, with the files in it read on demand."""
 
@@ -172,6 +181,9 @@ class Folder:
 
     def table(self, name: str, kind: type[_TableT]) -> _TableT:
         """Read a TOML file of the folder; raises CreditError(SETTINGS_INVALID) naming the key that is wrong."""
+        if name in _WRITTEN_BY and not (self.folder / name).exists():
+            begun = (self.folder / "member.toml").exists()
+            raise _invalid(f"{name}: not here; {_WRITTEN_BY[name] if begun else '`init` makes such a folder'}")
         data = _read(self.folder / name)
         try:
             value: object = tomllib.loads(data.decode())

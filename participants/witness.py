@@ -37,8 +37,8 @@ class Witness:
 
         Raises WitnessRefusedError, whose evidence is kept by then, and CreditError for whatever goes wrong.
         """
+        before = self.files.read()  # first: what another look stores meanwhile is no tree that shrank
         offered = open_checkpoint(await client.checkpoint(), self.log)
-        before = self.files.read()
         known = witness_state_from_bytes(before, self.log) if before is not None else None
         if known is not None and known.newest.checkpoint == offered.checkpoint:
             return None

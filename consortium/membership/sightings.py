@@ -76,6 +76,11 @@ class Sightings:
         same = (one.sighting for one in self._claims.values() if not _differs(one.sighting, versions))
         return max([self._confirmed_at, *(one.seen_at for one in same if one.version == newest)])
 
+    @property
+    def heard(self) -> tuple[Claim, ...]:
+        """Give the newest sighting of each member of another group, by member."""
+        return tuple(one for _, one in sorted(self._claims.items()))
+
     def claims(self, versions: Mapping[int, Rulebook]) -> tuple[Claim, ...]:
         """Give what others claim to have and this party has not: newer versions, other documents of known ones."""
         found, members = (one for _, one in sorted(self._claims.items())), versions[max(versions)].members

@@ -44,6 +44,9 @@ def status(node: FolderOption, other: OtherArgument = "", *, as_json: JsonOption
             _show_other(shown, node, other)
             return
         member = (node / FILE_NAME).exists()
+        if not member and not (node / NODE_FILE).exists():
+            text = f"{node} is no node's folder: credit-participant init makes one"
+            raise CreditError(Code.SETTINGS_INVALID, text)
         if member:
             with party_in(node) as party:
                 view = synced(party, shown)

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -23,7 +24,7 @@ from pydantic import Field
 
 from consortium.errors import Code, CreditError
 from consortium.membership.certificates import tls_key_digest
-from consortium.model.members import MemberId
+from consortium.model.members import MemberId, check_member_id
 from consortium.model.rulebook import Member, Role, Rulebook
 from consortium.model.signing import Signer
 from participants.failpoints import failpoint
@@ -186,8 +187,10 @@ def make_folder(
     Make the folder, its keys and `member.toml`; what is there stays, so that it can be repeated after a crash.
 
     A regulator witnesses the log in any case, others where `witness` says so.
-    Raises CreditError(SETTINGS_INVALID) where the folder is another member's.
+    Raises CreditError(SETTINGS_INVALID) where the folder is another member's, and for an id or an invitation that
+    cannot serve, before anything is written.
     """
+    _check_invited(member, invitation)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / BOARD.parent).mkdir(mode=0o700, exist_ok=True)
     for name in (IDENTITY, HPKE):
@@ -206,6 +209,18 @@ def make_folder(
     if (made.member, made.file.role) != (member, role):
         raise CreditError(Code.SETTINGS_INVALID, f"{FILE_NAME}: this folder is that of {made.member}")
     return made
+
+
+def _check_invited(member: MemberId, invitation: Invitation) -> None:
+    try:
+        check_member_id(member)
+        x509.load_pem_x509_certificates(invitation.ca.encode())
+    except CreditError:
+        text = "--member: 3 to 32 of a-z, 0-9 and hyphens, beginning with a letter"
+        raise CreditError(Code.SETTINGS_INVALID, text) from None
+    except ValueError:
+        text = "the invitation's ca is no certificate in PEM: have your sponsor print it again"
+        raise CreditError(Code.SETTINGS_INVALID, text) from None
 
 
 def member_toml(member: MemberId, role: Role, invitation: Invitation, local: str) -> str:

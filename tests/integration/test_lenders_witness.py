@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Coroutine
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -12,6 +15,7 @@ from consortium.transparency.notes import KeyType, VerifierKey
 from consortium.wire.queries import signed_query_to_bytes
 from gateway.tlog.health import LogHealth
 from gateway.tlog.ports import Kept
+from participants.gateway_client.transparency import TransparencyClient
 from participants.settings import Folder, WitnessSettings
 from participants.witnessing import run_witness, witness_of
 from tests.support.audits import log_settings, with_log
@@ -51,6 +55,48 @@ async def _cosigns(world: World, folder: Path) -> None:
         working.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await working
+
+
+def test_two_looks_at_once_accuse_nobody(tmp_path: Path) -> None:
+    """The answer to one look is on its way while another one goes on: the log has not shrunk."""
+    stored = StoredLog(tmp_path)
+    notes, witness = [], witness_of(witness_folder(tmp_path / "lender"), WitnessSettings(), _no_rulebook)
+    for _ in range(3):
+        stored.append([dropped()])
+        signed = stored.log.publish()
+        assert signed is not None
+        notes.append(signed.note.to_bytes())
+    taken: list[int] = []
+
+    def looks(note: bytes, meanwhile: Callable[[], Coroutine[Any, Any, object]] | None = None) -> TransparencyClient:
+        async def checkpoint() -> bytes:
+            if meanwhile is not None:
+                await meanwhile()
+            return note
+
+        async def consistency(first: int, second: int) -> tuple[bytes, ...]:
+            return tuple(stored.log.prover.consistency(first, second))
+
+        async def add_cosignature(size: int, _: bytes) -> None:
+            taken.append(size)
+
+        told = {"checkpoint": checkpoint, "consistency": consistency, "add_cosignature": add_cosignature}
+        return cast("TransparencyClient", SimpleNamespace(**told))
+
+    async def scene() -> None:
+        await witness.look(looks(notes[0]))
+        assert await witness.look(looks(notes[1], lambda: witness.look(looks(notes[2])))) is None
+        with refused(Code.LOG_BEHIND):
+            await witness.look(looks(notes[1]))
+
+    asyncio.run(scene())
+    assert taken == [1, 3]
+    assert len([*(tmp_path / "lender").rglob("evidence-*.json")]) == 1, "the one that did shrink"
+    stored.close()
+
+
+def _no_rulebook() -> Rulebook:
+    raise AssertionError("the folder has a policy of its own")
 
 
 def _ages(registry: object) -> dict[str, float]:

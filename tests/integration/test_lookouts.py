@@ -33,6 +33,7 @@ from gateway.membership.desk import desk
 from gateway.rpc.identity import peer_identity
 from gateway.rpc.services import RulebookServicer
 from gateway.rulebooks import Rulebooks
+from participants import doctor
 from participants.bootstrap import open_tokeniser
 from participants.cli import conformance
 from participants.cli.main import app
@@ -150,6 +151,15 @@ def lies(monkeypatch: pytest.MonkeyPatch) -> Lies:
     return told
 
 
+def others(running: Serving, member: MemberId) -> str:
+    """What `doctor` says about other members' rulebooks."""
+    check, _ = doctor.CHECKS["other members"]
+    try:
+        return check(NodeSettings(running.out / member))
+    except CreditError as error:
+        return error.cause
+
+
 def alarms(running: Serving, member: MemberId) -> list[str]:
     return sorted(path.name.rpartition("-")[0] for path in (running.out / member / FOLDER).glob("*.json"))
 
@@ -181,6 +191,10 @@ def test_a_gateway_that_hides_a_version_from_one_is_found_out_by_it(tmp_path: Pa
         assert set(alarms(running, VICTIM)) == {"rulebook-withheld", "rulebook-unusable"}
         with refused(Code.RULEBOOK_FROZEN):
             await running.ask(VICTIM, "13912345678")
+        told = await asyncio.to_thread(others, running, VICTIM)
+        assert "lender-b has version 2" in told
+        assert "and this node has another rulebook, version 1" in told
+        assert "seen with version 2" in await asyncio.to_thread(others, running, "lender-a")
         answer = await running.ask("lender-a", "13912345679")
         assert answer["missing"] == [VICTIM], "it does not answer by a rulebook that is not the newest either"
         lies.newest, lies.hidden = 99, frozenset()

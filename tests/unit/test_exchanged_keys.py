@@ -1,17 +1,23 @@
 """Keys whose successors the rulebook pins by now: exchanged by renames, and a crash may come between any two."""
 
+import datetime as dt
 from pathlib import Path
 
 import pytest
 
+from consortium.errors import Code, CreditError
 from consortium.model.rulebook import Member, Role
 from consortium.model.signing import Ed25519Signer
+from demo.certificates import Authority
 from participants.membership import folder as folders
 from participants.membership.folder import BEFORE, HPKE, IDENTITY, NEXT, Invitation, MemberFolder, make_folder
 from participants.private_files import create_private
+from participants.settings import Folder, Table
+from tests.support.codes import refused
 from tests.support.membership import registry
 
-INVITATION = Invitation(consortium="demo-consortium", join="127.0.0.1:1", gateways=("127.0.0.1:2",), ca="CA")
+CA_PEM = Authority("demo-consortium", dt.datetime.now(dt.UTC)).certificate.decode()
+INVITATION = Invitation(consortium="demo-consortium", join="127.0.0.1:1", gateways=("127.0.0.1:2",), ca=CA_PEM)
 OLD, NEW = b"\x01" * 32, b"\x02" * 32
 
 
@@ -24,6 +30,24 @@ def folder_with_next(path: Path, role: Role = Role.LENDER) -> MemberFolder:
     for name, seed in ((f"{IDENTITY}", OLD), (f"{IDENTITY}{NEXT}", NEW), (f"{HPKE}", OLD), (f"{HPKE}{NEXT}", NEW)):
         create_private(path / name, seed.hex().encode())
     return make_folder(path, "lender-a", role, INVITATION)
+
+
+@pytest.mark.parametrize(("member", "ca"), [("Lender A", CA_PEM), ("x", CA_PEM), ("lender-a", "CA"), ("lender-a", "")])
+def test_what_cannot_serve_leaves_no_folder(tmp_path: Path, member: str, ca: str) -> None:
+    with refused(Code.SETTINGS_INVALID):
+        make_folder(tmp_path / "own", member, Role.LENDER, INVITATION.model_copy(update={"ca": ca}))
+    assert not (tmp_path / "own").exists()
+    make_folder(tmp_path / "own", "lender-a", Role.LENDER, INVITATION)
+
+
+@pytest.mark.parametrize("name", ["node.toml", "custodian.toml", "regulator.toml", "member.toml"])
+def test_a_folder_that_is_not_ready_says_what_comes_first(tmp_path: Path, name: str) -> None:
+    with pytest.raises(CreditError, match="`init` makes"):
+        Folder(tmp_path).table(name, Table)
+    make_folder(tmp_path / "own", "lender-a", Role.LENDER, INVITATION)
+    if name != "member.toml":
+        with pytest.raises(CreditError, match="`status` says what comes first"):
+            Folder(tmp_path / "own").table(name, Table)
 
 
 def pinned(made: MemberFolder) -> Member:
