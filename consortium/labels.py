@@ -20,6 +20,8 @@ class Label(bytes, Enum):
     TAGS_COMMITMENT = b"credit/v1/tags-commitment"
     QUESTION = b"credit/v1/question"
     STAFF = b"credit/v1/staff"
+    ASSESSMENT = b"credit/v1/assessment"
+    ASSESSMENT_KEY = b"credit/v1/assessment/key"
     SIGNED_QUERY = b"credit/v1/signed-query"
     CONSENT = b"credit/v1/consent"
     CONSENT_SUBJECT = b"credit/v1/consent-subject"

@@ -1,6 +1,8 @@
 """Writing to a node's book while the key changes its generation: whoever is written about gets tags of both."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from consortium.errors import CreditError
 from consortium.model.identifiers import NormalisedIdentifier
@@ -8,7 +10,8 @@ from consortium.model.rulebook import Rulebook
 from consortium.silent import Silent
 from participants.bootstrap import open_tokeniser, written
 from participants.generations import Books
-from participants.lender.event_input import EventInput
+from participants.lender.assess import Application
+from participants.lender.event_input import EventInput, OneInquiry, PendingInput, ReleaseInput, identifiers_of
 from participants.lender.recording import Recorded, record_event
 from participants.lender.tokenise import Alarm, Token
 from participants.lender.tokens import LinkingTokeniser, Tokenises
@@ -34,6 +37,39 @@ def record_in_books(
     book, succession = books.in_use(rulebook), books.succession(rulebook)
     writing = tokens if succession is None else BothTokeniser(settings, alarm, tokens, succession)
     return record_event(book, linking(book, writing, rulebook, succession), told, now)
+
+
+@dataclass(frozen=True, repr=False)
+class ApplicationsInBooks(Silent):
+    """What applications for credit leave in the node's books."""
+
+    settings: NodeSettings
+    books: Books
+    rulebook: Callable[[], Rulebook]
+    tokens: Callable[[], Tokenises]
+
+    def register(self, application: Application, begun: int) -> str:
+        """Put in the inquiry made at `begun` and the promised amount, durably; gives the grant's id, "" without one."""
+        about = identifiers_of(application.identifiers)
+        self._record(OneInquiry(identifiers=about, at=begun), begun)
+        if application.amount is None:
+            return ""
+        expires = begun + application.hold_seconds
+        grant = PendingInput.model_construct(
+            identifiers=about, amount=application.amount, expires=expires, id=application.request_id.hex()
+        )
+        return self._record(grant, begun).pending_id or ""
+
+    def withdraw(self, application: Application, pending_id: str) -> None:
+        """Release a promised amount that no query went out for."""
+        release = ReleaseInput(identifiers=identifiers_of(application.identifiers), id=pending_id)
+        self._record(release, int(time.time()))
+
+    def _record(self, told: EventInput, now: int) -> Recorded:
+        def ignored(_holder: int, _error: CreditError) -> None:
+            """Say nothing of a key holder that fails: enough others answer, or the event is refused."""
+
+        return record_in_books(self.settings, self.books, self.rulebook(), self.tokens(), told, ignored, now)
 
 
 def linking(book: SqliteBook, tokens: Tokenises, rulebook: Rulebook, succession: Succession | None) -> LinkingTokeniser:

@@ -19,6 +19,7 @@ from consortium.rules.profiles import PROFILES
 from consortium.rules.queries import taking_part
 from participants.book_generations import BookGenerations
 from participants.bootstrap import open_rulebooks, open_secrets, own_signer
+from participants.both_books import ApplicationsInBooks
 from participants.gateway_client.asking import AskClient
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.lender import ask_gateway
@@ -29,6 +30,7 @@ from participants.keys.query_key import QueryKeyFiles
 from participants.lender.answer import Contributor
 from participants.lender.answer_ports import BookReader
 from participants.lender.ask import Requester, new_query_key
+from participants.lender.assess import Assessor
 from participants.lender.encryptor import PooledEncryptor
 from participants.lender.identity import DerivedMaskKeys, LenderIdentity, PairKeys
 from participants.lender.inspections import Inspector
@@ -42,6 +44,7 @@ from participants.receipt_keeper import ReceiptKeeper
 from participants.rulebooks import TrustedRulebooks
 from participants.settings import NodeSettings
 from participants.storage.answers import SqliteAnswers
+from participants.storage.assessments import SqliteAssessments
 from participants.storage.consents import SqliteConsents
 from participants.storage.questions import SqliteQuestions
 from participants.storage.supervision import SqliteSupervision
@@ -73,12 +76,17 @@ class Parts:
     answers: SqliteAnswers
     supervision: SqliteSupervision
     query_keys: QueryKeyFiles
-    asker: Asker
-    """Holds the node, which a change of the rulebook replaces."""
+    assessor: Assessor
+    """Its asker holds the node, which a change of the rulebook replaces."""
     client: AskClient
     receipts: ReceiptKeeper
     answering: Executor
     """One thread: a contributor answers one call after another."""
+
+    @property
+    def asker(self) -> Asker:
+        """The node's asking side."""
+        return self.assessor.asker
 
     @cached_property
     def history(self) -> BookGenerations:
@@ -109,7 +117,17 @@ def compose(settings: NodeSettings, stack: ExitStack, tokeniser: Tokenises, tls:
     asker = _asker(settings, contributor, query_keys, asking, stack, tokeniser, supervision)
     asker.node = replace(asker.node, version=rulebooks.with_digest)
     answering = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="answer"))
-    return Parts(settings, rulebooks, books, answers, supervision, query_keys, asker, client, receipts, answering)
+    assessor = _assessor(settings, asker, books, rulebooks, stack)
+    return Parts(settings, rulebooks, books, answers, supervision, query_keys, assessor, client, receipts, answering)
+
+
+def _assessor(
+    settings: NodeSettings, asker: Asker, books: Books, rulebooks: TrustedRulebooks, stack: ExitStack
+) -> Assessor:
+    secret = asker.node.requester.identity.audit_secret.value
+    records = stack.enter_context(closing(SqliteAssessments(settings.path(settings.file.assessments), secret)))
+    book = ApplicationsInBooks(settings, books, rulebooks.current, lambda: asker.node.tokeniser)
+    return Assessor(asker, records, book)
 
 
 def changed_over(answers: SqliteAnswers, rulebook: Rulebook) -> ChangedOver | None:

@@ -115,6 +115,7 @@ class NodeFile(Table):
     own_keys: Path = Path("own-keys.json")
     questions: Path = Path("questions.db")
     consents: Path = Path("consents.db")
+    assessments: Path = Path("assessments.db")
     supervision: Path = Path("supervision.db")
     query_key: Path = Path("query-key.bin")
     rulebooks: Path = Path("rulebooks")

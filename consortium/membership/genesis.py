@@ -28,6 +28,8 @@ from consortium.model.rulebook import (
 )
 from consortium.model.rulebook_document import CatalogueAttribute, absent
 from consortium.model.scorecard import Scorecard
+from consortium.model.signal_policy import SignalPolicy
+from consortium.signals.defaults import DEFAULT_SIGNALS
 from consortium.travel.policy import TravelPolicy
 
 FIRST_EPOCH, FIRST_GENERATION = 1, 1
@@ -75,6 +77,7 @@ class Charter(Document):
     policy: Policy = Field(default_factory=default_policy)
     travel: TravelPolicy | None = Field(default=None, exclude_if=absent)
     scorecards: tuple[Scorecard, ...] = ()
+    signals: SignalPolicy | None = Field(default=DEFAULT_SIGNALS, exclude_if=absent)
 
 
 def first_document(
@@ -96,6 +99,7 @@ def first_document(
         policy=charter.policy,
         travel=charter.travel,
         scorecards=charter.scorecards,
+        signals=charter.signals,
     )
 
 

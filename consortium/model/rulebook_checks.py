@@ -7,6 +7,7 @@ from consortium.model.keys import check_mask_key
 from consortium.model.members import id_skeleton
 from consortium.model.rulebook_document import Member, MemberStatus, Oprf, Role, RulebookDocument
 from consortium.model.scorecard_checks import CardTerms, check_cards
+from consortium.model.signal_policy import check_signals
 from consortium.model.signing import check_identity_key
 from consortium.oprf.sharing import ShareKey, ThresholdKey
 
@@ -110,6 +111,8 @@ def _check_rules(document: RulebookDocument) -> None:
     for rule in document.purposes:
         free = Role.LENDER in rule.roles and not rule.consent_required
         _require(not free, f"lenders may not ask for {rule.id} without consent")
+    if document.signals is not None:
+        check_signals(document.signals, [attribute.id for attribute in document.attributes])
     _check_cards(document)
 
 

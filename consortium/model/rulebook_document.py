@@ -18,9 +18,10 @@ from consortium.model.catalogue import Attribute, Family, Purpose, Tier, attribu
 from consortium.model.document import Bytes, Document, Id, Key32, first_problem
 from consortium.model.query import Suite
 from consortium.model.scorecard import MAX_CARDS, Scorecard
+from consortium.model.signal_policy import SignalPolicy
 from consortium.travel.policy import TravelPolicy
 
-SectionName = Literal["travel", "scorecards"]
+SectionName = Literal["travel", "scorecards", "signals"]
 """Sections that a consortium may do without; the change `SetSection` puts one in, replaces it or takes it out."""
 
 
@@ -185,6 +186,7 @@ class RulebookDocument(Document):
     policy: Policy
     travel: TravelPolicy | None = Field(default=None, exclude_if=absent)
     scorecards: tuple[Scorecard, ...] = Field(default=(), max_length=MAX_CARDS, exclude_if=absent)
+    signals: SignalPolicy | None = Field(default=None, exclude_if=absent)
 
 
 def read_section(name: SectionName, content: bytes) -> object:

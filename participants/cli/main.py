@@ -23,6 +23,10 @@ app = lazy_app(
         "conformance": f"{_CLI}.conformance:conformance",
         "serve": f"{_CLI}.serve:serve",
         "query": f"{_CLI}.query:query",
+        "assess": f"{_CLI}.assess:assess",
+        "explain": f"{_CLI}.assess:explain",
+        "shadow": f"{_CLI}.assess:shadow",
+        "backtest": f"{_CLI}.backtest:backtest",
         "record": lazy_app(
             {event: f"{_RECORD}:{event}" for event in EVENTS},
             "Live events, from JSON on standard input or in a file.",

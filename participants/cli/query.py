@@ -21,7 +21,7 @@ FileArgument = Annotated[Path | None, typer.Argument(help="A file with the quest
 def query(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption = False) -> None:
     """Ask about one person: {"identifiers": {...}, "purpose": "origination", "attributes": [...], "consent": {...}}."""
     with output(as_json=as_json) as shown:
-        question = with_request_id(parse_question(_read(file)))
+        question = with_request_id(parse_question(read_question(file)))
         with LocalClient(NodeSettings(node)) as client:
             shown.note({"request_id": question.request_id}, "repeat with request_id")
             answer = client.ask(question)
@@ -37,7 +37,8 @@ def status_fields(value: dict[str, CanonicalValue], prefix: str = "") -> Iterato
             yield f"{prefix}{name.replace('_', ' ')}", _plain(item)
 
 
-def _read(file: Path | None) -> bytes:
+def read_question(file: Path | None) -> bytes:
+    """Read a question from a file or standard input; raises CreditError(SOURCE_UNREADABLE)."""
     try:
         if file is None:
             return sys.stdin.buffer.read(MAX_QUESTION_BYTES + 1)

@@ -8,7 +8,7 @@ out of range is refused by the name of the field; what was given never appears i
 import datetime as dt
 import secrets
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any, TypeVar
@@ -104,6 +104,12 @@ class Identifiers(InputTable):
         return given
 
 
+def identifiers_of(given: Iterable[RawIdentifier]) -> Identifiers:
+    """Give identifiers that came one by one as one table."""
+    raw = sorted(given, key=lambda one: one.kind)
+    return Identifiers(country=raw[0].country, **{one.kind.name.lower(): one.text for one in raw})
+
+
 class TradelineTable(InputTable):
     """A tradeline; see `Tradeline` for what the fields mean."""
 
@@ -138,8 +144,12 @@ class EventInput(InputTable):
     identifiers: Identifiers
 
     @abstractmethod
-    def event(self, held: HeldFile | None, now: int) -> Event:
-        """Give the event; `held` is the subject's file so far, `now` Unix seconds. Raises RECORD_INVALID."""
+    def event(self, held: HeldFile | None, now: int) -> Event | None:
+        """
+        Give the event, None where it is on file already; `held` is the subject's file so far, `now` Unix seconds.
+
+        Raises CreditError(RECORD_INVALID).
+        """
 
 
 class TradelineInput(EventInput):
@@ -161,6 +171,17 @@ class InquiryInput(EventInput):
     def event(self, held: HeldFile | None, now: int) -> Event:  # noqa: ARG002
         """Give the inquiry."""
         return InquiryPiece(now if self.time is None else self.time, self.hard)
+
+
+class OneInquiry(EventInput):
+    """A hard inquiry at a time, once: the node's own note of an application, which may be repeated."""
+
+    at: int
+
+    def event(self, held: HeldFile | None, now: int) -> Event | None:  # noqa: ARG002
+        """Give the inquiry unless there is one of that second."""
+        known = held is not None and any(one.time == self.at for one in held.file.inquiries)
+        return None if known else InquiryPiece(self.at, hard=True)
 
 
 class FreezeInput(EventInput):

@@ -1,7 +1,7 @@
 """A question as an application writes it: one JSON object on standard input or in a file."""
 
 import secrets
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr, ValidationError
 
@@ -42,12 +42,11 @@ class TravelInput(InputTable):
     payment: StrictStr = Field(min_length=1, max_length=MAXIMUM_PAYMENT, pattern="^[ -~]+$")
 
 
-class QuestionInput(InputTable):
-    """Who is asked about, for which purpose, which attributes, under which consent."""
+class AboutInput(InputTable):
+    """Who is asked about, for which purpose, under which consent."""
 
     identifiers: Identifiers
     purpose: Purpose
-    attributes: tuple[StrictStr, ...] = Field(min_length=1)
     consent: ConsentInput | None = None
     request_id: StrictStr | None = Field(default=None, pattern="^[0-9a-f]{32}$")
     lifetime_seconds: StrictInt = Field(default=60, ge=1, le=3600)
@@ -61,18 +60,32 @@ class QuestionInput(InputTable):
         return tuple(RawIdentifier(kind, text, given.country) for kind, text in texts if text is not None)
 
 
-def with_request_id(question: QuestionInput) -> QuestionInput:
+class QuestionInput(AboutInput):
+    """A question, and which attributes it is about."""
+
+    attributes: tuple[StrictStr, ...] = Field(min_length=1)
+
+
+AboutT = TypeVar("AboutT", bound=AboutInput)
+
+
+def with_request_id(question: AboutT) -> AboutT:
     """Give the question an id where it has none, so that whoever asks knows it before there is an answer."""
     return question if question.request_id else question.model_copy(update={"request_id": secrets.token_hex(16)})
 
 
 def parse_question(data: bytes) -> QuestionInput:
     """Parse one JSON object; raises CreditError(RECORD_INVALID), naming the field."""
+    return parsed_question(QuestionInput, data)
+
+
+def parsed_question(kind: type[AboutT], data: bytes) -> AboutT:
+    """Parse a question of a kind; raises CreditError(RECORD_INVALID), naming the field."""
     if len(data) > MAX_QUESTION_BYTES:
         raise CreditError(Code.RECORD_INVALID, "longer than any question")
     problem = ""
     try:
-        return QuestionInput.model_validate_json(data)
+        return kind.model_validate_json(data)
     except ValidationError as error:
         problem = first_problem(error)
     raise CreditError(Code.RECORD_INVALID, problem)  # out here, so that it does not refer to what was given

@@ -27,5 +27,7 @@ def record_event(store: BookStore, tokens: Tokenises, told: EventInput, now: int
     identifier = told.identifiers.strongest()
     (token,) = tokens.tokenise([identifier])
     event = told.event(store.find(token.tag), now)
+    if event is None:
+        return Recorded(store.status().journal, None)
     journal = store.record(Subject(token.tag, token.key, identifier.kind), event, now)
     return Recorded(journal, event.id if isinstance(event, PendingGrant) else None)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+from google.protobuf.json_format import MessageToDict, ParseDict
+from pydantic import ValidationError
 
 from consortium.errors import Code, CreditError
 from consortium.model.catalogue import Family, Purpose
@@ -17,8 +19,10 @@ from consortium.silent import Silent
 from consortium.travel.geography import Point
 from consortium.wire.reading import digest, int_enum, malformed, str_enum
 from participants.lender.ask import AttributeResult, ConsentTerms, Question
+from participants.lender.assess import DEFAULT_HOLD_SECONDS, Application, Assessor
+from participants.lender.assessment import Assessment, HintWord
 from participants.lender.ports import BookStatus
-from participants.lender.questions import Asker, LocalAnswer, LocalQuery, overall_status
+from participants.lender.questions import LocalAnswer, LocalQuery, overall_status
 from participants.lender.travel import TravelQuestion, TravelResult
 from participants.rpc.errors import mapped
 from protos.credit.v1 import lender_pb2 as pb
@@ -63,10 +67,11 @@ class LenderServicer(grpc_pb.LenderServiceServicer):
     """Questions and events of the lender's own applications."""
 
     def __init__(
-        self, token: Token, asker: Asker, record: RecordEvent, status: Callable[[], NodeStatus], suite: Suite
+        self, token: Token, assessor: Assessor, record: RecordEvent, status: Callable[[], NodeStatus], suite: Suite
     ) -> None:
         self._token = token
-        self._asker = asker
+        self._assessor = assessor
+        self._asker = assessor.asker
         self._record = record
         self._status = status
         self._suite = suite
@@ -76,6 +81,12 @@ class LenderServicer(grpc_pb.LenderServiceServicer):
         """Ask the consortium about one person."""
         self._token.check(rpc_context)
         return answer_to_proto(await self._asker.ask(query_from_proto(request, self._suite)))
+
+    @mapped
+    async def Assess(self, request: pb.AssessRequest, rpc_context: Context) -> pb.AssessResponse:  # noqa: N802
+        """Assess an application for credit."""
+        self._token.check(rpc_context)
+        return assessment_to_proto(await self._assessor.assess(application_from_proto(request)))
 
     @mapped
     async def Record(self, request: pb.RecordRequest, rpc_context: Context) -> pb.RecordResponse:  # noqa: N802
@@ -103,9 +114,9 @@ class LenderServicer(grpc_pb.LenderServiceServicer):
 
 def query_from_proto(request: pb.QueryRequest, suite: Suite) -> LocalQuery:
     """Read a question; raises CreditError(MALFORMED)."""
-    request_id = request.request_id or secrets.token_bytes(REQUEST_ID_BYTES)
-    if len(request_id) != REQUEST_ID_BYTES or not request.attributes:
-        raise malformed("request_id or attributes")
+    request_id = _request_id(request)
+    if not request.attributes:
+        raise malformed("attributes")
     purpose = str_enum(Purpose, request.purpose)
     lifetime = request.lifetime_seconds or DEFAULT_LIFETIME
     travel = _travel(request.travel) if request.HasField("travel") else None
@@ -118,6 +129,48 @@ def query_from_proto(request: pb.QueryRequest, suite: Suite) -> LocalQuery:
         staff_id=request.staff_id,
         content=request.SerializeToString(deterministic=True),
     )
+
+
+def application_from_proto(request: pb.AssessRequest) -> Application:
+    """Read an application for credit; raises CreditError(MALFORMED)."""
+    about = request.about
+    if about.attributes:
+        raise malformed("about.attributes: the signal policy says which")
+    purpose = str_enum(Purpose, about.purpose)
+    return Application(
+        request_id=_request_id(about),
+        identifiers=_identifiers(about.identifiers),
+        purpose=purpose,
+        consent=_consent(about.consent, purpose) if about.HasField("consent") else None,
+        staff_id=about.staff_id,
+        content=request.SerializeToString(deterministic=True),
+        amount=request.amount if request.HasField("amount") else None,
+        min_answered=request.min_answered,
+        deadline=about.lifetime_seconds or DEFAULT_LIFETIME,
+        hold_seconds=request.hold_seconds or DEFAULT_HOLD_SECONDS,
+        shadow=request.shadow,
+        incumbent=str_enum(HintWord, request.incumbent) if request.incumbent else None,
+    )
+
+
+def assessment_to_proto(assessment: Assessment) -> pb.AssessResponse:
+    """Write an assessment: its fields are those of the message."""
+    return ParseDict(assessment.model_dump(mode="json"), pb.AssessResponse())
+
+
+def assessment_from_proto(response: pb.AssessResponse) -> Assessment:
+    """Read an assessment; raises CreditError(MALFORMED)."""
+    try:
+        return Assessment.model_validate(MessageToDict(response, preserving_proto_field_name=True))
+    except ValidationError:
+        raise malformed("assessment") from None
+
+
+def _request_id(request: pb.QueryRequest) -> bytes:
+    request_id = request.request_id or secrets.token_bytes(REQUEST_ID_BYTES)
+    if len(request_id) != REQUEST_ID_BYTES:
+        raise malformed("request_id")
+    return request_id
 
 
 def answer_to_proto(answer: LocalAnswer) -> pb.QueryResponse:

@@ -8,8 +8,11 @@ import grpc
 from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
 from participants.gateway_client.channel import from_rpc_error
+from participants.lender.assess_input import AssessInput
+from participants.lender.assessment import Assessment
 from participants.lender.ports import day_text
-from participants.lender.question_input import ConsentInput, QuestionInput, TravelInput
+from participants.lender.question_input import AboutInput, ConsentInput, QuestionInput, TravelInput
+from participants.rpc.local import assessment_from_proto
 from participants.settings import NodeSettings
 from protos.credit.v1 import lender_pb2 as pb
 from protos.credit.v1 import lender_pb2_grpc as grpc_pb
@@ -48,6 +51,14 @@ class LocalClient:
             raise self._problem(error) from None
         return answer_to_value(response)
 
+    def assess(self, application: AssessInput) -> Assessment:
+        """Assess an application for credit; a repeat of the same with its request id gives the same."""
+        try:
+            response = self._stub.Assess(application_to_proto(application), metadata=self._metadata, timeout=SECONDS)
+        except grpc.RpcError as error:
+            raise self._problem(error) from None
+        return assessment_from_proto(response)
+
     def record(self, kind: str, event_json: str) -> None:
         """Record an event as `credit-participant record KIND` takes it; durable on return."""
         request = pb.RecordRequest(kind=kind, event_json=event_json)
@@ -81,8 +92,26 @@ class LocalClient:
         return problem
 
 
+def application_to_proto(application: AssessInput) -> pb.AssessRequest:
+    """Write an application for credit."""
+    return pb.AssessRequest(
+        about=_about(application),
+        amount=application.amount,
+        min_answered=application.min_answered,
+        hold_seconds=application.hold_seconds,
+        shadow=application.shadow,
+        incumbent=application.incumbent or "",
+    )
+
+
 def question_to_proto(question: QuestionInput) -> pb.QueryRequest:
     """Write a question."""
+    message = _about(question)
+    message.attributes.extend(question.attributes)
+    return message
+
+
+def _about(question: AboutInput) -> pb.QueryRequest:
     identifiers = [
         pb.Identifier(kind=f"IDENTIFIER_KIND_{raw.kind.name}", text=raw.text, country=raw.country)
         for raw in question.raw_identifiers()
@@ -91,7 +120,6 @@ def question_to_proto(question: QuestionInput) -> pb.QueryRequest:
         request_id=bytes.fromhex(question.request_id or ""),
         identifiers=identifiers,
         purpose=question.purpose.value,
-        attributes=question.attributes,
         consent=_consent(question.consent) if question.consent else None,
         lifetime_seconds=question.lifetime_seconds,
         staff_id=question.staff_id,

@@ -191,3 +191,157 @@ class GetStatusResponse(_message.Message):
     subjects: int
     journal_size: int
     def __init__(self, member: _Optional[str] = ..., rulebook_digest: _Optional[bytes] = ..., rulebook_version: _Optional[int] = ..., attached: _Optional[_Iterable[str]] = ..., book_day: _Optional[int] = ..., subjects: _Optional[int] = ..., journal_size: _Optional[int] = ...) -> None: ...
+
+class AssessRequest(_message.Message):
+    __slots__ = ("about", "amount", "min_answered", "hold_seconds", "shadow", "incumbent")
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    MIN_ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    HOLD_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    INCUMBENT_FIELD_NUMBER: _ClassVar[int]
+    about: QueryRequest
+    amount: int
+    min_answered: int
+    hold_seconds: int
+    shadow: bool
+    incumbent: str
+    def __init__(self, about: _Optional[_Union[QueryRequest, _Mapping]] = ..., amount: _Optional[int] = ..., min_answered: _Optional[int] = ..., hold_seconds: _Optional[int] = ..., shadow: bool = ..., incumbent: _Optional[str] = ...) -> None: ...
+
+class AssessReason(_message.Message):
+    __slots__ = ("source", "id", "hint", "code", "family", "officer", "applicant")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    HINT_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    FAMILY_FIELD_NUMBER: _ClassVar[int]
+    OFFICER_FIELD_NUMBER: _ClassVar[int]
+    APPLICANT_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    id: str
+    hint: str
+    code: str
+    family: str
+    officer: str
+    applicant: str
+    def __init__(self, source: _Optional[str] = ..., id: _Optional[str] = ..., hint: _Optional[str] = ..., code: _Optional[str] = ..., family: _Optional[str] = ..., officer: _Optional[str] = ..., applicant: _Optional[str] = ...) -> None: ...
+
+class AssessMatch(_message.Message):
+    __slots__ = ("level", "national_id", "phone", "email")
+    LEVEL_FIELD_NUMBER: _ClassVar[int]
+    NATIONAL_ID_FIELD_NUMBER: _ClassVar[int]
+    PHONE_FIELD_NUMBER: _ClassVar[int]
+    EMAIL_FIELD_NUMBER: _ClassVar[int]
+    level: str
+    national_id: int
+    phone: int
+    email: int
+    def __init__(self, level: _Optional[str] = ..., national_id: _Optional[int] = ..., phone: _Optional[int] = ..., email: _Optional[int] = ...) -> None: ...
+
+class AssessValue(_message.Message):
+    __slots__ = ("id", "title", "unit", "status", "total", "own", "others")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TITLE_FIELD_NUMBER: _ClassVar[int]
+    UNIT_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
+    OTHERS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    title: str
+    unit: str
+    status: str
+    total: int
+    own: int
+    others: int
+    def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., unit: _Optional[str] = ..., status: _Optional[str] = ..., total: _Optional[int] = ..., own: _Optional[int] = ..., others: _Optional[int] = ...) -> None: ...
+
+class AssessAlone(_message.Message):
+    __slots__ = ("decision", "reasons")
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    decision: str
+    reasons: _containers.RepeatedCompositeFieldContainer[AssessReason]
+    def __init__(self, decision: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[AssessReason, _Mapping]]] = ...) -> None: ...
+
+class AssessVersions(_message.Message):
+    __slots__ = ("rulebook", "rulebook_digest", "signals")
+    RULEBOOK_FIELD_NUMBER: _ClassVar[int]
+    RULEBOOK_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    rulebook: int
+    rulebook_digest: str
+    signals: int
+    def __init__(self, rulebook: _Optional[int] = ..., rulebook_digest: _Optional[str] = ..., signals: _Optional[int] = ...) -> None: ...
+
+class AssessReceipt(_message.Message):
+    __slots__ = ("index", "leaf_hash", "time")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    LEAF_HASH_FIELD_NUMBER: _ClassVar[int]
+    TIME_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    leaf_hash: str
+    time: int
+    def __init__(self, index: _Optional[int] = ..., leaf_hash: _Optional[str] = ..., time: _Optional[int] = ...) -> None: ...
+
+class AssessNotice(_message.Message):
+    __slots__ = ("source", "dispute_contact")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    DISPUTE_CONTACT_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    dispute_contact: str
+    def __init__(self, source: _Optional[str] = ..., dispute_contact: _Optional[str] = ...) -> None: ...
+
+class AssessResponse(_message.Message):
+    __slots__ = ("request_id", "attempt", "assessed_at", "purpose", "amount", "shadow", "incumbent", "decision", "situation", "failure", "match", "asked", "answered", "missing", "as_of", "frozen", "capped", "attributes", "alone", "reasons", "undecided", "versions", "receipt", "notice", "pending_id")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    ASSESSED_AT_FIELD_NUMBER: _ClassVar[int]
+    PURPOSE_FIELD_NUMBER: _ClassVar[int]
+    AMOUNT_FIELD_NUMBER: _ClassVar[int]
+    SHADOW_FIELD_NUMBER: _ClassVar[int]
+    INCUMBENT_FIELD_NUMBER: _ClassVar[int]
+    DECISION_FIELD_NUMBER: _ClassVar[int]
+    SITUATION_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    MATCH_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_FIELD_NUMBER: _ClassVar[int]
+    FROZEN_FIELD_NUMBER: _ClassVar[int]
+    CAPPED_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    ALONE_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    UNDECIDED_FIELD_NUMBER: _ClassVar[int]
+    VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    RECEIPT_FIELD_NUMBER: _ClassVar[int]
+    NOTICE_FIELD_NUMBER: _ClassVar[int]
+    PENDING_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: str
+    attempt: int
+    assessed_at: int
+    purpose: str
+    amount: int
+    shadow: bool
+    incumbent: str
+    decision: str
+    situation: str
+    failure: str
+    match: AssessMatch
+    asked: _containers.RepeatedScalarFieldContainer[str]
+    answered: _containers.RepeatedScalarFieldContainer[str]
+    missing: _containers.RepeatedScalarFieldContainer[str]
+    as_of: int
+    frozen: int
+    capped: int
+    attributes: _containers.RepeatedCompositeFieldContainer[AssessValue]
+    alone: AssessAlone
+    reasons: _containers.RepeatedCompositeFieldContainer[AssessReason]
+    undecided: _containers.RepeatedScalarFieldContainer[str]
+    versions: AssessVersions
+    receipt: AssessReceipt
+    notice: AssessNotice
+    pending_id: str
+    def __init__(self, request_id: _Optional[str] = ..., attempt: _Optional[int] = ..., assessed_at: _Optional[int] = ..., purpose: _Optional[str] = ..., amount: _Optional[int] = ..., shadow: bool = ..., incumbent: _Optional[str] = ..., decision: _Optional[str] = ..., situation: _Optional[str] = ..., failure: _Optional[str] = ..., match: _Optional[_Union[AssessMatch, _Mapping]] = ..., asked: _Optional[_Iterable[str]] = ..., answered: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., as_of: _Optional[int] = ..., frozen: _Optional[int] = ..., capped: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[AssessValue, _Mapping]]] = ..., alone: _Optional[_Union[AssessAlone, _Mapping]] = ..., reasons: _Optional[_Iterable[_Union[AssessReason, _Mapping]]] = ..., undecided: _Optional[_Iterable[str]] = ..., versions: _Optional[_Union[AssessVersions, _Mapping]] = ..., receipt: _Optional[_Union[AssessReceipt, _Mapping]] = ..., notice: _Optional[_Union[AssessNotice, _Mapping]] = ..., pending_id: _Optional[str] = ...) -> None: ...

@@ -40,6 +40,11 @@ class LenderServiceStub(object):
                 request_serializer=protos_dot_credit_dot_v1_dot_lender__pb2.QueryRequest.SerializeToString,
                 response_deserializer=protos_dot_credit_dot_v1_dot_lender__pb2.QueryResponse.FromString,
                 _registered_method=True)
+        self.Assess = channel.unary_unary(
+                '/credit.v1.LenderService/Assess',
+                request_serializer=protos_dot_credit_dot_v1_dot_lender__pb2.AssessRequest.SerializeToString,
+                response_deserializer=protos_dot_credit_dot_v1_dot_lender__pb2.AssessResponse.FromString,
+                _registered_method=True)
         self.Record = channel.unary_unary(
                 '/credit.v1.LenderService/Record',
                 request_serializer=protos_dot_credit_dot_v1_dot_lender__pb2.RecordRequest.SerializeToString,
@@ -58,6 +63,13 @@ class LenderServiceServicer(object):
 
     def Query(self, request, context):
         """Asks the consortium about one person.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Assess(self, request, context):
+        """Asks the consortium about somebody who applied for credit, and gives a hint with reasons.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -84,6 +96,11 @@ def add_LenderServiceServicer_to_server(servicer, server):
                     servicer.Query,
                     request_deserializer=protos_dot_credit_dot_v1_dot_lender__pb2.QueryRequest.FromString,
                     response_serializer=protos_dot_credit_dot_v1_dot_lender__pb2.QueryResponse.SerializeToString,
+            ),
+            'Assess': grpc.unary_unary_rpc_method_handler(
+                    servicer.Assess,
+                    request_deserializer=protos_dot_credit_dot_v1_dot_lender__pb2.AssessRequest.FromString,
+                    response_serializer=protos_dot_credit_dot_v1_dot_lender__pb2.AssessResponse.SerializeToString,
             ),
             'Record': grpc.unary_unary_rpc_method_handler(
                     servicer.Record,
@@ -124,6 +141,33 @@ class LenderService(object):
             '/credit.v1.LenderService/Query',
             protos_dot_credit_dot_v1_dot_lender__pb2.QueryRequest.SerializeToString,
             protos_dot_credit_dot_v1_dot_lender__pb2.QueryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Assess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/credit.v1.LenderService/Assess',
+            protos_dot_credit_dot_v1_dot_lender__pb2.AssessRequest.SerializeToString,
+            protos_dot_credit_dot_v1_dot_lender__pb2.AssessResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -1,0 +1,373 @@
+"""
+Assess: from an application for credit to a hint with reasons.
+
+In this order: the application is noted; unless in shadow, the own inquiry and the promised amount are durable in the
+own book before the query goes out, so that of two simultaneous applications at least one sees the other; the query;
+the rules; the record of the decision. A repeat gives the same record, or asks again where there was no answer.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol, TypedDict, TypeVar
+
+from consortium.errors import Code, CreditError
+from consortium.hashing import keyed_hash, transcript_hash, uint
+from consortium.labels import Label
+from consortium.model.catalogue import MONTHS_ON_FILE_BUCKETS, Attribute, Purpose
+from consortium.model.identifiers import IdentifierKind, RawIdentifier
+from consortium.model.rulebook import Rulebook
+from consortium.model.signal_policy import Hint, SignalPolicy, Situation
+from consortium.signals.evaluate import View, apply_rules, worst
+from consortium.silent import Silent
+from participants.lender.ask import AttributeResult, ConsentTerms, QueryResult, Question, ValueStatus
+from participants.lender.assessment import (
+    Alone,
+    Assessment,
+    EntryReceipt,
+    Given,
+    HintWord,
+    Match,
+    MatchLevel,
+    Told,
+    Value,
+    hint_name,
+    versions_of,
+)
+from participants.lender.questions import Asker, LocalAnswer, LocalQuery
+
+DEFAULT_HOLD_SECONDS = 86_400
+TOO_FEW = frozenset({Code.TOO_FEW_CONTRIBUTORS, Code.DIFFERENCING})
+UNAVAILABLE = frozenset(
+    {Code.UNREACHABLE, Code.NOT_ATTACHED, Code.DEADLINE, Code.OVERLOADED, Code.DRAINING, Code.QUERY_EXPIRED}
+    | {Code.TOO_FEW_HOLDERS, Code.RULEBOOK_MISMATCH, Code.INTERNAL}
+)
+UNREADABLE = frozenset(
+    {Code.SUM_INVALID, Code.CIPHERTEXT_INVALID, Code.TRANSCRIPT_INVALID, Code.SIGNATURE_INVALID}
+    | {Code.PAIR_MISMATCH, Code.ROSTER_MISMATCH}
+)
+NO_MATCH = Match(level="NONE")
+_LEVELS: tuple[tuple[IdentifierKind, MatchLevel], ...] = (
+    (IdentifierKind.NATIONAL_ID, "NATIONAL_ID"),
+    (IdentifierKind.PHONE, "PHONE"),
+    (IdentifierKind.EMAIL, "EMAIL"),
+)
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Application(Silent):
+    """
+    What is asked of `Assess`.
+
+    `amount` (minor units) is what was applied for, `hold_seconds` how long it counts as promised. Fewer than
+    `min_answered` answers are too few; `deadline` are the seconds the query may live. `content` is the request's own
+    bytes, by which a repeat is known.
+    """
+
+    request_id: bytes
+    identifiers: tuple[RawIdentifier, ...]
+    purpose: Purpose
+    consent: ConsentTerms | None
+    staff_id: str
+    content: bytes
+    amount: int | None = None
+    min_answered: int = 0
+    deadline: int = 60
+    hold_seconds: int = DEFAULT_HOLD_SECONDS
+    shadow: bool = False
+    incumbent: HintWord | None = None
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Noted(Silent):
+    """An application that was noted: since when, how often it was tried, and the assessment if one is final."""
+
+    begun: int
+    attempts: int
+    final: Assessment | None
+
+
+class Assessments(Protocol):
+    """The lender's durable memory of its assessments."""
+
+    def begin(self, request_id: bytes, digest: bytes, now: int) -> Noted:
+        """Note an application durably; raises CreditError(REQUEST_ID_REUSED) where the id is another's."""
+        ...
+
+    def keep(self, assessment: Assessment) -> None:
+        """Keep an assessment durably."""
+        ...
+
+
+class OwnBook(Protocol):
+    """What an application leaves in the lender's own book; both methods are safe to repeat."""
+
+    def register(self, application: Application, begun: int) -> str:
+        """Put in the inquiry made at `begun` and the promised amount, durably; gives the grant's id, "" without one."""
+        ...
+
+    def withdraw(self, application: Application, pending_id: str) -> None:
+        """Release a promised amount that no query went out for."""
+        ...
+
+
+@dataclass
+class Assessor:
+    """The use-case with its ports."""
+
+    asker: Asker
+    records: Assessments
+    book: OwnBook
+
+    async def assess(self, application: Application) -> Assessment:
+        """
+        Assess an application.
+
+        Raises CreditError for what the caller has to mend (identifiers, consent, permission, quota), and
+        (RULEBOOK_MISMATCH) where the rulebook has no signal policy. Whatever else keeps an answer away becomes the
+        fallback table's line.
+        """
+        asker, rulebook = self.asker, self.asker.node.contributor.rulebook()
+        policy = policy_of(rulebook)
+        secret = asker.node.requester.identity.audit_secret.value
+        digest = keyed_hash(secret, Label.ASSESSMENT, application.content)
+        noted = await self._off_loop(partial(self.records.begin, application.request_id, digest, asker.clock()))
+        if noted.final is not None:
+            return noted.final
+        wanted = policy.attributes(application.purpose, noted.begun)
+        allowed, denied = sorted_out(rulebook, asker.node.requester.identity.member, application, wanted)
+        pending = await self._registered(application, noted)
+        made = _Making(application, rulebook, policy, denied, noted, pending, asker.clock())
+        try:
+            assessment = made.from_answer(await self._answer(application, allowed, noted.attempts))
+        except CreditError as error:
+            if situation_of(error.code) is None and pending:
+                await self._off_loop(partial(self.book.withdraw, application, pending))
+            assessment = made.without_answer(error)
+        await self._off_loop(partial(self.records.keep, assessment))
+        return assessment
+
+    async def _answer(self, application: Application, attributes: tuple[str, ...], attempts: int) -> LocalAnswer:
+        """Ask; where the query of an earlier attempt has expired without an answer, by a new one."""
+        suite = self.asker.node.contributor.rulebook().policy.suites[0]
+        question = Question(application.purpose, attributes, suite, application.deadline)
+        for number in range(attempts):
+            try:
+                return await self.asker.ask(_query(application, question, number))
+            except CreditError as error:
+                if error.code is not Code.QUERY_EXPIRED:
+                    raise
+        return await self.asker.ask(_query(application, question, attempts))
+
+    async def _registered(self, application: Application, noted: Noted) -> str:
+        """Put inquiry and promised amount into the own book, for new credit only."""
+        if application.shadow or application.purpose is not Purpose.ORIGINATION:
+            return ""
+        return await self._off_loop(partial(self.book.register, application, noted.begun))
+
+    async def _off_loop(self, work: Callable[[], ResultT]) -> ResultT:
+        return await asyncio.get_running_loop().run_in_executor(self.asker.workers, work)
+
+
+def policy_of(rulebook: Rulebook) -> SignalPolicy:
+    """Give the signal policy in force; raises CreditError(RULEBOOK_MISMATCH) where there is none."""
+    if rulebook.document.signals is None:
+        raise CreditError(Code.RULEBOOK_MISMATCH, "it has no section `signals`: an approver proposes one")
+    return rulebook.document.signals
+
+
+def sorted_out(
+    rulebook: Rulebook, member: str, application: Application, wanted: Iterable[str]
+) -> tuple[tuple[str, ...], tuple[Attribute, ...]]:
+    """
+    Give the attributes that may be asked for, and those that purpose, profile, consent or tier do not allow.
+
+    Raises CreditError(FAMILY_NOT_ALLOWED) where none may.
+    """
+    tiers, families = rulebook.active_member(member).tiers, set(rulebook.policy.families)
+    if application.consent is not None:
+        families &= application.consent.families
+    allowed, denied = list[str](), list[Attribute]()
+    for attribute in (rulebook.attributes[name] for name in wanted):
+        if application.purpose in attribute.purposes and attribute.family in families and attribute.tier in tiers:
+            allowed.append(attribute.id)
+        else:
+            denied.append(attribute)
+    if not allowed:
+        raise CreditError(Code.FAMILY_NOT_ALLOWED, "purpose, consent and profile leave nothing to ask for")
+    return tuple(allowed), tuple(denied)
+
+
+def _query(application: Application, question: Question, number: int) -> LocalQuery:
+    request_id = application.request_id
+    if number:
+        request_id = transcript_hash(Label.ASSESSMENT, request_id, uint(number))[: len(request_id)]
+    return LocalQuery(
+        request_id=request_id,
+        identifiers=application.identifiers,
+        question=question,
+        consent=application.consent,
+        staff_id=application.staff_id,
+        content=application.content,
+    )
+
+
+class _Fallen(TypedDict):
+    """What a line of the fallback table sets."""
+
+    decision: HintWord
+    situation: str
+    reasons: tuple[Given, ...]
+
+
+NOTHING_FELL: _Fallen = {"decision": HintWord.APPROVE, "situation": "", "reasons": ()}
+
+
+@dataclass(frozen=True, repr=False)
+class _Making(Silent):
+    """Puts an assessment together."""
+
+    application: Application
+    rulebook: Rulebook
+    policy: SignalPolicy
+    denied: tuple[Attribute, ...]
+    noted: Noted
+    pending: str
+    now: int
+
+    def without_answer(self, error: CreditError) -> Assessment:
+        """Apply the fallback table to a failed query; raises what the caller has to mend."""
+        situation = situation_of(error.code)
+        if situation is None:
+            raise error
+        return self._base().model_copy(update={**self._fallback(situation), "failure": error.code.value})
+
+    def from_answer(self, answer: LocalAnswer) -> Assessment:
+        """Apply rules and table to an answer."""
+        result, application, at = answer.result, self.application, self.noted.begun
+        situation = _situation(result, application.min_answered)
+        view = _view(result, application.amount)
+        found = apply_rules(self.policy, view, application.purpose, at)
+        alone = apply_rules(self.policy, view.alone(), application.purpose, at)
+        fallback = self._fallback(situation) if situation else NOTHING_FELL
+        fired = [Given.of("rule", rule.id, rule.hint, rule.reason) for rule in found.fired]
+        reasons = sorted((*fired, *fallback["reasons"]), key=lambda one: -Hint[one.hint])
+        update: dict[str, object] = {
+            **fallback,
+            "decision": hint_name(worst((found.hint, Hint[fallback["decision"]]))),
+            "reasons": tuple(reasons),
+            "undecided": tuple(rule.id for rule in found.undecided),
+            "alone": Alone(
+                decision=hint_name(alone.hint),
+                reasons=tuple(Given.of("rule", rule.id, rule.hint, rule.reason) for rule in alone.fired),
+            ),
+            **_coverage(answer),
+            "attributes": (*map(_value, result.attributes), *map(_denied, self.denied)),
+        }
+        return self._base().model_copy(update=update)
+
+    def _fallback(self, situation: Situation) -> _Fallen:
+        line = self.policy.fallback_for(situation)
+        given = Given.of("fallback", situation.value, line.hint, line.reason)
+        return {"decision": hint_name(line.hint), "situation": situation.value, "reasons": (given,)}
+
+    def _base(self) -> Assessment:
+        application = self.application
+        return Assessment(
+            request_id=application.request_id.hex(),
+            attempt=self.noted.attempts + 1,
+            assessed_at=self.now,
+            purpose=application.purpose.value,
+            amount=application.amount,
+            shadow=application.shadow,
+            incumbent=application.incumbent,
+            decision=HintWord.REFER,
+            match=NO_MATCH,
+            asked=self.rulebook.roster,
+            missing=self.rulebook.roster,
+            versions=versions_of(self.rulebook, self.policy.version),
+            notice=Told.of(self.policy.notice),
+            pending_id=self.pending,
+        )
+
+
+def situation_of(code: Code) -> Situation | None:
+    """Give the situation that a failed query leaves, None where the caller has to mend something."""
+    if code is Code.CONFLICT:
+        return Situation.CONFLICT
+    if code in TOO_FEW:
+        return Situation.TOO_FEW_ANSWERED
+    if code in UNREADABLE:
+        return Situation.UNREADABLE
+    return Situation.UNAVAILABLE if code in UNAVAILABLE else None
+
+
+def _situation(result: QueryResult, min_answered: int) -> Situation | None:
+    known = _known_at(result)
+    found = (
+        (bool(result.frozen), Situation.FROZEN),
+        (len(result.answered) < min_answered, Situation.TOO_FEW_ANSWERED),
+        (bool(result.missing), Situation.INCOMPLETE),
+        (known == 0, Situation.NO_HIT),
+        (known == 1, Situation.THIN_FILE),
+    )
+    return next((situation for holds, situation in found if holds), None)
+
+
+def _known_at(result: QueryResult) -> int:
+    """
+    Give how many lenders have an account of the person on file; without leave to ask, how many know the person at all.
+
+    The asking lender's own note of the application makes it know everybody that it asks about.
+    """
+    totals = {one.attribute.id: one.total for one in result.attributes}
+    on_file = [totals.get(f"months_on_file_{bucket}") for bucket in MONTHS_ON_FILE_BUCKETS]
+    counts = [count for count in on_file if count is not None]
+    return sum(counts) if len(counts) == len(on_file) else sum(result.matched.values())
+
+
+def _view(result: QueryResult, amount: int | None) -> View:
+    totals = {one.attribute.id: one.total for one in result.attributes}
+    own = {one.attribute.id: one.own for one in result.attributes}
+    return View(totals, own, amount, complete=not result.missing and not result.frozen)
+
+
+def _coverage(answer: LocalAnswer) -> dict[str, object]:
+    result, receipt = answer.result, answer.receipt
+    counts = {name.lower(): result.matched[kind] for kind, name in _LEVELS}
+    level = next((name for kind, name in _LEVELS if result.matched[kind]), NO_MATCH.level)
+    return {
+        "match": Match(level=level, **counts),
+        "asked": result.asked,
+        "answered": result.answered,
+        "missing": result.missing,
+        "as_of": result.as_of,
+        "frozen": result.frozen,
+        "capped": result.capped,
+        "receipt": EntryReceipt(index=receipt.index, leaf_hash=receipt.leaf_hash.hex(), time=receipt.time_ms),
+    }
+
+
+def _value(one: AttributeResult) -> Value:
+    if one.status is ValueStatus.NOT_PERMITTED:
+        return _denied(one.attribute)
+    return Value(
+        id=one.attribute.id,
+        title=one.attribute.title,
+        unit=_unit(one.attribute),
+        status=one.status.value,
+        total=one.total,
+        own=one.own,
+        others=one.total - one.own,
+    )
+
+
+def _denied(attribute: Attribute) -> Value:
+    status = ValueStatus.NOT_PERMITTED.value
+    return Value(id=attribute.id, title=attribute.title, unit=_unit(attribute), status=status)
+
+
+def _unit(attribute: Attribute) -> str:
+    return f"{attribute.unit.value} {attribute.currency or ''}".strip()
