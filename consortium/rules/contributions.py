@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
+from consortium.errors import CreditError
 from consortium.model.attributes import evaluate
 from consortium.model.catalogue import META_SLOTS
 from consortium.model.credit_file import AccountStatus, CreditFile, Inquiry, PortfolioType, Tradeline
 from consortium.model.identifiers import PLACES, IdentifierKind
-from consortium.model.query import QueryHeader
+from consortium.model.query import QueryHeader, Suite
 from consortium.model.rulebook import Rulebook
 from consortium.rules.profiles import PROFILES
 from consortium.sums.packing import Layout, Slot
@@ -38,6 +39,16 @@ def query_layout(header: QueryHeader, rulebook: Rulebook) -> Layout:
     """
     bounds = tuple((name, rulebook.attributes[name].bound) for name in header.attributes)
     return _layout(bounds, rulebook.policy.roster_maximum, PROFILES[header.suite].modulus_bits)
+
+
+def do_fit(names: Sequence[str], suite: Suite, rulebook: Rulebook) -> bool:
+    """Say whether a query could ask for all these attributes at once."""
+    bounds = tuple((name, rulebook.attributes[name].bound) for name in names)
+    try:
+        _layout(bounds, rulebook.policy.roster_maximum, PROFILES[suite].modulus_bits)
+    except CreditError:
+        return False
+    return True
 
 
 @lru_cache(maxsize=256)

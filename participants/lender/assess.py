@@ -7,7 +7,7 @@ the rules; the record of the decision. A repeat gives the same record, or asks a
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypedDict, TypeVar
@@ -15,11 +15,14 @@ from typing import Protocol, TypedDict, TypeVar
 from consortium.errors import Code, CreditError
 from consortium.hashing import keyed_hash, transcript_hash, uint
 from consortium.labels import Label
-from consortium.model.catalogue import MONTHS_ON_FILE_BUCKETS, Attribute, Purpose
+from consortium.model.catalogue import MONTHS_ON_FILE_BUCKETS, Attribute, Family, Purpose
 from consortium.model.identifiers import IdentifierKind, RawIdentifier
 from consortium.model.rulebook import Rulebook
-from consortium.model.signal_policy import Hint, SignalPolicy, Situation
-from consortium.signals.evaluate import View, apply_rules, worst
+from consortium.model.scorecard import CardRole
+from consortium.model.signal_policy import SCORE, Hint, Reason, SignalPolicy, Situation
+from consortium.rules.contributions import do_fit
+from consortium.scoring.score import Score, ScoreStatus
+from consortium.signals.evaluate import Findings, View, apply_rules, worst
 from consortium.silent import Silent
 from participants.lender.ask import AttributeResult, ConsentTerms, QueryResult, Question, ValueStatus
 from participants.lender.assessment import (
@@ -30,12 +33,16 @@ from participants.lender.assessment import (
     HintWord,
     Match,
     MatchLevel,
+    Scored,
     Told,
+    Travelled,
     Value,
+    Versions,
     hint_name,
-    versions_of,
 )
 from participants.lender.questions import Asker, LocalAnswer, LocalQuery
+from participants.lender.scoring import card_attributes, own_score, score_all
+from participants.lender.travel import TravelQuestion, TravelVerdict
 
 DEFAULT_HOLD_SECONDS = 86_400
 TOO_FEW = frozenset({Code.TOO_FEW_CONTRIBUTORS, Code.DIFFERENCING})
@@ -46,6 +53,13 @@ UNAVAILABLE = frozenset(
 UNREADABLE = frozenset(
     {Code.SUM_INVALID, Code.CIPHERTEXT_INVALID, Code.TRANSCRIPT_INVALID, Code.SIGNATURE_INVALID}
     | {Code.PAIR_MISMATCH, Code.ROSTER_MISMATCH}
+)
+SCORE_REASONS = 4
+TRAVEL_REASON = Reason(
+    code="IMPOSSIBLE_TRAVEL",
+    family=Family.LOCATION,
+    officer="the person was seen elsewhere too shortly before to be here",
+    applicant="The place of this application does not fit to where your accounts were used shortly before.",
 )
 NO_MATCH = Match(level="NONE")
 _LEVELS: tuple[tuple[IdentifierKind, MatchLevel], ...] = (
@@ -78,6 +92,7 @@ class Application(Silent):
     hold_seconds: int = DEFAULT_HOLD_SECONDS
     shadow: bool = False
     incumbent: HintWord | None = None
+    travel: TravelQuestion | None = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -138,6 +153,7 @@ class Assessor:
             return noted.final
         wanted = policy.attributes(application.purpose, noted.begun)
         allowed, denied = sorted_out(rulebook, asker.node.requester.identity.member, application, wanted)
+        allowed = self._with_cards(rulebook, application, allowed, noted.begun)
         pending = await self._registered(application, noted)
         made = _Making(application, rulebook, policy, denied, noted, pending, asker.clock())
         try:
@@ -149,10 +165,23 @@ class Assessor:
         await self._off_loop(partial(self.records.keep, assessment))
         return assessment
 
+    def _with_cards(
+        self, rulebook: Rulebook, application: Application, names: tuple[str, ...], at: int
+    ) -> tuple[str, ...]:
+        """Add what the cards in effect need, the champion first, as far as it is allowed and fits one query."""
+        member, suite = self.asker.node.requester.identity.member, rulebook.policy.suites[0]
+        for card in rulebook.scorecards_at(at):
+            more, denied = permitted(rulebook, member, application, card_attributes(card))
+            both = tuple(dict.fromkeys((*names, *more)))
+            if not denied and do_fit(both, suite, rulebook):
+                names = both
+        return names
+
     async def _answer(self, application: Application, attributes: tuple[str, ...], attempts: int) -> LocalAnswer:
         """Ask; where the query of an earlier attempt has expired without an answer, by a new one."""
         suite = self.asker.node.contributor.rulebook().policy.suites[0]
-        question = Question(application.purpose, attributes, suite, application.deadline)
+        travel = application.travel
+        question = Question(application.purpose, attributes, suite, application.deadline, travel=travel)
         for number in range(attempts):
             try:
                 return await self.asker.ask(_query(application, question, number))
@@ -181,11 +210,17 @@ def policy_of(rulebook: Rulebook) -> SignalPolicy:
 def sorted_out(
     rulebook: Rulebook, member: str, application: Application, wanted: Iterable[str]
 ) -> tuple[tuple[str, ...], tuple[Attribute, ...]]:
-    """
-    Give the attributes that may be asked for, and those that purpose, profile, consent or tier do not allow.
+    """Divide attributes as `permitted`; raises CreditError(FAMILY_NOT_ALLOWED) where none may be asked for."""
+    allowed, denied = permitted(rulebook, member, application, wanted)
+    if not allowed:
+        raise CreditError(Code.FAMILY_NOT_ALLOWED, "purpose, consent and profile leave nothing to ask for")
+    return allowed, denied
 
-    Raises CreditError(FAMILY_NOT_ALLOWED) where none may.
-    """
+
+def permitted(
+    rulebook: Rulebook, member: str, application: Application, wanted: Iterable[str]
+) -> tuple[tuple[str, ...], tuple[Attribute, ...]]:
+    """Give the attributes that may be asked for, and those that purpose, profile, consent or tier do not allow."""
     tiers, families = rulebook.active_member(member).tiers, set(rulebook.policy.families)
     if application.consent is not None:
         families &= application.consent.families
@@ -195,8 +230,6 @@ def sorted_out(
             allowed.append(attribute.id)
         else:
             denied.append(attribute)
-    if not allowed:
-        raise CreditError(Code.FAMILY_NOT_ALLOWED, "purpose, consent and profile leave nothing to ask for")
     return tuple(allowed), tuple(denied)
 
 
@@ -245,28 +278,34 @@ class _Making(Silent):
         return self._base().model_copy(update={**self._fallback(situation), "failure": error.code.value})
 
     def from_answer(self, answer: LocalAnswer) -> Assessment:
-        """Apply rules and table to an answer."""
+        """Apply cards, rules and table to an answer."""
         result, application, at = answer.result, self.application, self.noted.begun
         situation = _situation(result, application.min_answered)
-        view = _view(result, application.amount)
-        found = apply_rules(self.policy, view, application.purpose, at)
-        alone = apply_rules(self.policy, view.alone(), application.purpose, at)
         fallback = self._fallback(situation) if situation else NOTHING_FELL
-        fired = [Given.of("rule", rule.id, rule.hint, rule.reason) for rule in found.fired]
-        reasons = sorted((*fired, *fallback["reasons"]), key=lambda one: -Hint[one.hint])
+        scores, own = _scored(self.rulebook, result)
+        view = _view(result, application.amount, _usable(scores[0]) if scores else None)
+        found = apply_rules(self.policy, view, application.purpose, at)
+        alone = apply_rules(self.policy, view.alone(own), application.purpose, at)
+        travel = _travelled(result)
+        reasons = (*_fired(found), *_lost(found, scores), *_travel_reasons(travel), *fallback["reasons"])
+        decision = worst(Hint[one.hint] for one in reasons)
         update: dict[str, object] = {
             **fallback,
-            "decision": hint_name(worst((found.hint, Hint[fallback["decision"]]))),
-            "reasons": tuple(reasons),
+            "decision": hint_name(decision),
+            "reasons": tuple(sorted(reasons, key=lambda one: -Hint[one.hint])),
             "undecided": tuple(rule.id for rule in found.undecided),
-            "alone": Alone(
-                decision=hint_name(alone.hint),
-                reasons=tuple(Given.of("rule", rule.id, rule.hint, rule.reason) for rule in alone.fired),
-            ),
+            "alone": Alone(decision=hint_name(alone.hint), reasons=_fired(alone), score=own),
+            "scores": tuple(map(Scored.of, scores)),
+            "travel": travel,
             **_coverage(answer),
-            "attributes": (*map(_value, result.attributes), *map(_denied, self.denied)),
+            "attributes": (*map(_value, self._shown(result)), *map(_denied, self.denied)),
         }
         return self._base().model_copy(update=update)
+
+    def _shown(self, result: QueryResult) -> Iterator[AttributeResult]:
+        """Give the attributes of the signal policy; slots of cards are shown as scores."""
+        catalogue = {attribute.id for attribute in self.rulebook.document.attributes}
+        return (one for one in result.attributes if one.attribute.id in catalogue)
 
     def _fallback(self, situation: Situation) -> _Fallen:
         line = self.policy.fallback_for(situation)
@@ -287,9 +326,17 @@ class _Making(Silent):
             match=NO_MATCH,
             asked=self.rulebook.roster,
             missing=self.rulebook.roster,
-            versions=versions_of(self.rulebook, self.policy.version),
+            versions=self._versions(),
             notice=Told.of(self.policy.notice),
             pending_id=self.pending,
+        )
+
+    def _versions(self) -> Versions:
+        return Versions(
+            rulebook=self.rulebook.document.version,
+            rulebook_digest=self.rulebook.digest.hex(),
+            signals=self.policy.version,
+            scorecards=tuple(card.name for card in self.rulebook.scorecards_at(self.noted.begun)),
         )
 
 
@@ -328,10 +375,66 @@ def _known_at(result: QueryResult) -> int:
     return sum(counts) if len(counts) == len(on_file) else sum(result.matched.values())
 
 
-def _view(result: QueryResult, amount: int | None) -> View:
+def _scored(rulebook: Rulebook, result: QueryResult) -> tuple[tuple[Score, ...], int | None]:
+    """Give the scores of every card in effect, the champion's first, and the champion's of the own part alone."""
+    scores = score_all(rulebook, result)
+    champion = next((card for card in rulebook.scorecards_at(result.as_of) if card.role is CardRole.CHAMPION), None)
+    if scores.champion is None or champion is None:
+        return scores.challengers, None
+    return (scores.champion, *scores.challengers), _usable(own_score(champion, result))
+
+
+def _usable(score: Score) -> int | None:
+    """Give a total that rules may read: of a champion, of everybody's answer, of somebody who is known."""
+    if score.role is not CardRole.CHAMPION or score.status not in (ScoreStatus.OK, ScoreStatus.THIN):
+        return None
+    return score.total
+
+
+def _fired(found: Findings) -> tuple[Given, ...]:
+    return tuple(Given.of("rule", rule.id, rule.hint, rule.reason) for rule in found.fired)
+
+
+def _lost(found: Findings, scores: Sequence[Score]) -> tuple[Given, ...]:
+    """Where a rule read the score, say what took the most points."""
+    reading = [rule.hint for rule in found.fired if any(SCORE in one.values for one in rule.when)]
+    if not reading or not scores:
+        return ()
+    hint, card = hint_name(max(reading)), f"{scores[0].card}/{scores[0].version}"
+    return tuple(
+        Given(
+            source="score",
+            id=card,
+            hint=hint,
+            code=one.reason.code,
+            family=one.reason.family,
+            officer=one.reason.officer,
+            applicant=one.reason.applicant,
+        )
+        for one in scores[0].lost[:SCORE_REASONS]
+    )
+
+
+def _travelled(result: QueryResult) -> Travelled | None:
+    found = result.travel
+    if found is None:
+        return None
+    return Travelled(
+        verdict=found.verdict.value, contradictions=found.contradictions, own=found.own, answered=found.answered
+    )
+
+
+def _travel_reasons(travel: Travelled | None) -> tuple[Given, ...]:
+    if travel is None or travel.verdict == TravelVerdict.ALLOW:
+        return ()
+    hint = Hint.DECLINE if travel.verdict == TravelVerdict.BLOCK else Hint.REFER
+    return (Given.of("travel", travel.verdict, hint, TRAVEL_REASON),)
+
+
+def _view(result: QueryResult, amount: int | None, score: int | None) -> View:
     totals = {one.attribute.id: one.total for one in result.attributes}
     own = {one.attribute.id: one.own for one in result.attributes}
-    return View(totals, own, amount, complete=not result.missing and not result.frozen)
+    return View(totals, own, amount, score, complete=not result.missing and not result.frozen)
 
 
 def _coverage(answer: LocalAnswer) -> dict[str, object]:

@@ -9,8 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from consortium.model.rulebook import Rulebook
 from consortium.model.signal_policy import Hint, Notice, Reason
+from consortium.scoring.score import DimensionScore, Score
 
 
 class HintWord(StrEnum):
@@ -86,19 +86,91 @@ class Value(Part):
     others: int | None = None
 
 
+class Lost(Part):
+    """Points that a card took for a reason, below the most that its characteristics can give."""
+
+    dimension: str
+    code: str
+    points: int
+    officer: str
+    applicant: str
+
+
+class ScoredDimension(Part):
+    """One dimension of a score: no points unless its status is OK; `held` of its `of` characteristics had a value."""
+
+    id: str
+    status: str
+    points: int | None = None
+    least: int
+    most: int
+    held: int
+    minimum: int
+    of: int
+    problem: str = ""
+
+
+class Scored(Part):
+    """What one card (id/version) says; no total unless every dimension is OK. `lost`: the most points first."""
+
+    card: str
+    role: str
+    status: str
+    total: int | None = None
+    odds: float | None = None
+    probability: float | None = None
+    dimensions: tuple[ScoredDimension, ...] = ()
+    lost: tuple[Lost, ...] = ()
+
+    @classmethod
+    def of(cls, score: Score) -> "Scored":
+        """Give a score in this form."""
+        lost = (
+            Lost(
+                dimension=one.dimension.value,
+                code=one.reason.code,
+                points=one.points,
+                officer=one.reason.officer,
+                applicant=one.reason.applicant,
+            )
+            for one in score.lost
+        )
+        return cls(
+            card=f"{score.card}/{score.version}",
+            role=score.role.value,
+            status=score.status.value,
+            total=score.total,
+            odds=score.odds,
+            probability=score.probability,
+            dimensions=tuple(_dimension(one) for one in score.dimensions),
+            lost=tuple(lost),
+        )
+
+
+class Travelled(Part):
+    """A travel check: lenders that contradict, the asking one's own part of them, tables counted, the verdict."""
+
+    verdict: str
+    contradictions: int
+    own: int
+    answered: int
+
+
 class Alone(Part):
-    """What the lender would have known and been advised by its own book alone."""
+    """What the lender would have known and been advised by its own book alone, its own score (champion) included."""
 
     decision: HintWord
+    score: int | None = None
     reasons: tuple[Given, ...] = ()
 
 
 class Versions(Part):
-    """What it was made by: rulebook (version, digest) and signal policy."""
+    """What it was made by: rulebook (version, digest), signal policy, and the cards in effect (id/version)."""
 
     rulebook: int
     rulebook_digest: str
     signals: int
+    scorecards: tuple[str, ...] = ()
 
 
 class EntryReceipt(Part):
@@ -127,7 +199,7 @@ class Assessment(Part):
 
     `situation` says what kept the rules from a whole picture (empty: nothing did); `failure` the code that ended the
     query, if one did. `undecided` are rules that lacked a value. In `shadow` nothing was recorded, and `incumbent` is
-    what the lender decided without.
+    what the lender decided without. The first of `scores` is the champion's, which rules may read.
     """
 
     request_id: str
@@ -151,6 +223,8 @@ class Assessment(Part):
     alone: Alone | None = None
     reasons: tuple[Given, ...] = ()
     undecided: tuple[str, ...] = ()
+    scores: tuple[Scored, ...] = ()
+    travel: Travelled | None = None
     versions: Versions
     receipt: EntryReceipt | None = None
     notice: Told
@@ -167,6 +241,15 @@ def hint_name(hint: Hint) -> HintWord:
     return HintWord[hint.name]
 
 
-def versions_of(rulebook: Rulebook, signals: int) -> Versions:
-    """Give the versions in force."""
-    return Versions(rulebook=rulebook.document.version, rulebook_digest=rulebook.digest.hex(), signals=signals)
+def _dimension(one: DimensionScore) -> ScoredDimension:
+    return ScoredDimension(
+        id=one.dimension.value,
+        status=one.status.value,
+        points=one.points,
+        least=one.least,
+        most=one.most,
+        held=one.held,
+        minimum=one.minimum,
+        of=one.of,
+        problem=one.problem,
+    )

@@ -150,6 +150,7 @@ def application_from_proto(request: pb.AssessRequest) -> Application:
         hold_seconds=request.hold_seconds or DEFAULT_HOLD_SECONDS,
         shadow=request.shadow,
         incumbent=str_enum(HintWord, request.incumbent) if request.incumbent else None,
+        travel=_travel(about.travel) if about.HasField("travel") else None,
     )
 
 

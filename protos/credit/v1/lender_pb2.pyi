@@ -257,22 +257,94 @@ class AssessValue(_message.Message):
     def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., unit: _Optional[str] = ..., status: _Optional[str] = ..., total: _Optional[int] = ..., own: _Optional[int] = ..., others: _Optional[int] = ...) -> None: ...
 
 class AssessAlone(_message.Message):
-    __slots__ = ("decision", "reasons")
+    __slots__ = ("decision", "reasons", "score")
     DECISION_FIELD_NUMBER: _ClassVar[int]
     REASONS_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
     decision: str
     reasons: _containers.RepeatedCompositeFieldContainer[AssessReason]
-    def __init__(self, decision: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[AssessReason, _Mapping]]] = ...) -> None: ...
+    score: int
+    def __init__(self, decision: _Optional[str] = ..., reasons: _Optional[_Iterable[_Union[AssessReason, _Mapping]]] = ..., score: _Optional[int] = ...) -> None: ...
+
+class AssessLost(_message.Message):
+    __slots__ = ("dimension", "code", "points", "officer", "applicant")
+    DIMENSION_FIELD_NUMBER: _ClassVar[int]
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    OFFICER_FIELD_NUMBER: _ClassVar[int]
+    APPLICANT_FIELD_NUMBER: _ClassVar[int]
+    dimension: str
+    code: str
+    points: int
+    officer: str
+    applicant: str
+    def __init__(self, dimension: _Optional[str] = ..., code: _Optional[str] = ..., points: _Optional[int] = ..., officer: _Optional[str] = ..., applicant: _Optional[str] = ...) -> None: ...
+
+class AssessDimension(_message.Message):
+    __slots__ = ("id", "status", "points", "least", "most", "held", "minimum", "of", "problem")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    LEAST_FIELD_NUMBER: _ClassVar[int]
+    MOST_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    MINIMUM_FIELD_NUMBER: _ClassVar[int]
+    OF_FIELD_NUMBER: _ClassVar[int]
+    PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    status: str
+    points: int
+    least: int
+    most: int
+    held: int
+    minimum: int
+    of: int
+    problem: str
+    def __init__(self, id: _Optional[str] = ..., status: _Optional[str] = ..., points: _Optional[int] = ..., least: _Optional[int] = ..., most: _Optional[int] = ..., held: _Optional[int] = ..., minimum: _Optional[int] = ..., of: _Optional[int] = ..., problem: _Optional[str] = ...) -> None: ...
+
+class AssessScore(_message.Message):
+    __slots__ = ("card", "role", "status", "total", "odds", "probability", "dimensions", "lost")
+    CARD_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    ODDS_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    DIMENSIONS_FIELD_NUMBER: _ClassVar[int]
+    LOST_FIELD_NUMBER: _ClassVar[int]
+    card: str
+    role: str
+    status: str
+    total: int
+    odds: float
+    probability: float
+    dimensions: _containers.RepeatedCompositeFieldContainer[AssessDimension]
+    lost: _containers.RepeatedCompositeFieldContainer[AssessLost]
+    def __init__(self, card: _Optional[str] = ..., role: _Optional[str] = ..., status: _Optional[str] = ..., total: _Optional[int] = ..., odds: _Optional[float] = ..., probability: _Optional[float] = ..., dimensions: _Optional[_Iterable[_Union[AssessDimension, _Mapping]]] = ..., lost: _Optional[_Iterable[_Union[AssessLost, _Mapping]]] = ...) -> None: ...
+
+class AssessTravel(_message.Message):
+    __slots__ = ("verdict", "contradictions", "own", "answered")
+    VERDICT_FIELD_NUMBER: _ClassVar[int]
+    CONTRADICTIONS_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
+    ANSWERED_FIELD_NUMBER: _ClassVar[int]
+    verdict: str
+    contradictions: int
+    own: int
+    answered: int
+    def __init__(self, verdict: _Optional[str] = ..., contradictions: _Optional[int] = ..., own: _Optional[int] = ..., answered: _Optional[int] = ...) -> None: ...
 
 class AssessVersions(_message.Message):
-    __slots__ = ("rulebook", "rulebook_digest", "signals")
+    __slots__ = ("rulebook", "rulebook_digest", "signals", "scorecards")
     RULEBOOK_FIELD_NUMBER: _ClassVar[int]
     RULEBOOK_DIGEST_FIELD_NUMBER: _ClassVar[int]
     SIGNALS_FIELD_NUMBER: _ClassVar[int]
+    SCORECARDS_FIELD_NUMBER: _ClassVar[int]
     rulebook: int
     rulebook_digest: str
     signals: int
-    def __init__(self, rulebook: _Optional[int] = ..., rulebook_digest: _Optional[str] = ..., signals: _Optional[int] = ...) -> None: ...
+    scorecards: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, rulebook: _Optional[int] = ..., rulebook_digest: _Optional[str] = ..., signals: _Optional[int] = ..., scorecards: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class AssessReceipt(_message.Message):
     __slots__ = ("index", "leaf_hash", "time")
@@ -293,7 +365,7 @@ class AssessNotice(_message.Message):
     def __init__(self, source: _Optional[str] = ..., dispute_contact: _Optional[str] = ...) -> None: ...
 
 class AssessResponse(_message.Message):
-    __slots__ = ("request_id", "attempt", "assessed_at", "purpose", "amount", "shadow", "incumbent", "decision", "situation", "failure", "match", "asked", "answered", "missing", "as_of", "frozen", "capped", "attributes", "alone", "reasons", "undecided", "versions", "receipt", "notice", "pending_id")
+    __slots__ = ("request_id", "attempt", "assessed_at", "purpose", "amount", "shadow", "incumbent", "decision", "situation", "failure", "match", "asked", "answered", "missing", "as_of", "frozen", "capped", "attributes", "alone", "reasons", "undecided", "versions", "receipt", "notice", "pending_id", "scores", "travel")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     ASSESSED_AT_FIELD_NUMBER: _ClassVar[int]
@@ -319,6 +391,8 @@ class AssessResponse(_message.Message):
     RECEIPT_FIELD_NUMBER: _ClassVar[int]
     NOTICE_FIELD_NUMBER: _ClassVar[int]
     PENDING_ID_FIELD_NUMBER: _ClassVar[int]
+    SCORES_FIELD_NUMBER: _ClassVar[int]
+    TRAVEL_FIELD_NUMBER: _ClassVar[int]
     request_id: str
     attempt: int
     assessed_at: int
@@ -344,4 +418,6 @@ class AssessResponse(_message.Message):
     receipt: AssessReceipt
     notice: AssessNotice
     pending_id: str
-    def __init__(self, request_id: _Optional[str] = ..., attempt: _Optional[int] = ..., assessed_at: _Optional[int] = ..., purpose: _Optional[str] = ..., amount: _Optional[int] = ..., shadow: bool = ..., incumbent: _Optional[str] = ..., decision: _Optional[str] = ..., situation: _Optional[str] = ..., failure: _Optional[str] = ..., match: _Optional[_Union[AssessMatch, _Mapping]] = ..., asked: _Optional[_Iterable[str]] = ..., answered: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., as_of: _Optional[int] = ..., frozen: _Optional[int] = ..., capped: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[AssessValue, _Mapping]]] = ..., alone: _Optional[_Union[AssessAlone, _Mapping]] = ..., reasons: _Optional[_Iterable[_Union[AssessReason, _Mapping]]] = ..., undecided: _Optional[_Iterable[str]] = ..., versions: _Optional[_Union[AssessVersions, _Mapping]] = ..., receipt: _Optional[_Union[AssessReceipt, _Mapping]] = ..., notice: _Optional[_Union[AssessNotice, _Mapping]] = ..., pending_id: _Optional[str] = ...) -> None: ...
+    scores: _containers.RepeatedCompositeFieldContainer[AssessScore]
+    travel: AssessTravel
+    def __init__(self, request_id: _Optional[str] = ..., attempt: _Optional[int] = ..., assessed_at: _Optional[int] = ..., purpose: _Optional[str] = ..., amount: _Optional[int] = ..., shadow: bool = ..., incumbent: _Optional[str] = ..., decision: _Optional[str] = ..., situation: _Optional[str] = ..., failure: _Optional[str] = ..., match: _Optional[_Union[AssessMatch, _Mapping]] = ..., asked: _Optional[_Iterable[str]] = ..., answered: _Optional[_Iterable[str]] = ..., missing: _Optional[_Iterable[str]] = ..., as_of: _Optional[int] = ..., frozen: _Optional[int] = ..., capped: _Optional[int] = ..., attributes: _Optional[_Iterable[_Union[AssessValue, _Mapping]]] = ..., alone: _Optional[_Union[AssessAlone, _Mapping]] = ..., reasons: _Optional[_Iterable[_Union[AssessReason, _Mapping]]] = ..., undecided: _Optional[_Iterable[str]] = ..., versions: _Optional[_Union[AssessVersions, _Mapping]] = ..., receipt: _Optional[_Union[AssessReceipt, _Mapping]] = ..., notice: _Optional[_Union[AssessNotice, _Mapping]] = ..., pending_id: _Optional[str] = ..., scores: _Optional[_Iterable[_Union[AssessScore, _Mapping]]] = ..., travel: _Optional[_Union[AssessTravel, _Mapping]] = ...) -> None: ...
