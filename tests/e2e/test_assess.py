@@ -154,7 +154,7 @@ def test_without_a_gateway_the_table_answers_and_a_repeat_asks_again(parties: Pr
     assert fallen["failure"] in ("NOT_ATTACHED", "UNREACHABLE", "DEADLINE")
     assert fallen["receipt"] is None
     later = [assess(parties, asked) for _ in range(3)]  # three seconds are short where the machine is busy
-    assert [one["attempt"] for one in later][0] == 2
+    assert later[0]["attempt"] == 2
     answered = next(one for one in later if not one["failure"])
     assert later[-1] == answered, "a repeat of an answer"
 
