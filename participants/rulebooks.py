@@ -1,5 +1,6 @@
 """The rulebook in force at a participant: its first version by fingerprint, each next one verified and kept."""
 
+import logging
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
@@ -10,6 +11,8 @@ from consortium.model.rulebook import Rulebook
 from consortium.wire.gateway import SignedRulebook
 from participants.whole_files import write_public
 
+LOG = logging.getLogger("participants.rulebooks")
+
 
 class TrustedRulebooks:
     """Holds the newest trusted version; what was received is kept in `folder`, so that a restart needs nobody."""
@@ -19,10 +22,12 @@ class TrustedRulebooks:
         self._view = EffectiveView(self._trusted)
         self._folder = folder
         self._by_digest = {first.digest: first}
+        self._unwritten: list[tuple[int, SignedRulebook]] = []
         self.load_new()
 
     def load_new(self) -> int:
         """Take every next version that lies in the folder, also one that another process put there; gives how many."""
+        self._write()
         before = self.version
         while (self._folder / document_name(self.version + 1)).exists():
             if not self._trusted.update(self._read(self.version + 1)):
@@ -33,6 +38,11 @@ class TrustedRulebooks:
     def with_digest(self, digest: bytes) -> Rulebook | None:
         """Give the trusted version with this digest, None for one from before the first, or from nowhere."""
         return self._by_digest.get(digest)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the folder has every version that is in force here: not while its disk is full."""
+        return not self._unwritten
 
     @property
     def history(self) -> tuple[Rulebook, ...]:
@@ -66,12 +76,14 @@ class TrustedRulebooks:
         """
         Verify a received version as the next one, put it into force and keep it; False for one that is not newer.
 
-        Raises as `TrustedSet.update`; the old one stays.
+        Where it cannot be written it is in force all the same, and `load_new` tries again. Raises as
+        `TrustedSet.update`; the old one stays.
         """
         if not self._trusted.update(signed):
             return False  # another replica was faster
         self._remember()
-        self._write(signed)
+        self._unwritten.append((self.version, signed))
+        self._write()
         return True
 
     def _remember(self) -> None:
@@ -86,8 +98,19 @@ class TrustedRulebooks:
             raise CreditError(Code.RULEBOOK_INVALID, f"version {version} cannot be read") from None
         return SignedRulebook(document, signatures_from_text(text))
 
-    def _write(self, signed: SignedRulebook) -> None:
-        """Write the signatures first, so that a document that is there is complete; other processes may do the same."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        write_public(self._folder / signatures_name(self.version), signatures_to_text(signed.signatures).encode())
-        write_public(self._folder / document_name(self.version), signed.document)
+    def _write(self) -> None:
+        """
+        Write what is not in the folder yet, in order, so that no version is missing before a later one.
+
+        The signatures come first: a document that is there is complete. Other processes may do the same.
+        """
+        try:
+            while self._unwritten:
+                version, signed = self._unwritten[0]
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                write_public(self._folder / signatures_name(version), signatures_to_text(signed.signatures).encode())
+                write_public(self._folder / document_name(version), signed.document)
+                self._unwritten.pop(0)
+        except (CreditError, OSError) as error:
+            code = error.code if isinstance(error, CreditError) else Code.STORAGE_BROKEN
+            LOG.error("rulebook-not-kept", extra={"code": code, "version": version})  # noqa: TRY400

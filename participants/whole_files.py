@@ -1,8 +1,19 @@
-"""Files that are there whole or not at all: written beside their place, made durable, then put into it."""
+"""
+Files that are there whole or not at all: written beside their place, made durable, then put into it.
 
+Whatever the disk refuses is CreditError(STORAGE_FULL) or (STORAGE_BROKEN), and nothing is left beside the place.
+"""
+
+import errno
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from consortium.errors import Code, CreditError
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 def write_public(path: Path, data: bytes) -> None:
@@ -17,31 +28,52 @@ def write_new(path: Path, data: bytes) -> bool:
 
 def write_whole(path: Path, data: bytes, mode: int) -> None:
     """Write a file with these permissions, in place of one that is there."""
-    temporary = _beside(path, data, mode)
-    temporary.replace(path)
-    _settle(path.parent)
+    with _refusals(path):
+        temporary = _beside(path, data, mode)
+        temporary.replace(path)
+        _settle(path.parent)
 
 
 def create_whole(path: Path, data: bytes) -> bool:
     """Write an owner-only file; where somebody was faster, theirs stays. Gives whether it was written."""
-    temporary = _beside(path, data, 0o600)
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        return False
-    finally:
-        temporary.unlink()
-        _settle(path.parent)
+    with _refusals(path):
+        temporary = _beside(path, data, 0o600)
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return False
+        finally:
+            temporary.unlink()
+            _settle(path.parent)
     return True
+
+
+@contextmanager
+def _refusals(path: Path) -> Iterator[None]:
+    """Give what the disk refuses a code, with the file's name."""
+    try:
+        yield
+    except OSError as error:
+        code = Code.STORAGE_FULL if error.errno in _FULL else Code.STORAGE_BROKEN
+        raise CreditError(code, f"{path.name}: {errno.errorcode.get(error.errno or 0, 'not written')}") from None
 
 
 def _beside(path: Path, data: bytes, mode: int) -> Path:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), "wb") as file:
+    try:
+        _fill(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), data)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+    return temporary
+
+
+def _fill(descriptor: int, data: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    return temporary
 
 
 def _settle(folder: Path) -> None:

@@ -153,13 +153,16 @@ class Lookout:
         LOG.error(kind, extra={"code": error.code, "cause": error.cause, "evidence": kept})
 
     def _keep(self, kind: str, key: str, value: dict[str, object]) -> str:
-        """Write evidence once; gives its place, empty where there is too much of it already."""
+        """Write evidence once; gives its place, empty where there is too much of it already, or no room."""
         path = self._folder / f"{kind}-{transcript_hash(Label.SIGNED_DOCUMENT, key.encode()).hex()[:16]}.json"
         if not path.exists():
-            self._folder.mkdir(mode=0o700, exist_ok=True)
-            if sum(1 for _ in self._folder.iterdir()) >= MAXIMUM_FILES:
-                return ""
-            write_public(path, json.dumps({**value, "found_at": self._clock()}, indent=2).encode() + b"\n")
+            try:
+                self._folder.mkdir(mode=0o700, exist_ok=True)
+                if sum(1 for _ in self._folder.iterdir()) >= MAXIMUM_FILES:
+                    return ""
+                write_public(path, json.dumps({**value, "found_at": self._clock()}, indent=2).encode() + b"\n")
+            except (CreditError, OSError):
+                return ""  # the alarm itself matters more than its file
         return f"{FOLDER}/{path.name}"
 
 

@@ -141,6 +141,7 @@ class Membership(Silent):
         """Take every next rulebook version."""
         if self.rulebooks is None:
             return
+        self.rulebooks.load_new()  # also what could not be written before
         while versions := self.door.rulebooks(self.rulebooks.version):
             for signed in versions:
                 self.rulebooks.take(signed)
@@ -266,7 +267,7 @@ class Membership(Silent):
         return rulebooks
 
     def _keep_last_seen(self) -> None:
-        if self.rulebooks is not None:
+        if self.rulebooks is not None and self.rulebooks.kept:  # a start must find what was seen
             last = self.rulebooks.trusted.last_seen.to_bytes()
             path = self.folder.path(LAST_SEEN)
             if not path.exists() or path.read_bytes() != last:

@@ -70,7 +70,10 @@ class Upkeep:
             if await self._in_thread(self.once):
                 for renewed in self.on_renewed:
                     renewed()
-            on_rulebook()
+            try:
+                on_rulebook()
+            except CreditError as error:  # a full disk, say: the next round tries again
+                LOG.error("membership", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
 
     def lookout(self, rulebooks: TrustedRulebooks) -> Lookout:
         """Begin to hold the rulebooks that a process serves by to what the board says of them."""
@@ -94,6 +97,8 @@ class Upkeep:
         except CreditError as error:
             level = logging.INFO if error.code in _LATER else logging.ERROR
             LOG.log(level, "membership", extra={"code": error.code, "cause": error.cause})
+        except OSError as error:  # nothing of the disk's may end what keeps us a member
+            LOG.error("membership", extra={"code": Code.STORAGE_BROKEN, "cause": type(error).__name__})  # noqa: TRY400
         for work in self.works:
             work(self.party)
         return renewed

@@ -1,7 +1,9 @@
 """What participants find out about a gateway, and what they refuse at its word, over real gRPC between real folders."""
 
 import asyncio
+import errno
 import json
+import os
 import secrets
 import time
 from collections.abc import Sequence
@@ -33,7 +35,7 @@ from gateway.membership.desk import desk
 from gateway.rpc.identity import peer_identity
 from gateway.rpc.services import RulebookServicer
 from gateway.rulebooks import Rulebooks
-from participants import doctor
+from participants import doctor, whole_files
 from participants.bootstrap import open_tokeniser
 from participants.cli import conformance
 from participants.cli.main import app
@@ -233,6 +235,31 @@ def test_a_regulator_that_serves_keeps_itself_up_and_listens(tmp_path: Path, lie
         assert has_version(running, REGULATOR, 2)
 
     play(tmp_path / "out", scene, "lender-a", "lender-b", prepare=witnesses)
+
+
+def test_a_full_disk_ends_nobodys_membership(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No file of a participant can be written while a version comes; later there is room, and then a restart."""
+
+    def full(descriptor: int, _: bytes) -> None:
+        os.close(descriptor)
+        raise OSError(errno.ENOSPC, "no space")
+
+    async def scene(running: Serving) -> None:
+        await until(lambda: VICTIM in said(running, 1))
+        monkeypatch.setattr(whole_files, "_fill", full)
+        await decide(running)
+        await until(lambda: VICTIM in said(running, 2))
+        folder = running.out / VICTIM
+        assert not has_version(running, VICTIM, 2)
+        assert not [*folder.rglob(".rulebook*")], "nor is anything half written left"
+        await running.answered("lender-a")
+        monkeypatch.undo()
+        await until(lambda: has_version(running, VICTIM, 2))
+        await running.stop(VICTIM)
+        await running.start(VICTIM)
+        assert VICTIM in (await running.answered("lender-a"))["asked"]
+
+    play(tmp_path / "out", scene, *CUSTODIANS, *LENDERS)
 
 
 def test_two_rulebooks_of_one_version_are_found_by_both_sides(tmp_path: Path, lies: Lies) -> None:
