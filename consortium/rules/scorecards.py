@@ -1,11 +1,15 @@
 """What of a scorecard a query may ask for: cards in effect, and whole dimensions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from consortium.errors import Code, CreditError
+from consortium.model.catalogue import META_SLOTS, Attribute
+from consortium.model.identifiers import PLACES
 from consortium.model.scorecard import Scorecard
-from consortium.model.scorecard_slots import dimension_slots
+from consortium.model.scorecard_slots import card_slots, dimension_slots
+from consortium.scoring.asking import card_attributes
+from consortium.sums.packing import Layout, Slot
 
 
 def check_scorecards(asked: AbstractSet[str], at: int, cards: Iterable[Scorecard]) -> None:
@@ -24,3 +28,12 @@ def check_scorecards(asked: AbstractSet[str], at: int, cards: Iterable[Scorecard
                 raise CreditError(Code.SCORECARD_NOT_EFFECTIVE, card.name)
             if not slots <= asked:
                 raise CreditError(Code.SCORECARD_IN_PART, f"{card.name}, {dimension.id}")
+
+
+def room_of(cards: Sequence[Scorecard], catalogue: Mapping[str, Attribute], roster_maximum: int) -> int:
+    """Give the bits that an answer for these cards takes, with the slots that every answer has."""
+    known = {**catalogue, **card_slots(cards)}
+    bounds = {**META_SLOTS, **{name: known[name].bound for name in card_attributes(*cards)}}
+    slots = tuple(Slot(name, bound * PLACES) for name, bound in bounds.items())
+    layout = Layout(slots, roster_maximum)
+    return layout.bits

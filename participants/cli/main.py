@@ -10,6 +10,12 @@ BOOK = {
     "retokenise": f"{_CLI}.book_retokenise:retokenise",
     "status": f"{_CLI}.book_status:status",
 }
+SCORECARD = {
+    "fit": f"{_CLI}.scorecard_fit:fit_command",
+    "check": f"{_CLI}.scorecard_files:check",
+    "show": f"{_CLI}.scorecard_files:show",
+    "monitor": f"{_CLI}.scorecard_fit:monitor_command",
+}
 EVENTS = ("tradeline", "inquiry", "freeze", "dispute", "pending", "confirm", "release", "location")
 
 app = lazy_app(
@@ -32,6 +38,7 @@ app = lazy_app(
             "Live events, from JSON on standard input or in a file.",
             nested=True,
         ),
+        "scorecard": lazy_app(SCORECARD, "Scorecards: fit, check, show, monitor.", nested=True),
         "tags": f"{_CLI}.tags:tags",
         "dispute": f"{_CLI}.disputes:app",
         "inspections": f"{_CLI}.inspections:inspections",

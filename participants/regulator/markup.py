@@ -1,4 +1,4 @@
-"""Pieces of the report's page; whatever is put into them is escaped."""
+"""Pieces of a report in one page without script or network; whatever is put into them is escaped."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -8,11 +8,11 @@ from participants.regulator.charts import breakable
 
 MS_PER_DAY = 86_400_000
 
-HEAD = """<!DOCTYPE html>
+_HEAD = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<meta name="referrer" content="no-referrer"><title>Audit report</title><style>
+<meta name="referrer" content="no-referrer"><title>!TITLE!</title><style>
 :root{color-scheme:light dark;--bar:#2f6db5;--bad:#c2503a;--line:#8883;--soft:#8881;--good:#2e7d32;--open:#b26a00;
 --fail:#c62828}
 *{box-sizing:border-box}
@@ -44,6 +44,11 @@ svg{display:block;width:100%;height:9rem;background:var(--soft)}svg rect{fill:va
 @media print{body{max-width:none}h2{break-after:avoid}figure,.card,tr{break-inside:avoid}.wide{overflow:visible}}
 </style></head><body>
 """
+
+
+def page_head(title: str) -> str:
+    """Begin a page."""
+    return _HEAD.replace("!TITLE!", escape(title))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

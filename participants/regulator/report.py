@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 
 from participants.regulator.charts import bars, columns
 from participants.regulator.markup import (
-    HEAD,
     bullets,
     cards,
     day,
     figures,
     moment,
+    page_head,
     paragraphs,
     section,
     table,
@@ -44,7 +44,7 @@ NOT_PROVEN = (
 
 def report(audit: Audit) -> str:
     """Give the page."""
-    parts = [HEAD, _summary(audit), _findings(audit)]
+    parts = [page_head("Audit report"), _summary(audit), _findings(audit)]
     if audit.proof is not None:
         statistics = audit.statistics
         parts += [_queries(statistics), _refusals(statistics), _quotas(statistics), _consent(statistics)]

@@ -9,8 +9,9 @@ from consortium.errors import Code, CreditError
 
 
 @contextmanager
-def refused(*codes: Code) -> Iterator[None]:
-    """Expect a refusal with one of these codes."""
+def refused(*codes: Code, cause: str = "") -> Iterator[None]:
+    """Expect a refusal with one of these codes, and with this in its cause."""
     with pytest.raises(CreditError) as caught:
         yield
     assert caught.value.code in codes, str(caught.value)
+    assert cause in caught.value.cause
