@@ -4,6 +4,9 @@ Made-up movements of people, seeded: home, work, taxis and trains in a city, tri
 A person's day is a path: places with the times between which it is there, and straight ways between them at speeds that
 are those of the straight line. An event is where the path is at some second, with the scatter of a phone's position.
 The fastest honest ways stand in one place, `Speeds`; a planted contradiction is what even they could not do.
+
+Lenders see people where they stop and on their ways within a city: a sighting from a train, a motorway or the air has a
+speed, and an application does not record it (docs/travel.md says so). `seen_on_the_way` has them seen there all the same.
 The parameters were fixed before the detector's speeds were tuned.
 """
 
@@ -68,6 +71,8 @@ class Speeds:
     flight: tuple[float, float] = (650.0, 830.0)
     before_flight: tuple[float, float] = (45.0, 110.0)
     after_flight: tuple[float, float] = (15.0, 50.0)
+    streets: tuple[float, float] = (8.0, 20.0)
+    """Minutes that a way by road takes in the streets of both its ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +93,22 @@ class Parameters:
     planted_inside: tuple[float, float] = (1.0, 10.0)
     inside_least: float = 4.0
     between_least: float = 100.0
+    seen_on_the_way: bool = False
 
 
 Degrees = tuple[float, float]
-Path = list[tuple[float, Degrees]]
-"""Times (seconds since Monday's midnight, local) with places, in order; between two of them the way is straight."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A time (seconds since Monday's midnight, local) and a place; `seen` is whether on the straight way to it."""
+
+    time: float
+    place: Degrees
+    seen: bool = True
+
+
+Path = list[Stop]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +130,13 @@ class Movements:
         """Give two events of one person's day."""
         path = self._day()
         parameters, draw = self._parameters, self._random.uniform
-        gap = draw(*(parameters.short_gap if self._random.random() < parameters.short_gaps else parameters.long_gap))
-        gap = min(gap * MINUTE, path[-1][0] - path[0][0])
-        start = draw(path[0][0], path[-1][0] - gap)
-        return Pair(self._event(path, start), self._event(path, start + gap))
+        while True:
+            short = self._random.random() < parameters.short_gaps
+            gap = draw(*(parameters.short_gap if short else parameters.long_gap)) * MINUTE
+            gap = min(gap, path[-1].time - path[0].time)
+            start = draw(path[0].time, path[-1].time - gap)
+            if parameters.seen_on_the_way or (_seen(path, start) and _seen(path, start + gap)):
+                return Pair(self._event(path, start), self._event(path, start + gap))
 
     def inside(self) -> Pair:
         """Give an event of a person and one of somebody else in the same city, too soon after it for any honest way."""
@@ -149,7 +168,7 @@ class Movements:
         parameters, city = self._parameters, self._random.choice(CITIES)
         home, work = self._spot(city), self._spot(city)
         start = self._random.randrange(7) * DAY + self._random.uniform(6.5, 9.5) * HOUR
-        path: Path = [(start - 2 * HOUR, home), (start, home)]
+        path: Path = [Stop(start - 2 * HOUR, home), Stop(start, home)]
         kind = self._random.random()
         if kind < parameters.flight_days:
             self._fly(path, city)
@@ -163,7 +182,7 @@ class Movements:
         return path
 
     def _working_day(self, path: Path, city: City, work: Degrees) -> None:
-        home = path[-1][1]
+        home = path[-1].place
         self._go(path, work)
         self._stay(path, 2.0, 4.5)
         self._go(path, self._near(work, 2.0))
@@ -181,7 +200,7 @@ class Movements:
         self._go(path, self._airport(city))
         self._stay_minutes(path, speeds.before_flight)
         landing = self._airport(target)
-        self._move(path, landing, self._random.uniform(*speeds.flight))
+        self._move(path, landing, self._random.uniform(*speeds.flight), seen=False)
         self._stay_minutes(path, speeds.after_flight)
         self._go(path, self._spot(target))
 
@@ -190,24 +209,28 @@ class Movements:
         target = self._random.choice(near or [other for other in CITIES if other != city])
         self._go(path, self._near(_centre(city), city.radius / 3))
         self._stay_minutes(path, (8.0, 30.0))
-        self._move(
-            path, self._near(_centre(target), target.radius / 3), self._random.uniform(*self._parameters.speeds.rail)
-        )
+        station = self._near(_centre(target), target.radius / 3)
+        self._move(path, station, self._random.uniform(*self._parameters.speeds.rail), seen=False)
         self._stay_minutes(path, (3.0, 10.0))
         self._go(path, self._spot(target))
 
     def _drive_out(self, path: Path, home: Degrees) -> None:
         town = self._at_distance(home, self._random.uniform(20.0, 140.0))
-        self._move(path, town, self._random.uniform(*self._parameters.speeds.road))
+        self._drive(path, town)
         self._stay(path, 1.0, 5.0)
-        self._move(path, home, self._random.uniform(*self._parameters.speeds.road))
+        self._drive(path, home)
+
+    def _drive(self, path: Path, target: Degrees) -> None:
+        here, speeds = path[-1], self._parameters.speeds
+        seconds = kilometres(here.place, target) / self._random.uniform(*speeds.road) * HOUR
+        path.append(Stop(here.time + seconds + self._random.uniform(*speeds.streets) * MINUTE, target, seen=False))
 
     def _go(self, path: Path, target: Degrees) -> None:
         """Move within a city, at the speeds of the hour; a way into the rush slows down with it."""
-        (time, here), at = path[-1], path[-1][0]
-        speed = self._random.uniform(*self._city_speeds(at))
-        ends = at + kilometres(here, target) / speed * HOUR
-        if self._is_rush(ends) and not self._is_rush(time):
+        here = path[-1]
+        speed = self._random.uniform(*self._city_speeds(here.time))
+        ends = here.time + kilometres(here.place, target) / speed * HOUR
+        if self._is_rush(ends) and not self._is_rush(here.time):
             speed = min(speed, self._random.uniform(*self._parameters.speeds.rush))
         self._move(path, target, speed)
 
@@ -224,16 +247,16 @@ class Movements:
     def _waking(self) -> float:
         return self._random.randrange(7) * DAY + self._random.uniform(7.0, 22.5) * HOUR
 
-    def _move(self, path: Path, target: Degrees, speed: float) -> None:
-        time, here = path[-1]
-        path.append((time + kilometres(here, target) / speed * HOUR, target))
+    def _move(self, path: Path, target: Degrees, speed: float, *, seen: bool = True) -> None:
+        here = path[-1]
+        path.append(Stop(here.time + kilometres(here.place, target) / speed * HOUR, target, seen))
 
     def _stay(self, path: Path, least: float, most: float) -> None:
         self._stay_minutes(path, (least * 60, most * 60))
 
     def _stay_minutes(self, path: Path, minutes: tuple[float, float]) -> None:
-        time, here = path[-1]
-        path.append((time + self._random.uniform(*minutes) * MINUTE, here))
+        here = path[-1]
+        path.append(Stop(here.time + self._random.uniform(*minutes) * MINUTE, here.place))
 
     def _spot(self, city: City) -> Degrees:
         """Give a place in a city, evenly over its disc."""
@@ -271,9 +294,14 @@ def _centre(city: City) -> Degrees:
     return city.latitude, city.longitude
 
 
-def _position(path: Sequence[tuple[float, Degrees]], at: float) -> Degrees:
-    for (begins, here), (ends, there) in pairwise(path):
-        if at <= ends:
-            share = (at - begins) / (ends - begins) if ends > begins else 0.0
-            return here[0] + share * (there[0] - here[0]), here[1] + share * (there[1] - here[1])
-    return path[-1][1]
+def _seen(path: Sequence[Stop], at: float) -> bool:
+    return next((stop.seen for stop in path if at <= stop.time), True)
+
+
+def _position(path: Sequence[Stop], at: float) -> Degrees:
+    for before, after in pairwise(path):
+        if at <= after.time:
+            share = (at - before.time) / (after.time - before.time) if after.time > before.time else 0.0
+            (south, west), (north, east) = before.place, after.place
+            return south + share * (north - south), west + share * (east - west)
+    return path[-1].place
