@@ -6,7 +6,7 @@ are those of the straight line. An event is where the path is at some second, wi
 The fastest honest ways stand in one place, `Speeds`; a planted contradiction is what even they could not do.
 
 Lenders see people where they stop and on their ways within a city: a sighting from a train, a motorway or the air has a
-speed, and an application does not record it (docs/travel.md says so). `seen_on_the_way` has them seen there all the same.
+speed, and an application does not record it (docs/travel.md says so). `seen_on_the_way` has them seen there as well.
 The parameters were fixed before the detector's speeds were tuned.
 """
 
