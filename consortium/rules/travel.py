@@ -19,15 +19,14 @@ from consortium.model.signing import verify_signature
 from consortium.rules.contributions import is_live
 from consortium.sealing.payload import HOLDER_PLAIN_BYTES
 from consortium.travel.contradictions import contradicted
-from consortium.travel.geography import LocationEvent, Point, Tile, Whereabouts
+from consortium.travel.geography import Tile, Whereabouts
 from consortium.travel.policy import SECONDS_PER_DAY, SECONDS_PER_HOUR, TravelPolicy
 from consortium.travel.tables import WORD_BYTES, table_digest
 
 NO_WHEREABOUTS = bytes(HOLDER_PLAIN_BYTES)
 """The holder part of a query without a travel check."""
 _FORM = 1
-_DECOY_EVENT = LocationEvent(0, Point(0, 0))
-_DECOY_ASKED = Whereabouts(Tile(0, 0), 0)
+_DECOY_ASKED = Whereabouts(Tile(0, 0), 600)
 
 
 def travel_policy(rulebook: Rulebook) -> TravelPolicy:
@@ -139,12 +138,10 @@ def travel_numbers(matches: Sequence[tuple[CreditFile | None, Whereabouts | None
     Give each cell's number, one byte a cell: at how many places of the query a file contradicts it.
 
     `matches` has a place's matched file and what its holder part says. It is a sum over places, as every answer is:
-    with anything else the answer under one tag would depend on another tag. A frozen file contradicts nothing. What a
-    file lacks in events is worked through on decoys.
+    with anything else the answer under one tag would depend on another tag. A frozen file contradicts nothing.
     """
     total = np.zeros(policy.grid.cells, dtype=np.uint8)
     for file, asked in matches:
-        events = [one.event for one in file.locations[-policy.events :]] if file and not file.frozen and asked else []
-        total += contradicted(events, asked or _DECOY_ASKED, policy)
-        contradicted([_DECOY_EVENT] * (policy.events - len(events)), _DECOY_ASKED, policy)
+        counted = file.locations if file and not file.frozen and asked else ()
+        total += contradicted([one.event for one in counted], asked or _DECOY_ASKED, policy)
     return total.tobytes()

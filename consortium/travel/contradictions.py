@@ -13,6 +13,7 @@ import numpy.typing as npt
 from consortium.travel.geography import (
     GREATEST_RADIUS,
     LEAST_RADIUS,
+    Cells,
     LocationEvent,
     Point,
     Whereabouts,
@@ -23,6 +24,8 @@ from consortium.travel.geography import (
 from consortium.travel.policy import SECONDS_PER_HOUR, PeakHours, TravelPolicy
 
 _ENDLESS = 1 << 60
+_NOWHERE = (0, 0, 0, 0)
+_DECOY = Point(0, 0)
 Bits = npt.NDArray[np.bool_]
 
 
@@ -48,23 +51,32 @@ def out_of_reach(policy: TravelPolicy, seconds: int, *, peak: bool) -> list[tupl
 
 def contradicting_cells(event: LocationEvent, asked: Whereabouts, policy: TravelPolicy) -> Bits:
     """Tell for each cell of the tile whether it contradicts the event; raises PLACE_INVALID for no tile of the grid."""
-    cells = cells_of(asked.tile, policy.grid)
+    return _contradicting(event, asked.time, cells_of(asked.tile, policy.grid), policy)
+
+
+def _contradicting(event: LocationEvent, time: int, cells: Cells, policy: TravelPolicy) -> Bits:
     between = cells.centres - vector(event.place)
     chords = (between * between).sum(axis=1)
-    first, last = sorted((event.time, asked.time))
+    first, last = sorted((event.time, time))
     bits = _beyond(chords, cells.radius, out_of_reach(policy, last - first, peak=False))
-    for hours in policy.peaks:
-        if hours.covers(first, last) and _inside(event.place, hours):
-            slow = _beyond(chords, cells.radius, out_of_reach(policy, last - first, peak=True))
-            bits = bits | slow & cells.within(hours.south, hours.west, hours.north, hours.east)
+    slow = _beyond(chords, cells.radius, out_of_reach(policy, last - first, peak=True))
+    areas = [_area(hours) for hours in policy.peaks if hours.covers(first, last) and _inside(event.place, hours)]
+    for area in areas or [_NOWHERE]:  # the same work whether or not there is a rush: time must not tell who has events
+        bits = bits | slow & cells.within(*area)
     return bits
 
 
 def contradicted(events: Sequence[LocationEvent], asked: Whereabouts, policy: TravelPolicy) -> Bits:
-    """Tell for each cell whether any of a person's last events contradicts it, the newest `policy.events` of them."""
-    bits = np.zeros(policy.grid.cells, dtype=np.bool_)
+    """
+    Tell for each cell whether any of a person's last events contradicts it, the newest `policy.events` of them.
+
+    Where there are fewer, the same work is done on made-up ones: time must not tell how many there are.
+    """
+    cells, bits = cells_of(asked.tile, policy.grid), np.zeros(policy.grid.cells, dtype=np.bool_)
     for event in sorted(events, key=lambda one: one.time)[-policy.events :]:
-        bits |= contradicting_cells(event, asked, policy)
+        bits |= _contradicting(event, asked.time, cells, policy)
+    for _ in range(policy.events - len(events)):
+        _contradicting(LocationEvent(asked.time - 600, _DECOY), asked.time, cells, policy)
     return bits
 
 
@@ -77,6 +89,10 @@ def _beyond(chords: npt.NDArray[np.int64], radius: int, intervals: Sequence[tupl
             within &= chords < chord_square(max(end - radius, 0), GREATEST_RADIUS)
         bits |= within
     return bits
+
+
+def _area(hours: PeakHours) -> tuple[int, int, int, int]:
+    return hours.south, hours.west, hours.north, hours.east
 
 
 def _inside(place: Point, hours: PeakHours) -> bool:

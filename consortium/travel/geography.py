@@ -8,7 +8,6 @@ apart than on one of its greatest.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 from math import isqrt
 
@@ -17,7 +16,7 @@ import numpy.typing as npt
 
 from consortium.errors import Code, CreditError
 from consortium.silent import Silent
-from consortium.travel.angles import HALF_TURN, UNIT, UNIT_BITS, cosine, radians, sine, sine_of_radians
+from consortium.travel.angles import HALF_TURN, UNIT, UNIT_BITS, circle, circles, cosine, radians, sine_of_radians
 
 LEAST_RADIUS = 6_335_439
 """Metres: the meridian's radius of curvature at the equator of WGS84, a (1 - e^2)."""
@@ -28,7 +27,7 @@ SLACK_METRES = 2
 """What rounding in units of 6 mm can come to, many times over."""
 
 Vectors = npt.NDArray[np.int64]
-"""Unit vectors in units of 2^-30, three numbers each."""
+"""Whole numbers in an array; of unit vectors three each, in units of 2^-30."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -121,20 +120,21 @@ class Whereabouts(Silent):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Cells(Silent):
-    """The cells of one tile: their centres, and how far from its centre any point of a cell can be (metres)."""
+    """
+    The cells of one tile: their centres, and how far from its centre any point of a cell can be (metres).
+
+    `rows` and `columns` are the lower and upper edges of both, in microdegrees.
+    """
 
     centres: Vectors
     radius: int
-    tile: Tile
-    grid: Grid
+    rows: Vectors
+    columns: Vectors
 
     def within(self, south: int, west: int, north: int, east: int) -> npt.NDArray[np.bool_]:
         """Tell for each cell whether it lies in an area wholly; the area does not cross the date line."""
-        own_south, own_west, own_north, own_east = self.tile.edges(self.grid)
-        rows = _edges(own_south, own_north, self.grid.side)
-        columns = _edges(own_west, own_east, self.grid.side)
-        tall = np.array([south <= low and high <= north for low, high in rows])
-        wide = np.array([west <= low and high <= east for low, high in columns])
+        tall = (self.rows[:, 0] >= south) & (self.rows[:, 1] <= north)
+        wide = (self.columns[:, 0] >= west) & (self.columns[:, 1] <= east)
         return np.outer(tall, wide).ravel()
 
 
@@ -150,9 +150,12 @@ def locate(point: Point, grid: Grid) -> tuple[Tile, int]:
     return tile, row * grid.side + column
 
 
-@lru_cache(maxsize=256)
 def cells_of(tile: Tile, grid: Grid) -> Cells:
-    """Give the cells of a tile by index: rows from the south, in each from the west. Raises PLACE_INVALID."""
+    """
+    Give the cells of a tile by index: rows from the south, in each from the west. Raises PLACE_INVALID.
+
+    Nothing is remembered: a tile that a holder has seen before must not take less time than any other.
+    """
     tile.check(grid)
     south, west, north, east = tile.edges(grid)
     rows, columns = _edges(south, north, grid.side), _edges(west, east, grid.side)
@@ -160,12 +163,13 @@ def cells_of(tile: Tile, grid: Grid) -> Cells:
     heights, widths = (max(high - low for low, high in edges) // 2 + 1 for edges in (rows, columns))
     tall, wide = metres(heights), metres(widths) * cosine(grid._nearest_to_equator(tile.band)) // UNIT + 1  # noqa: SLF001
     radius = isqrt(tall * tall + wide * wide) + SLACK_METRES
-    return Cells(_vectors(*middles), radius, tile, grid)
+    return Cells(_vectors(*middles), radius, np.array(rows), np.array(columns))
 
 
 def vector(point: Point) -> Vectors:
-    """Give a point as a unit vector."""
-    return _vectors([point.latitude], [point.longitude]).reshape(3)
+    """Give a point as a unit vector, as a cell's centre is."""
+    (up, flat), (north, east), half = circle(point.latitude), circle(point.longitude), UNIT // 2
+    return np.array([flat * east + half >> UNIT_BITS, flat * north + half >> UNIT_BITS, up], dtype=np.int64)
 
 
 def metres(angle: int) -> int:
@@ -194,9 +198,9 @@ def _place(offset: int, length: int, parts: int) -> int:
 
 def _vectors(latitudes: list[int], longitudes: list[int]) -> Vectors:
     """Give the unit vectors of all pairs, latitudes outermost."""
-    up = np.array([sine(one) for one in latitudes], dtype=np.int64)
-    flat = np.array([cosine(one) for one in latitudes], dtype=np.int64)
-    east = np.array([[cosine(one), sine(one)] for one in longitudes], dtype=np.int64)
-    level = (flat[:, None, None] * east[None, :, :] + UNIT // 2) >> UNIT_BITS
-    tall = np.broadcast_to(up[:, None, None], (len(latitudes), len(longitudes), 1))
-    return np.concatenate([level, tall], axis=2).reshape(-1, 3)
+    tall = np.array(circles(latitudes), dtype=np.int64)
+    wide = np.array(circles(longitudes), dtype=np.int64)[:, ::-1]
+    found = np.empty((len(latitudes), len(longitudes), 3), dtype=np.int64)
+    found[:, :, :2] = (tall[:, 1, None, None] * wide[None, :, :] + UNIT // 2) >> UNIT_BITS
+    found[:, :, 2] = tall[:, 0, None]
+    return found.reshape(-1, 3)

@@ -1,13 +1,15 @@
 """
 The pool of ready pads: what makes a travel table take a millisecond at the time of a query instead of forty.
 
-A background thread keeps a bounded number of them ready, each from fresh randomness of its own. They live in this
-process's memory only: never on disk, never in a forked child.
+A background thread keeps a bounded number of them ready, each from fresh randomness of its own. It works in quiet
+moments, and at once only where few are left: a pad takes a core for forty milliseconds that the query at hand may need.
+Pads live in this process's memory only: never on disk, never in a forked child.
 """
 
 import os
 import secrets
 import threading
+import time
 import weakref
 from collections import deque
 from types import TracebackType
@@ -20,6 +22,8 @@ from consortium.travel.oblivious import Pad, cell_elements
 
 DEFAULT_READY = 48
 """About 8 KiB each at 1,024 cells."""
+QUIET_SECONDS = 0.3
+"""So long after the last one was taken the stock is filled up."""
 
 
 class PadPool(Silent):
@@ -41,6 +45,7 @@ class PadPool(Silent):
         """Give a pad that nobody else gets: a ready one, or one made on the spot. Raises INTERNAL after `close`."""
         with self._changed:
             self._turn_to(cells)
+            self._taken_at = time.monotonic()
             if self._ready:
                 return self._ready.popleft()
         return Pad.make(cells, self._rng)
@@ -77,6 +82,7 @@ class PadPool(Silent):
         self._changed = threading.Condition()
         self._ready: deque[Pad] = deque()
         self._cells = 0
+        self._taken_at = float("-inf")
         self._thread: threading.Thread | None = None
 
     def _turn_to(self, cells: int) -> None:
@@ -99,11 +105,19 @@ class PadPool(Silent):
                     self._ready.append(pad)
 
     def _next_needed(self) -> int:
-        """Wait until the stock is not full; gives for how many cells, 0 when the pool is closed."""
+        """Wait until a pad is to be made; gives for how many cells, 0 when the pool is closed."""
         with self._changed:
-            while not self._closed and len(self._ready) >= self._ready_maximum:
-                self._changed.wait()
+            while not self._closed and (seconds := self._pause()) != 0:
+                self._changed.wait(seconds)
             return 0 if self._closed else self._cells
+
+    def _pause(self) -> float | None:
+        """Give how long to wait before the next pad is made; None until something changes."""
+        if len(self._ready) >= self._ready_maximum:
+            return None
+        if len(self._ready) < self._ready_maximum / 2:
+            return 0
+        return max(0.0, self._taken_at + QUIET_SECONDS - time.monotonic())
 
 
 _POOLS: weakref.WeakSet[PadPool] = weakref.WeakSet()
