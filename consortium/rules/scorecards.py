@@ -6,8 +6,10 @@ from collections.abc import Set as AbstractSet
 from consortium.errors import Code, CreditError
 from consortium.model.catalogue import META_SLOTS, Attribute
 from consortium.model.identifiers import PLACES
+from consortium.model.rulebook import Rulebook
 from consortium.model.scorecard import Scorecard
 from consortium.model.scorecard_slots import card_slots, dimension_slots
+from consortium.rules.profiles import PROFILES
 from consortium.scoring.asking import card_attributes
 from consortium.sums.packing import Layout, Slot
 
@@ -37,3 +39,17 @@ def room_of(cards: Sequence[Scorecard], catalogue: Mapping[str, Attribute], rost
     slots = tuple(Slot(name, bound * PLACES) for name, bound in bounds.items())
     layout = Layout(slots, roster_maximum)
     return layout.bits
+
+
+def check_room(cards: Sequence[Scorecard], rulebook: Rulebook) -> None:
+    """Raise CreditError(ATTRIBUTES_DO_NOT_FIT) unless all cards in effect at one time fit into one answer."""
+    catalogue = {one.id: one for one in rulebook.document.attributes}
+    bits = min(PROFILES[suite].modulus_bits for suite in rulebook.policy.suites) - 1
+    for begun in cards:
+        together = [card for card in cards if card.is_effective(begun.effective_from)]
+        names = {name for card in together for name in card_attributes(card)}
+        if names <= catalogue.keys() | card_slots(together).keys():  # what is unknown has a name of its own
+            room = room_of(together, catalogue, rulebook.policy.roster_maximum)
+            if room > bits:
+                cause = f"{', '.join(card.name for card in together)}: {room} bits into {bits}"
+                raise CreditError(Code.ATTRIBUTES_DO_NOT_FIT, cause)

@@ -15,6 +15,7 @@ SCORECARD = {
     "check": f"{_CLI}.scorecard_files:check",
     "show": f"{_CLI}.scorecard_files:show",
     "monitor": f"{_CLI}.scorecard_fit:monitor_command",
+    "propose": f"{_CLI}.scorecard_propose:propose",
 }
 EVENTS = ("tradeline", "inquiry", "freeze", "dispute", "pending", "confirm", "release", "location")
 
@@ -38,7 +39,7 @@ app = lazy_app(
             "Live events, from JSON on standard input or in a file.",
             nested=True,
         ),
-        "scorecard": lazy_app(SCORECARD, "Scorecards: fit, check, show, monitor.", nested=True),
+        "scorecard": lazy_app(SCORECARD, "Scorecards: fit, check, show, monitor, propose.", nested=True),
         "tags": f"{_CLI}.tags:tags",
         "dispute": f"{_CLI}.disputes:app",
         "inspections": f"{_CLI}.inspections:inspections",

@@ -36,6 +36,7 @@ from consortium.membership.proposals import (
     Proposal,
     Reinstate,
     Rotate,
+    SetSection,
     Suspend,
     Switch,
 )
@@ -43,7 +44,8 @@ from consortium.membership.secrets import EpochSecret, Opened, deliver, new_epoc
 from consortium.membership.signed import sign_document
 from consortium.membership.statements import digest_of, report_digest
 from consortium.model.members import MemberId
-from consortium.model.rulebook import MemberStatus, Oprf, Role, rulebook_digest
+from consortium.model.rulebook import MemberStatus, Oprf, Role, parse_rulebook, rulebook_digest
+from consortium.model.rulebook_document import SectionName, read_section
 from consortium.wire.membership import DocumentKind
 from participants.membership.folder import HPKE, IDENTITY, NEXT, TLS, new_tls_key, read_tls_key
 from participants.membership.member import Membership
@@ -191,6 +193,23 @@ def propose(party: Membership, change: Change) -> Motion:
     if motion is None:
         raise CreditError(Code.PROPOSAL_INVALID, "the rulebook changed meanwhile: try again")
     return motion
+
+
+def propose_section(party: Membership, section: SectionName, content: bytes) -> Done:
+    """
+    Put to the vote what an optional section of the rulebook is to be, its canonical JSON; none takes it out.
+
+    An approver votes for it at once; the others `approve SECTION`. The same proposal is made once, however often this
+    is repeated. Raises as the core refuses what the section would be, and posts nothing then.
+    """
+    change, view = SetSection(section=section, content=content), party.sync()
+    before, wanted = party.rulebook.document, read_section(section, content)
+    if wanted == getattr(before, section):
+        raise CreditError(Code.PROPOSAL_INVALID, f"{section}: the rulebook says that already")
+    parse_rulebook(before.model_copy(update={section: wanted}).to_bytes())
+    same = [one for one in view.motions_about(section) if one.proposal.change == change]
+    motion = next((one for one in same if one.is_open(party.rulebook) and not one.ballot.is_too_old(party.now)), None)
+    return _with_own_vote(party, motion or propose(party, change), f"{section} proposed")
 
 
 def candidate_digest(motion: Motion) -> bytes:

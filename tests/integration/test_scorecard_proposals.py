@@ -1,0 +1,108 @@
+"""Cards get into the rulebook by a vote, by commands on real folders, and every running node scores with them."""
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from typer.testing import CliRunner
+
+from consortium.errors import Code
+from consortium.membership.proposals import Amend, SetSection
+from consortium.model.rulebook import parse_rulebook
+from consortium.model.scorecard import Scorecard
+from participants.cli.main import app
+from participants.scorecards.files import write_card
+from tests.support.cards import CARD, LATE, reason, small_card
+from tests.support.codes import refused
+from tests.support.membership import registry
+from tests.support.serving import Serving, play
+from tests.support.world import LENDERS
+
+PARTIES = (*LENDERS, "custodian-one", "custodian-two")
+
+
+def test_a_section_is_replaced_as_a_whole_and_taken_out() -> None:
+    known = registry()
+    before, card = known.rulebook.raw, small_card()
+    content = b"[" + card.to_bytes() + b"]"
+    after = known.change(SetSection(section="scorecards", content=content))
+    assert after.document.scorecards == (card,)
+    assert "score_base_1_points_repayment" in after.attributes
+    assert parse_rulebook(after.raw) == after.document
+    without = known.change(SetSection(section="scorecards"))
+    assert without.document.scorecards == ()
+    assert b"scorecards" not in without.raw
+    assert without.attributes == {one.id: one for one in parse_rulebook(before).attributes}
+
+
+def test_what_no_section_can_be_is_refused() -> None:
+    known = registry()
+    bad = small_card(base=2_000_000).to_bytes()
+    with refused(Code.SCORECARD_INVALID, cause="BEYOND_SLOT"):
+        known.ballot(SetSection(section="scorecards", content=b"[" + bad + b"]"))
+    with refused(Code.RULEBOOK_INVALID, cause="scorecards.0"):
+        known.ballot(SetSection(section="scorecards", content=b"[{}]"))
+    for garbage in (b"{", b"[ ]", b'"text"'):
+        with refused(Code.RULEBOOK_INVALID):
+            known.ballot(SetSection(section="scorecards", content=garbage))
+
+
+def test_a_family_that_a_card_needs_is_not_switched_off_below_it() -> None:
+    known = registry()
+    known.change(SetSection(section="scorecards", content=b"[" + small_card().to_bytes() + b"]"))
+    policy = known.rulebook.policy
+    fewer = tuple(family for family in policy.families if family != "inquiries")
+    with refused(Code.SCORECARD_INVALID, cause="FAMILY_NOT_PERMITTED"):
+        known.ballot(Amend(policy=policy.model_copy(update={"families": fewer})))
+
+
+def test_cards_by_commands_between_running_nodes(tmp_path: Path) -> None:
+    now = int(time.time())
+    card = small_card(effective_from=now - 60, effective_until=None)
+    good, bad, big = (tmp_path / name for name in ("card.json", "bad.json", "big.json"))
+    write_card(good, card)
+    bad.write_text(json.dumps({**CARD, "base": 10_000_000}))
+
+    async def scene(running: Serving) -> None:
+        async def run(lender: str, *words: object, fails: bool = False) -> dict[str, Any]:
+            arguments = [*map(str, words), "--node", str(running.out / lender), "--json"]
+            result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+            assert (result.exit_code != 0) is fails, result.output
+            found: dict[str, Any] = json.loads(result.stdout)
+            return found
+
+        refusal = await run("lender-a", "scorecard", "propose", bad, fails=True)
+        assert refusal["error"]["code"] == "SCORECARD_INVALID"
+        assert (await run("lender-a", "scorecard", "check", good))["problems"] == []
+        write_card(big, _too_many_slots(now))
+        assert (await run("lender-a", "scorecard", "propose", big, fails=True))["error"][
+            "code"
+        ] == "ATTRIBUTES_DO_NOT_FIT"
+        proposed = await run("lender-a", "scorecard", "propose", good)
+        assert (proposed["cards"], proposed["version"]) == (["base/1"], 2)
+        again = await run("lender-a", "scorecard", "propose", good)
+        assert again["version"] == 2, "one proposal, however often it is repeated"
+        await run("lender-b", "approve", "scorecards")
+        assert [one["id"] for one in (await run("lender-b", "scorecard", "show"))["cards"]] == ["base"]
+        answer = await running.answered("lender-c")
+        assert answer["missing"] == [], "every node has taken the version"
+        already = await run("lender-a", "scorecard", "propose", good, fails=True)
+        assert already["error"]["code"] == "PROPOSAL_INVALID"
+        unknown = await run("lender-a", "scorecard", "propose", "--remove", "other/1", fails=True)
+        assert unknown["error"]["code"] == "SETTINGS_INVALID"
+
+    play(tmp_path / "out", scene, *PARTIES)
+
+
+def _too_many_slots(now: int) -> Scorecard:
+    """A card in order, whose slots do not fit the small test key."""
+    bins = [{"least": None, "most": 0, "points": 4}, {"least": 1, "most": None, "points": -3}]
+    dimensions = []
+    for name in ("repayment", "risk"):
+        sources = {f"{name}_{i}": {"kind": "file", "name": f"{name}_{i}"} for i in range(60)}
+        many = [{**LATE, "id": key, "source": one, "reason": name, "bins": bins} for key, one in sources.items()]
+        reasons = [reason(name, name[:3].upper(), name)]
+        dimensions.append({"id": name, "minimum": 1, "reasons": reasons, "characteristics": many})
+    return small_card(id="big", role="challenger", effective_from=now - 60, effective_until=None, dimensions=dimensions)
