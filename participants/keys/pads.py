@@ -115,7 +115,7 @@ class PadPool(Silent):
         """Give how long to wait before the next pad is made; None until something changes."""
         if len(self._ready) >= self._ready_maximum:
             return None
-        if len(self._ready) < self._ready_maximum / 2:
+        if len(self._ready) < self._ready_maximum / 4:
             return 0
         return max(0.0, self._taken_at + QUIET_SECONDS - time.monotonic())
 
