@@ -32,8 +32,10 @@ from consortium.model.rulebook import (
     verify_rulebook,
 )
 from consortium.model.scorecard import Scorecard
+from consortium.model.signal_policy import SignalPolicy
 from consortium.model.signing import Ed25519Signer
 from consortium.oprf.sharing import KeyShare, ThresholdKey
+from consortium.signals.defaults import DEFAULT_SIGNALS
 from consortium.silent import Silent
 from consortium.sums.secret import SecretKey
 from consortium.travel.policy import TravelPolicy
@@ -87,6 +89,12 @@ class Terms:
     groups: Mapping[MemberId, str] = field(default_factory=dict)
     storage: str = "sqlite:///gateway.db"
     travel: TravelPolicy | None = None
+    signals: SignalPolicy | None = DEFAULT_SIGNALS
+
+    @property
+    def sections(self) -> dict[str, object]:
+        """Give the sections of the rulebook that a consortium may do without."""
+        return {"travel": self.travel, "scorecards": self.scorecards, "signals": self.signals}
 
     @property
     def policy(self) -> Policy:
@@ -131,13 +139,7 @@ def found(lenders: Sequence[MemberId], now: int, rng: Randomness, terms: Terms) 
     fingerprints = fingerprints_of(shared)
     shares, oprf = first_ceremony({holder: keys[holder].signer for holder in HOLDERS}, fingerprints[0], rng)
     members = [_member(party, role, keys[party], terms) for party, role in roles_of(lenders).items()]
-    charter = charter_of(
-        lenders,
-        attributes=terms.attributes,
-        policy=terms.policy,
-        travel=terms.travel,
-        scorecards=terms.scorecards,
-    )
+    charter = charter_of(lenders, attributes=terms.attributes, policy=terms.policy, **terms.sections)
     document = first_document(CONSORTIUM, members, oprf, fingerprints[1], charter, now)
     raw = document.to_bytes()
     signatures = {member: keys[member].signer.sign(Label.RULEBOOK, raw) for member in document.approvers.members}

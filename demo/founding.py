@@ -16,7 +16,7 @@ def found_in(
 ) -> Rulebook:
     """Found below `processes.out`, whose folders must not exist yet; `say` is told of each step. Gives version 1."""
     processes.out.mkdir(parents=True, exist_ok=True)
-    charter = charter_of(lenders, attributes=terms.attributes, policy=terms.policy, travel=terms.travel)
+    charter = charter_of(lenders, attributes=terms.attributes, policy=terms.policy, **terms.sections)
     plan = Plan(CONSORTIUM, lenders, ports, charter, terms.tiers, terms.groups, storage=terms.storage)
     return Founding(plan, processes, say).run()
 

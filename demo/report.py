@@ -105,6 +105,8 @@ def print_summary(console: Console, summary: Mapping[str, Value]) -> None:
     table.add_column("figure")
     table.add_column("value", justify="right")
     for name, value in summary.items():
+        if name == "assessments":  # they have a table of their own
+            continue
         table.add_row(name.replace("_", " "), _shown(value))
     console.print(table)
 

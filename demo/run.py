@@ -14,6 +14,7 @@ from rich.console import Console
 from consortium.errors import Code, CreditError
 from consortium.model.query import Suite
 from consortium.rules.profiles import PROFILES
+from demo.assessments import FAMILIES, assess_four, differences, print_four, scorecards, signals, travel
 from demo.audit import audit
 from demo.books import Books, load_all, record_live
 from demo.consortium import Terms
@@ -58,10 +59,11 @@ class Options:
 
 def run(options: Options, console: Console) -> int:
     """
-    Run the demonstration; gives the number of totals that are not the truth, own parts and matches included.
+    Run the demonstration; gives the number of totals and assessments that are not what they must be.
 
-    Everything is written below `options.out`, whose earlier sources and folders are removed. Raises CreditError, or
-    ProcessFailedError where a process ends before its time; no process is left running.
+    Own parts and matches are held against the truth, too. Everything is written below `options.out`, whose earlier
+    sources and folders are removed. Raises CreditError, or ProcessFailedError where a process ends before its time; no
+    process is left running.
     """
     stages = Stages(console)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -82,13 +84,16 @@ def run(options: Options, console: Console) -> int:
             answers = _ask(dataset, folder, console)
             carried = _carried(ports) - before
             print_people(console, answers)
+        with stages.stage("assessments", f"{dataset.lenders[0]} assesses four applications"):
+            four = assess_four(folder, dataset.lenders, int(time.time()))
+            print_four(console, four)
         count = len(processes.running)
         with stages.stage("audit", "the regulator exports the log, verifies it, and meets a copy changed in one byte"):
             audited = audit(processes, _fresh(options.out / "audit"))
             console.print(audited.told, highlight=False, soft_wrap=True)
-    done = Run(dataset.title, SUITES[options.suite], count, books, answers, carried, stages.seconds, audited)
+    done = Run(dataset.title, SUITES[options.suite], count, books, answers, carried, stages.seconds, audited, four)
     print_summary(console, write_summary(done, options.out / "summary.json"))
-    return sum(answer.unequal + (not answer.beside_equal) for answer in answers)
+    return sum(answer.unequal + (not answer.beside_equal) for answer in answers) + differences(four)
 
 
 def _dataset(options: Options) -> Dataset:
@@ -113,7 +118,14 @@ def _fresh(folder: Path) -> Path:
 
 
 def _found(dataset: Dataset, options: Options, processes: Processes, ports: Ports, console: Console) -> None:
-    terms = Terms(suite=options.suite, attributes=catalogue_in(dataset.currency))
+    terms = Terms(
+        suite=options.suite,
+        attributes=catalogue_in(dataset.currency),
+        families=FAMILIES,
+        scorecards=scorecards(),
+        travel=travel(),
+        signals=signals(),
+    )
     found_in(processes, ports, dataset.lenders, terms, lambda line: console.print(line, highlight=False))
 
 

@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
 from consortium.silent import Silent
+from demo.assessments import summary_of
 from demo.audit import Audited
 from demo.books import Books
 from demo.questions import Answer
+from participants.lender.assessment import Assessment
 
 Value: TypeAlias = "int | float | str | list[int] | Mapping[str, float] | Mapping[str, int | float | str]"
 
@@ -26,6 +28,7 @@ class Run(Silent):
     carried: int
     stages: Mapping[str, float]
     audited: Audited | None = None
+    assessed: Mapping[str, Assessment] = field(default_factory=dict)
 
 
 def summarise(run: Run) -> dict[str, Value]:
@@ -63,6 +66,7 @@ def summarise(run: Run) -> dict[str, Value]:
         "rows_refused": sum(report.refused for book in books for report in book.reports),
         "seconds": {stage: round(seconds, 1) for stage, seconds in run.stages.items()},
         **({"audit": run.audited.figures} if run.audited else {}),
+        **({"assessments": summary_of(run.assessed)} if run.assessed else {}),
     }
 
 

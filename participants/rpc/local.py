@@ -162,7 +162,8 @@ def assessment_to_proto(assessment: Assessment) -> pb.AssessResponse:
 def assessment_from_proto(response: pb.AssessResponse) -> Assessment:
     """Read an assessment; raises CreditError(MALFORMED)."""
     try:
-        return Assessment.model_validate(MessageToDict(response, preserving_proto_field_name=True))
+        fields = MessageToDict(response, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+        return Assessment.model_validate(fields)
     except ValidationError:
         raise malformed("assessment") from None
 

@@ -22,6 +22,7 @@ import demo.__main__ as command
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import IdentifierKind
 from consortium.model.query import Suite
+from demo.assessments import ROLES
 from demo.audit import EXPORT, FORGED
 from demo.books import Books, load_command
 from demo.consortium import LENDERS as PARTIES
@@ -103,7 +104,8 @@ def test_the_summary_adds_up(finished: Finished) -> None:
 
 def test_every_stage_is_a_plain_line_where_there_is_no_terminal(finished: Finished) -> None:
     stages = [line.split()[1].rstrip(":") for line in finished.printed.splitlines() if line.startswith("== ")]
-    assert stages == ["data", "consortium", "books", "questions", "audit"] == list(finished.summary["seconds"])  # type: ignore[call-overload]
+    expected = ["data", "consortium", "books", "questions", "assessments", "audit"]
+    assert stages == expected == list(finished.summary["seconds"])  # type: ignore[call-overload]
 
 
 def test_nothing_printed_or_summed_up_names_anybody(finished: Finished) -> None:
@@ -116,7 +118,7 @@ def test_nothing_printed_or_summed_up_names_anybody(finished: Finished) -> None:
     for lender in LENDERS:
         with closing(sqlite3.connect(finished.out / "consortium" / lender / "book.db")) as book:
             tags += [row[0] for row in book.execute("SELECT tag FROM subjects")]
-    assert len(tags) == POPULATION // 3 * 5
+    assert len(tags) >= POPULATION // 3 * 5  # and the four who are assessed
     assert not any(tag.hex() in text.lower() or repr(tag) in text for tag in tags)
 
 
@@ -134,12 +136,25 @@ def test_the_tables_show_what_they_should(finished: Finished) -> None:
         assert reason in finished.printed
 
 
+def test_four_applications_come_to_what_they_must(finished: Finished) -> None:
+    four = finished.summary["assessments"]
+    assert isinstance(four, dict)
+    assert {name: (one["decision"], one["situation"]) for name, one in four.items()} == {
+        role.name: (role.decision, role.situation) for role in ROLES
+    }
+    assert {one["alone"]["decision"] for one in four.values()} == {"APPROVE"}
+    assert four["stolen"]["travel"]["verdict"] == "BLOCK"
+    assert all(one["dimensions"]["repayment"]["status"] == "OK" for one in four.values())
+    for role in ROLES:
+        assert role.phone not in json.dumps(four)
+
+
 def test_it_ends_with_an_export_that_is_complete_and_a_forged_one_that_is_not(finished: Finished) -> None:
     figures, folder = finished.summary["audit"], finished.out / "audit"
     assert isinstance(figures, dict)
     assert (figures["verdict"], figures["changed_in_one_byte"]) == ("COMPLETE", "FAILED")
     assert "lines" in figures["found_by"]
-    assert figures["queries_answered"] == PEOPLE
+    assert figures["queries_answered"] == PEOPLE + len(ROLES)
     parts = ("entries.jsonl", "checkpoint", "proof.json", "entries.csv", "entries.parquet", "data-dictionary.md")
     for name in (*parts, "report.html", "rulebooks", "bodies"):
         assert (folder / name).exists(), name
