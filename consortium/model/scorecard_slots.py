@@ -35,6 +35,9 @@ def _bucket(value: int) -> int | None:
     return None if value == NO_BUCKET else value
 
 
+PREFIX = "score_"
+"""How the id of every slot begins."""
+
 BUCKETS: Mapping[str, tuple[Family, ValueReader]] = {
     "worst_dpd_now": (Family.REPAYMENT, lambda facts: _bucket(facts.worst_now)),
     "worst_dpd_12m": (Family.REPAYMENT, lambda facts: _bucket(facts.worst_12m)),
@@ -51,7 +54,18 @@ FACT_FAMILIES: Mapping[str, Family] = {
 
 def slot_name(card: Scorecard, kind: str, part: str) -> str:
     """Give the attribute id of a slot; `kind` is points, lost or held."""
-    return f"score_{card.id}_{card.version}_{kind}_{part}"
+    return f"{PREFIX}{card.id}_{card.version}_{kind}_{part}"
+
+
+def slot_names(card: Scorecard, dimension: Dimension) -> frozenset[str]:
+    """Give the ids of a dimension's slots: those of `dimension_slots`, made faster, for every query and every score."""
+    local = tuple(dimension.local)
+    if not local:
+        return frozenset()
+    lost = {slot_name(card, "lost", one.reason) for one in local}
+    return frozenset(
+        {slot_name(card, "points", dimension.id), *lost, *(slot_name(card, "held", one.id) for one in local)}
+    )
 
 
 def dimension_slots(card: Scorecard, dimension: Dimension) -> tuple[Attribute, ...]:

@@ -8,7 +8,7 @@ from consortium.model.catalogue import META_SLOTS, Attribute
 from consortium.model.identifiers import PLACES
 from consortium.model.rulebook import Rulebook
 from consortium.model.scorecard import Scorecard
-from consortium.model.scorecard_slots import card_slots, dimension_slots
+from consortium.model.scorecard_slots import PREFIX, card_slots, slot_names
 from consortium.rules.profiles import PROFILES
 from consortium.scoring.asking import card_attributes
 from consortium.sums.packing import Layout, Slot
@@ -21,9 +21,11 @@ def check_scorecards(asked: AbstractSet[str], at: int, cards: Iterable[Scorecard
     Points of a dimension without its points lost would be asked for without the families behind them, so that consent
     to one family would show another. Raises CreditError(SCORECARD_NOT_EFFECTIVE) or (SCORECARD_IN_PART).
     """
+    if not any(name.startswith(PREFIX) for name in asked):
+        return
     for card in cards:
         for dimension in card.dimensions:
-            slots = {slot.id for slot in dimension_slots(card, dimension)}
+            slots = slot_names(card, dimension)
             if not slots & asked:
                 continue
             if not card.is_effective(at):

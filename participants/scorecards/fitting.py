@@ -132,15 +132,17 @@ def _fold(plan: Plan, sample: Sample, part: int, parts: Numbers) -> Measures:
 
 
 def _model(plan: Plan, sample: Sample) -> _Model:
-    """Regress, leaving out whatever would count against its own evidence beside the others."""
+    """Regress, leaving out what would count against its own evidence beside the others, or for no whole point."""
+    factor = _factor(plan)
     terms = [term for one in plan.characteristics if (term := _term(one, plan, sample)) is not None]
     while terms:
         matrix = np.stack([term.weights[term.binned.places(_column(term.plan, sample))] for term in terms], axis=1)
         coefficients, intercept = _regress(matrix, sample)
         worst = int(np.argmin(coefficients))
-        if coefficients[worst] > 0:
+        dull = [i for i, term in enumerate(terms) if len(set(_points(term, factor * coefficients[i]))) == 1]
+        if coefficients[worst] > 0 and not dull:
             return _Model(tuple(terms), tuple(map(float, coefficients)), intercept)
-        del terms[worst]
+        del terms[worst if coefficients[worst] <= 0 else dull[0]]
     raise CreditError(Code.SAMPLE_INVALID, "no characteristic tells good people from bad")
 
 
@@ -168,7 +170,7 @@ def _regress(matrix: NDArray[np.float64], sample: Sample) -> tuple[NDArray[np.fl
 
 
 def _card(plan: Plan, model: _Model) -> Scorecard:
-    factor = plan.scale.pdo / math.log(2)
+    factor = _factor(plan)
     dimensions = [found for one in plan.dimensions if (found := _dimension(one, model, factor)) is not None]
     return Scorecard(
         id=plan.id,
@@ -181,6 +183,11 @@ def _card(plan: Plan, model: _Model) -> Scorecard:
         scale=plan.scale,
         dimensions=tuple(dimensions),
     )
+
+
+def _factor(plan: Plan) -> float:
+    """Give the points that one natural logarithm of the odds is worth."""
+    return plan.scale.pdo / math.log(2)
 
 
 def _dimension(plan: PlannedDimension, model: _Model, factor: float) -> Dimension | None:
@@ -198,7 +205,7 @@ def _dimension(plan: PlannedDimension, model: _Model, factor: float) -> Dimensio
     )
 
 
-def _points(term: _Term, factor: float) -> list[int]:
+def _points(term: _Term, factor: float | np.float64) -> list[int]:
     return [round(factor * float(weight)) for weight in term.weights]
 
 

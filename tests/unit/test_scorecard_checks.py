@@ -12,7 +12,7 @@ from consortium.model.catalogue import Family
 from consortium.model.rulebook import parse_rulebook
 from consortium.model.scorecard import Scorecard
 from consortium.model.scorecard_checks import CardTerms, Problem, check_card, check_cards
-from consortium.model.scorecard_slots import card_slots
+from consortium.model.scorecard_slots import card_slots, slot_names
 from demo.consortium import Terms, found
 from tests.support.cards import CARD, TERMS, cards, small_card
 from tests.support.codes import refused
@@ -81,6 +81,7 @@ def test_a_good_card_has_no_finding() -> None:
 def test_drawn_cards_are_good(card: Scorecard) -> None:
     assert check_card(card, TERMS) == ()
     assert all(len(name) <= 64 for name in card_slots([card]))
+    assert set(card_slots([card])) == {name for one in card.dimensions for name in slot_names(card, one)}
 
 
 @pytest.mark.parametrize(("problem", "place", "change"), BAD, ids=[f"{one[0]}-{i}" for i, one in enumerate(BAD)])
