@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import duckdb
@@ -300,3 +301,12 @@ def test_whatever_a_card_file_holds_gives_findings(data: bytes) -> None:
 
 def test_columns_are_those_of_the_header() -> None:
     assert set(people(1)[0]) == set(HEADER)
+
+
+def test_without_scikit_learn_only_fit_is_refused(
+    plan: Plan, sample: Sample, fitted: Fitted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn.linear_model", None)
+    with refused(Code.SETTINGS_INVALID, cause="install the extra `scorecards`"):
+        fit(plan, sample)
+    assert len(score_sample(fitted.card, sample)) == COUNT
