@@ -43,7 +43,7 @@ RUSH = ((7 * 60, 9 * 60), (17 * 60, 19 * 60))
 
 def run() -> list[Row]:
     """Measure; about two minutes."""
-    return [*_detection(), *_pads(), *_queries()]
+    return [*_queries(), *_pads(), *_detection()]
 
 
 def city_policy() -> TravelPolicy:

@@ -39,6 +39,11 @@ app = lazy_app(
             "Live events, from JSON on standard input or in a file.",
             nested=True,
         ),
+        "travel": lazy_app(
+            {"show": f"{_CLI}.travel:show", "propose": f"{_CLI}.travel:propose"},
+            "Travel checks: show and propose their terms.",
+            nested=True,
+        ),
         "scorecard": lazy_app(SCORECARD, "Scorecards: fit, check, show, monitor, propose.", nested=True),
         "tags": f"{_CLI}.tags:tags",
         "dispute": f"{_CLI}.disputes:app",

@@ -153,6 +153,7 @@ class Contributor(Silent):
         rulebook = self.rulebook()
         payload = admit(request, self.identity.member, rulebook, self.secrets, now)
         earlier = earlier_tags(payload, request.query.header.issued_at, self.changed, rulebook, now)
+        self._check_often(request.query, (*payload.tags, *earlier), rulebook, now)
         contribution = self._contribute(request, payload, earlier, rulebook)
         failpoint("lender.round1-before-store")
         with self.store.transaction() as store:
@@ -162,7 +163,6 @@ class Contributor(Silent):
             _check_quarantine(store, now)
             bindings = store.bindings((*payload.tags, *earlier), _window_start(rulebook, now))
             _check_consent(request.query, store.consent_uses)
-            check_often(store, request.query, (*payload.tags, *earlier), rulebook, now)
             answer = self._sign_round1(request, contribution, bindings, store.next_counter(utc_day(now)))
             reveal = seal_record(contribution.record, self.identity.audit_secret, request.ctx, self.rng)
             store.open_exchange(request.ctx, Exchange(raw, answer, reveal))
@@ -192,6 +192,12 @@ class Contributor(Silent):
             failpoint("lender.round2-inside-store")
         failpoint("lender.round2-after-store")
         return answer
+
+    def _check_often(self, query: SignedQuery, tags: Sequence[SubjectTag], rulebook: Rulebook, now: int) -> None:
+        """Refuse a travel check too many before a pad is taken for it; what counts is looked at again at release."""
+        if query.header.travel is not None:
+            with self.store.transaction() as store:
+                check_often(store, query, tags, rulebook, now)
 
     def _contribute(
         self, request: Round1Request, payload: Payload, earlier: Sequence[SubjectTag], rulebook: Rulebook
