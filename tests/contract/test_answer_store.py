@@ -3,6 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,35 @@ def test_consent_uses_count_each_query_once(reopen: Open) -> None:
             assert store.consent_uses(b"consent", query) == expected
             assert store.use_consent(b"consent", query) == expected
             assert store.consent_uses(b"consent", b"another") == expected + 1, "which counts nothing"
+
+
+def test_released_travel_checks_are_counted_by_tag_and_payment(reopen: Open) -> None:
+    payment = ("lender-a", b"p" * 32)
+    for at, query in ((100, b"q1"), (200, b"q2"), (300, b"q1")):
+        with reopen().transaction() as store:
+            store.note_travel([TAG], query, payment, at)
+    with reopen().transaction() as store:
+        assert store.travel_releases(TAG, 0) == [(b"q1", 100), (b"q2", 200)], "a repeat changes nothing"
+        assert store.travel_releases(TAG, 101) == [(b"q2", 200)]
+        assert store.travel_releases(OTHER, 0) == []
+        assert store.travel_payment(*payment) == b"q1", "the first query that it served"
+        assert store.travel_payment("lender-b", b"p" * 32) is None
+        store.note_travel([OTHER], b"q3", ("lender-b", b"p" * 32), 10**6)
+    with reopen().transaction() as store:
+        assert store.travel_releases(TAG, 0) == [], "no period looks back so far"
+        assert store.travel_payment(*payment) == b"q1"
+
+
+def test_a_file_from_before_travel_checks_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "answers.db"
+    SqliteAnswers(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "DROP TABLE travel_releases; DROP TABLE travel_payments; PRAGMA user_version = 2; "
+            "UPDATE numbers SET value = 7 WHERE name = 'counter'"
+        )
+    with SqliteAnswers(path).transaction() as store:
+        assert (store.counter(), store.travel_releases(TAG, 0)) == (7, [])
 
 
 def test_a_quarantine_is_never_shortened(reopen: Open) -> None:
