@@ -15,6 +15,7 @@ from consortium.oprf.elements import BlindedElement
 NO_CONSENT = bytes(32)
 QUERY_ID_BYTES = 16
 NONCE_BYTES = 32
+MAXIMUM_ATTRIBUTES = 256  # of one query
 
 
 class Suite(IntEnum):

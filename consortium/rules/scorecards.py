@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from consortium.errors import Code, CreditError
 from consortium.model.catalogue import META_SLOTS, Attribute
 from consortium.model.identifiers import PLACES
+from consortium.model.query import MAXIMUM_ATTRIBUTES
 from consortium.model.rulebook import Rulebook
 from consortium.model.scorecard import Scorecard
 from consortium.model.scorecard_slots import PREFIX, card_slots, slot_names
@@ -50,6 +51,9 @@ def check_room(cards: Sequence[Scorecard], rulebook: Rulebook) -> None:
     for begun in cards:
         together = [card for card in cards if card.is_effective(begun.effective_from)]
         names = {name for card in together for name in card_attributes(card)}
+        if len(names) > MAXIMUM_ATTRIBUTES:
+            cause = f"{len(names)} numbers, and a query asks for {MAXIMUM_ATTRIBUTES}"
+            raise CreditError(Code.ATTRIBUTES_DO_NOT_FIT, cause)
         if names <= catalogue.keys() | card_slots(together).keys():  # what is unknown has a name of its own
             room = room_of(together, catalogue, rulebook.policy.roster_maximum)
             if room > bits:

@@ -4,6 +4,7 @@ from consortium.model.catalogue import Family, Purpose
 from consortium.model.consent import ConsentRecord, SignedConsent
 from consortium.model.keys import CertifiedKey, KeyCertificate, KeyType
 from consortium.model.query import (
+    MAXIMUM_ATTRIBUTES,
     NONCE_BYTES,
     QUERY_ID_BYTES,
     Credential,
@@ -17,7 +18,6 @@ from consortium.model.query import (
 from consortium.oprf.elements import BlindedElement
 from consortium.sealing.payload import ENVELOPE_BYTES, PAYLOAD_BYTES
 from consortium.wire.reading import (
-    MAXIMUM_ATTRIBUTES,
     SIGNATURE_BYTES,
     digest,
     exact,

@@ -14,7 +14,6 @@ MAXIMUM_MESSAGE_BYTES = 1 << 20
 DIGEST_BYTES = 32
 SIGNATURE_BYTES = 64
 MAXIMUM_MEMBERS = 1024
-MAXIMUM_ATTRIBUTES = 256
 
 MessageT = TypeVar("MessageT", bound=Message)
 IntEnumT = TypeVar("IntEnumT", bound=IntEnum)

@@ -59,7 +59,10 @@ class Sample(Silent):
         """Give the value of a characteristic for everybody; a sum is computed as the requester does."""
         if not isinstance(source, SumSource):
             return self.columns[source.name]
-        total = source.times * _sum([self.columns[name] for name in source.attributes])
+        total = _sum([self.columns[name] for name in source.attributes])
+        if len(total) and int(np.abs(total).max()) > np.iinfo(np.int64).max // source.times:
+            raise _invalid(f"{', '.join(source.attributes)} times {source.times}: out of range")
+        total *= source.times
         everybody = np.ones(len(total), dtype=np.bool_)
         if not source.over:
             return Column(total, everybody)

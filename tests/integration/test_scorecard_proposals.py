@@ -12,11 +12,14 @@ from consortium.errors import Code
 from consortium.membership.proposals import Amend, SetSection
 from consortium.model.rulebook import parse_rulebook
 from consortium.model.scorecard import Scorecard
+from consortium.scoring.asking import card_attributes
 from participants.cli.main import app
+from participants.lender.question_input import parse_question
 from participants.scorecards.files import write_card
 from tests.support.cards import CARD, LATE, reason, small_card
 from tests.support.codes import refused
 from tests.support.membership import registry
+from tests.support.processes import question_about
 from tests.support.serving import Serving, play
 from tests.support.world import LENDERS
 
@@ -88,12 +91,29 @@ def test_cards_by_commands_between_running_nodes(tmp_path: Path) -> None:
         assert [one["id"] for one in (await run("lender-b", "scorecard", "show"))["cards"]] == ["base"]
         answer = await running.answered("lender-c")
         assert answer["missing"] == [], "every node has taken the version"
+        values = await asked(running, card)
+        assert set(values) == set(card_attributes(card)), "over gRPC, by gateway and five nodes"
+        assert {one["status"] for one in values.values()} == {"NO_HIT"}
         already = await run("lender-a", "scorecard", "propose", good, fails=True)
         assert already["error"]["code"] == "PROPOSAL_INVALID"
         unknown = await run("lender-a", "scorecard", "propose", "--remove", "other/1", fails=True)
         assert unknown["error"]["code"] == "SETTINGS_INVALID"
 
     play(tmp_path / "out", scene, *PARTIES)
+
+
+async def asked(running: Serving, card: Scorecard) -> dict[str, Any]:
+    """Ask for a card by a node's local service; gives the values by attribute."""
+    families = ["exposure", "repayment", "inquiries", "risk"]
+    question = question_about({"phone": "13912345099"})
+    terms = question["consent"]
+    assert isinstance(terms, dict)
+    question |= {"attributes": [*card_attributes(card)], "consent": terms | {"families": families}}
+    parsed = parse_question(json.dumps(question).encode())
+    answer = await running.local("lender-c", lambda client: client.ask(parsed))
+    attributes = answer["attributes"]
+    assert isinstance(attributes, list)
+    return {one["id"]: one for one in attributes if isinstance(one, dict)}
 
 
 def _too_many_slots(now: int) -> Scorecard:

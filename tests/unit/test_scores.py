@@ -1,6 +1,8 @@
 """From contributions to a score: sums, coverage, sharing, reasons; the summed score is the one-place score."""
 
+import math
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -170,3 +172,30 @@ def test_the_summed_score_is_the_one_place_score(card: Scorecard, data: st.DataO
         direct = sum(table.of(values.get(name)) for name, table in tables.items())
         assert summed.total == card.base + direct, "and what anybody computes by hand"
     assert set(card_attributes(card)) >= {f"score_drawn_1_held_{name}" for name in names}
+
+
+@given(
+    sharing=st.sampled_from(["mean", "add"]),
+    held=st.lists(st.integers(-1, 9), max_size=5),
+    minimum=st.sampled_from([1, 2]),
+)
+def test_several_holders_by_hand(sharing: str, held: list[int], minimum: int) -> None:
+    """What several lenders hold: the mean of their points, halves of what is lost upwards, or their sum."""
+    late = LATE | {"sharing": sharing}
+    worst = LATE | {"id": "other", "source": {"kind": "file", "name": "other"}, "reason": "delinquency"}
+    card = small_card(dimensions=[REPAYMENT | {"characteristics": [late, worst], "minimum": minimum}])
+    files = [file_of({"late_months": value}) for value in held]
+    found = score(card, totals_of([*files, file_of({"other": 0})], card)).dimensions[0]
+    table = next(card.characteristics).table()
+    points = [table.of(value) for value in held]
+    if len(held) < 1 and minimum == 2:
+        assert (found.status, found.points) == (ScoreStatus.INCOMPLETE, None)
+        return
+    if not held:
+        expected = table.missing
+    elif sharing == "add":
+        expected = sum(points)
+    else:
+        expected = 40 - math.floor(Fraction(sum(40 - one for one in points), len(points)) + Fraction(1, 2))
+    assert (found.status, found.points) == (ScoreStatus.OK, expected + 40)
+    assert found.least <= (found.points or 0) <= found.most
