@@ -73,6 +73,7 @@ def _verify_once(identity_key: bytes, signature: bytes, raw: bytes) -> None:
     verify_signature(identity_key, signature, Label.KEY_CERTIFICATE, raw)
 
 
+@lru_cache(maxsize=4096)
 def check_mask_key(key: bytes) -> None:
     """Raise CreditError(PUBLIC_KEY_WEAK) for a mask key that nobody could agree on a secret with (RFC 7748, 6.1)."""
     try:

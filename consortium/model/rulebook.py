@@ -7,7 +7,7 @@ digest and its verification. It holds no clock: who calls `check_current` says w
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from pydantic import ValidationError
 
@@ -154,9 +154,10 @@ def rulebook_digest(raw: bytes) -> bytes:
     return transcript_hash(Label.RULEBOOK, raw)
 
 
+@lru_cache(maxsize=8)
 def parse_rulebook(raw: bytes) -> RulebookDocument:
     """
-    Parse canonical bytes into a consistent document; trusts nobody yet.
+    Parse canonical bytes into a consistent document; trusts nobody yet. The last few are kept: each is asked for twice.
 
     Raises CreditError(RULEBOOK_INVALID), or (VERSION_UNSUPPORTED) for the form of a later version of this software.
     """

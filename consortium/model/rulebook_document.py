@@ -1,6 +1,8 @@
 """The form of the rulebook document: pydantic models for reading it; what is signed is its canonical JSON."""
 
+import json
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Literal, Self
 
 from pydantic import (
@@ -12,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from consortium.canonical import parse_canonical
+from consortium.canonical import canonical_json, parse_canonical
 from consortium.errors import Code, CreditError
 from consortium.model.catalogue import Attribute, Family, Purpose, Tier, attribute_from_value, attribute_to_value
 from consortium.model.document import Bytes, Document, Id, Key32, first_problem
@@ -26,7 +28,13 @@ SectionName = Literal["travel", "scorecards", "signals"]
 
 
 def _attribute(value: object) -> object:
-    return attribute_from_value(value) if isinstance(value, dict) else value
+    return _attribute_of(canonical_json(value)) if isinstance(value, dict) else value
+
+
+@lru_cache(maxsize=1024)
+def _attribute_of(data: bytes) -> Attribute:
+    """Read an attribute; those of one version are mostly those of the version before."""
+    return attribute_from_value(json.loads(data))
 
 
 CatalogueAttribute = Annotated[

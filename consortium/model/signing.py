@@ -1,5 +1,6 @@
 """Ed25519 (RFC 8032) signatures over labelled fields, and the port behind which a signing key lives."""
 
+from functools import lru_cache
 from typing import Protocol
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -47,6 +48,7 @@ def verify_signature(public: bytes, signature: bytes, label: Label, *fields: byt
         raise CreditError(Code.SIGNATURE_INVALID, f"signature over {label.value.decode()}")
 
 
+@lru_cache(maxsize=4096)
 def check_identity_key(public: bytes) -> None:
     """Raise CreditError(PUBLIC_KEY_WEAK) unless an Ed25519 key is a canonical point of prime order."""
     if not is_edwards_point(public):
