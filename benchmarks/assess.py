@@ -1,0 +1,91 @@
+"""
+Assessments through real processes: rules, a champion card, the own note of the application; with a travel check, too.
+
+Five lenders, 3072-bit keys, everything on the same cores. People were asked about before, so that their subject keys
+are known, as in a flow that checks an application twice; amounts and inquiries are recorded durably in the own book.
+"""
+
+import asyncio
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import grpc
+
+from benchmarks.processes import Measured, measure, question
+from benchmarks.rows import Row, row
+from consortium.model.query import Suite
+from demo.assessments import FAMILIES, scorecards, signals, travel
+from demo.consortium import LENDERS, Terms
+from demo.founding import found_folders
+from participants.sandbox.ports import Ports
+from participants.sandbox.processes import Processes, free_ports
+from protos.credit.v1 import lender_pb2 as pb
+from protos.credit.v1 import lender_pb2_grpc as grpc_pb
+
+PEOPLE = 120
+LOADED = 240
+
+
+def run() -> list[Row]:
+    """Measure; about a minute and a half."""
+    with tempfile.TemporaryDirectory(prefix="credit-bench-") as name:
+        out, port = Path(name) / "consortium", free_ports(24_000)
+        suite = Suite.PAILLIER_3072_MASKED
+        terms = Terms(suite, families=FAMILIES, scorecards=scorecards(), travel=travel(), signals=signals())
+        found_folders(out, Ports(port), LENDERS, terms)
+        with Processes(out) as processes:
+            processes.start_all()
+            queried, alone, checked, loaded = asyncio.run(_measured(out, port))
+    return [
+        row("assess, five lenders, one at a time, p50", alone.percentile(0.5), "ms", "lower", 60),
+        row("assess, one at a time, p99", alone.percentile(0.99), "ms", "lower", None),
+        row("assess with a travel check, one at a time, p50", checked.percentile(0.5), "ms", "lower", 120),
+        row("a query of eight attributes about the same people, p50", queried.percentile(0.5), "ms", "lower", None),
+        row("assess, eight in flight", loaded.rate, "1/s", "higher", None),
+        row("assess, eight in flight, p99", loaded.percentile(0.99), "ms", "lower", None),
+    ]
+
+
+async def _measured(out: Path, port: int) -> tuple[Measured, Measured, Measured, Measured]:
+    token = (out / LENDERS[0] / "local-token").read_text().strip()
+    metadata = (("authorization", f"Bearer {token}"),)
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port + 10}") as channel:
+        stub: Any = grpc_pb.LenderServiceStub(channel)
+
+        async def ask(person: int) -> object:
+            return await stub.Query(_agreed(person), metadata=metadata, timeout=60)
+
+        async def assess(person: int) -> object:
+            return await stub.Assess(_application(person), metadata=metadata, timeout=60)
+
+        async def check(person: int) -> object:
+            application = _application(person)
+            place = pb.TravelQuestion(latitude=39_923_600, longitude=116_349_600, payment=f"bench-{person}")
+            place.time = int(time.time())
+            application.about.travel.CopyFrom(place)
+            return await stub.Assess(application, metadata=metadata, timeout=60)
+
+        await measure(ask, range(LOADED), 4)
+        await asyncio.sleep(8)  # the pools fill
+        queried = await measure(ask, range(PEOPLE), 1)
+        await asyncio.sleep(4)
+        alone = await measure(assess, range(PEOPLE), 1)
+        await asyncio.sleep(4)
+        checked = await measure(check, range(PEOPLE), 1)
+        loaded = await measure(assess, range(LOADED), 8)
+    return queried, alone, checked, loaded
+
+
+def _agreed(person: int) -> pb.QueryRequest:
+    request = question(person)
+    del request.consent.families[:]
+    request.consent.families.extend(family.value for family in FAMILIES)
+    return request
+
+
+def _application(person: int) -> pb.AssessRequest:
+    about = _agreed(person)
+    del about.attributes[:]
+    return pb.AssessRequest(about=about, amount=100_000)
