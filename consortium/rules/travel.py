@@ -1,24 +1,20 @@
 """
-What gateway and contributors check of a travel check, what its holders read, and the numbers of a contributor's table.
+What gateway and contributors check of a travel check, and what its holders read.
 
 The gateway sees that there is a check, never where or when: tile and time are in the holder part of the payload.
 """
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from consortium.errors import Code, CreditError
 from consortium.labels import Label
 from consortium.model.catalogue import Family, Tier
-from consortium.model.credit_file import CreditFile
 from consortium.model.query import QueryHeader, SignedPayment, SignedQuery
 from consortium.model.rounds import Round1Body, Signed
 from consortium.model.rulebook import Member, Rulebook
 from consortium.model.signing import verify_signature
 from consortium.rules.contributions import is_live
 from consortium.sealing.payload import HOLDER_PLAIN_BYTES
-from consortium.travel.contradictions import contradicted
 from consortium.travel.geography import Tile, Whereabouts
 from consortium.travel.policy import SECONDS_PER_DAY, SECONDS_PER_HOUR, TravelPolicy
 from consortium.travel.tables import WORD_BYTES, table_digest
@@ -26,7 +22,6 @@ from consortium.travel.tables import WORD_BYTES, table_digest
 NO_WHEREABOUTS = bytes(HOLDER_PLAIN_BYTES)
 """The holder part of a query without a travel check."""
 _FORM = 1
-_DECOY_ASKED = Whereabouts(Tile(0, 0), 600)
 
 
 def travel_policy(rulebook: Rulebook) -> TravelPolicy:
@@ -131,17 +126,3 @@ def whereabouts_from_bytes(plain: bytes, policy: TravelPolicy, issued_at: int) -
     except CreditError:
         return None
     return asked
-
-
-def travel_numbers(matches: Sequence[tuple[CreditFile | None, Whereabouts | None]], policy: TravelPolicy) -> bytes:
-    """
-    Give each cell's number, one byte a cell: at how many places of the query a file contradicts it.
-
-    `matches` has a place's matched file and what its holder part says. It is a sum over places, as every answer is:
-    with anything else the answer under one tag would depend on another tag. A frozen file contradicts nothing.
-    """
-    total = np.zeros(policy.grid.cells, dtype=np.uint8)
-    for file, asked in matches:
-        counted = file.locations if file and not file.frozen and asked else ()
-        total += contradicted([one.event for one in counted], asked or _DECOY_ASKED, policy)
-    return total.tobytes()

@@ -14,7 +14,8 @@ from consortium.model.query import SignedQuery
 from consortium.model.rounds import Round1Body, Round2Body
 from consortium.model.rulebook import Rulebook
 from consortium.oprf import group
-from consortium.rules.travel import travel_numbers, travel_policy, whereabouts_from_bytes
+from consortium.rules.travel import travel_policy, whereabouts_from_bytes
+from consortium.rules.travel_numbers import travel_numbers
 from consortium.rules.travel_reveals import StatedTravel, TravelReveal, check_travel_reveal
 from consortium.sealing.payload import Payload, open_with
 from consortium.supervision.bundle import Bundle, ShownTravel

@@ -10,17 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from consortium.travel.geography import (
-    GREATEST_RADIUS,
-    LEAST_RADIUS,
-    Cells,
-    LocationEvent,
-    Point,
-    Whereabouts,
-    cells_of,
-    chord_square,
-    vector,
-)
+from consortium.travel.cells import Cells, cells_of, vector
+from consortium.travel.geography import GREATEST_RADIUS, LEAST_RADIUS, LocationEvent, Point, Whereabouts, chord_square
 from consortium.travel.policy import SECONDS_PER_HOUR, PeakHours, TravelPolicy
 
 _ENDLESS = 1 << 60

@@ -8,15 +8,10 @@ apart than on one of its greatest.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
-from math import isqrt
-
-import numpy as np
-import numpy.typing as npt
 
 from consortium.errors import Code, CreditError
 from consortium.silent import Silent
-from consortium.travel.angles import HALF_TURN, UNIT, UNIT_BITS, circle, circles, cosine, radians, sine_of_radians
+from consortium.travel.angles import HALF_TURN, UNIT, UNIT_BITS, cosine, radians, sine_of_radians
 
 LEAST_RADIUS = 6_335_439
 """Metres: the meridian's radius of curvature at the equator of WGS84, a (1 - e^2)."""
@@ -25,9 +20,6 @@ GREATEST_RADIUS = 6_399_594
 MOST_LATITUDE, MOST_LONGITUDE = HALF_TURN // 2, HALF_TURN
 SLACK_METRES = 2
 """What rounding in units of 6 mm can come to, many times over."""
-
-Vectors = npt.NDArray[np.int64]
-"""Whole numbers in an array; of unit vectors three each, in units of 2^-30."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -71,11 +63,12 @@ class Grid:
 
     def columns(self, band: int) -> int:
         """Give how many tiles a band has."""
-        widest = cosine(self._nearest_to_equator(band))
+        widest = cosine(self.nearest_to_equator(band))
         around = 2 * HALF_TURN * widest // (self.height * UNIT)
         return around + 1
 
-    def _nearest_to_equator(self, band: int) -> int:
+    def nearest_to_equator(self, band: int) -> int:
+        """Give the latitude of a band that is nearest to the equator, its sign left out: where the band is widest."""
         south = -MOST_LATITUDE + band * self.height
         return 0 if south <= 0 <= south + self.height else min(abs(south), abs(south + self.height))
 
@@ -118,26 +111,6 @@ class Whereabouts(Silent):
     time: int
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Cells(Silent):
-    """
-    The cells of one tile: their centres, and how far from its centre any point of a cell can be (metres).
-
-    `rows` and `columns` are the lower and upper edges of both, in microdegrees.
-    """
-
-    centres: Vectors
-    radius: int
-    rows: Vectors
-    columns: Vectors
-
-    def within(self, south: int, west: int, north: int, east: int) -> npt.NDArray[np.bool_]:
-        """Tell for each cell whether it lies in an area wholly; the area does not cross the date line."""
-        tall = (self.rows[:, 0] >= south) & (self.rows[:, 1] <= north)
-        wide = (self.columns[:, 0] >= west) & (self.columns[:, 1] <= east)
-        return np.outer(tall, wide).ravel()
-
-
 def locate(point: Point, grid: Grid) -> tuple[Tile, int]:
     """Give a point's tile and the index of its cell within it, below `grid.cells`."""
     band = min((point.latitude + MOST_LATITUDE) // grid.height, grid.bands - 1)
@@ -148,28 +121,6 @@ def locate(point: Point, grid: Grid) -> tuple[Tile, int]:
     row = _place(point.latitude - south, north - south, grid.side)
     column = _place(east - HALF_TURN - west, east_edge - west, grid.side)
     return tile, row * grid.side + column
-
-
-def cells_of(tile: Tile, grid: Grid) -> Cells:
-    """
-    Give the cells of a tile by index: rows from the south, in each from the west. Raises PLACE_INVALID.
-
-    Nothing is remembered: a tile that a holder has seen before must not take less time than any other.
-    """
-    tile.check(grid)
-    south, west, north, east = tile.edges(grid)
-    rows, columns = _edges(south, north, grid.side), _edges(west, east, grid.side)
-    middles = [(low + high) // 2 for low, high in rows], [(low + high) // 2 for low, high in columns]
-    heights, widths = (max(high - low for low, high in edges) // 2 + 1 for edges in (rows, columns))
-    tall, wide = metres(heights), metres(widths) * cosine(grid._nearest_to_equator(tile.band)) // UNIT + 1  # noqa: SLF001
-    radius = isqrt(tall * tall + wide * wide) + SLACK_METRES
-    return Cells(_vectors(*middles), radius, np.array(rows), np.array(columns))
-
-
-def vector(point: Point) -> Vectors:
-    """Give a point as a unit vector, as a cell's centre is."""
-    (up, flat), (north, east), half = circle(point.latitude), circle(point.longitude), UNIT // 2
-    return np.array([flat * east + half >> UNIT_BITS, flat * north + half >> UNIT_BITS, up], dtype=np.int64)
 
 
 def metres(angle: int) -> int:
@@ -185,22 +136,7 @@ def chord_square(arc: int, radius: int) -> int:
     return (2 * sine_of_radians(half)) ** 2
 
 
-def _edges(low: int, high: int, side: int) -> list[tuple[int, int]]:
-    cuts = [low + (high - low) * step // side for step in range(side + 1)]
-    return list(pairwise(cuts))
-
-
 def _place(offset: int, length: int, parts: int) -> int:
     """Give the part that an offset lies in, as `_edges` and `Tile.edges` cut: its lower edge belongs to it."""
     place = min(offset * parts // length, parts - 1)
     return place + 1 if place + 1 < parts and length * (place + 1) // parts <= offset else place
-
-
-def _vectors(latitudes: list[int], longitudes: list[int]) -> Vectors:
-    """Give the unit vectors of all pairs, latitudes outermost."""
-    tall = np.array(circles(latitudes), dtype=np.int64)
-    wide = np.array(circles(longitudes), dtype=np.int64)[:, ::-1]
-    found = np.empty((len(latitudes), len(longitudes), 3), dtype=np.int64)
-    found[:, :, :2] = (tall[:, 1, None, None] * wide[None, :, :] + UNIT // 2) >> UNIT_BITS
-    found[:, :, 2] = tall[:, 0, None]
-    return found.reshape(-1, 3)

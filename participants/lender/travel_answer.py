@@ -17,7 +17,8 @@ from consortium.model.members import MemberSet
 from consortium.model.query import SignedQuery
 from consortium.model.rounds import TravelAnswer
 from consortium.model.rulebook import Rulebook
-from consortium.rules.travel import check_rate, travel_numbers, travel_policy, whereabouts_from_bytes
+from consortium.rules.travel import check_rate, travel_policy, whereabouts_from_bytes
+from consortium.rules.travel_numbers import travel_numbers
 from consortium.rules.travel_reveals import travel_blind
 from consortium.sealing.payload import Place, holder_material, open_with
 from consortium.silent import Silent

@@ -11,6 +11,7 @@ from consortium.errors import Code
 from consortium.oprf import group
 from consortium.oprf.elements import BlindedElement
 from consortium.travel.angles import UNIT, cosine, sine
+from consortium.travel.cells import cells_of, vector
 from consortium.travel.contradictions import contradicted, contradicting_cells, out_of_reach
 from consortium.travel.geography import (
     GREATEST_RADIUS,
@@ -19,10 +20,8 @@ from consortium.travel.geography import (
     Point,
     Tile,
     Whereabouts,
-    cells_of,
     chord_square,
     locate,
-    vector,
 )
 from consortium.travel.oblivious import Choice, Pad, choose, fill_table, pads_of, sum_of
 from consortium.travel.policy import DEFAULT_TRAVEL, PeakHours, SpeedBand, TravelPolicy
