@@ -39,6 +39,11 @@ app = lazy_app(
             "Live events, from JSON on standard input or in a file.",
             nested=True,
         ),
+        "signals": lazy_app(
+            {"show": f"{_CLI}.signals:show", "propose": f"{_CLI}.signals:propose"},
+            "The rules that assessments follow.",
+            nested=True,
+        ),
         "travel": lazy_app(
             {"show": f"{_CLI}.travel:show", "propose": f"{_CLI}.travel:propose"},
             "Travel checks: show and propose their terms.",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from typer.testing import CliRunner
 
 from consortium.errors import Code
 from consortium.membership.proposals import SetSection
+from consortium.travel.policy import TravelPolicy
 from participants.cli.main import app
-from participants.cli.travel import read_policy
+from participants.cli.sections import read_section_file
 from tests.support.codes import refused
 from tests.support.membership import registry
 from tests.support.serving import Serving, play
@@ -34,9 +36,9 @@ def test_terms_that_are_none_are_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "terms.json"
     file.write_text(text)
     with refused(Code.SETTINGS_INVALID):
-        read_policy(file)
+        read_section_file(TravelPolicy, file)
     with refused(Code.SOURCE_UNREADABLE):
-        read_policy(tmp_path / "nothing.json")
+        read_section_file(TravelPolicy, tmp_path / "nothing.json")
 
 
 def test_terms_by_commands_between_running_nodes(tmp_path: Path) -> None:
@@ -61,5 +63,20 @@ def test_terms_by_commands_between_running_nodes(tmp_path: Path) -> None:
         assert answer["missing"] == [], "every node has taken the version"
         neither = await run("lender-a", "travel", "propose", fails=True)
         assert neither["error"]["code"] == "SETTINGS_INVALID"
+        await rules(run)
+
+    async def rules(run: Callable[..., Awaitable[dict[str, Any]]]) -> None:
+        shown = await run("lender-a", "signals", "show")
+        assert shown["in_force"]
+        changed = {**shown["signals"], "version": 2, "rules": shown["signals"]["rules"][1:]}
+        terms.write_text(json.dumps(changed))
+        assert (await run("lender-a", "signals", "propose", terms))["version"] == 3
+        await run("lender-b", "approve", "signals")
+        assert (await run("lender-b", "signals", "show"))["signals"] == changed
+        unknown = json.dumps(changed).replace("tradelines_opened_30d", "shoe_size")
+        terms.write_text(unknown)
+        refusal = await run("lender-a", "signals", "propose", terms, fails=True)
+        assert refusal["error"]["code"] == "RULEBOOK_INVALID"
+        assert "shoe_size" in refusal["error"]["cause"]
 
     play(tmp_path / "out", scene, *PARTIES)
