@@ -84,7 +84,8 @@ def test_an_answer_is_the_one_that_the_command_line_gives(client: Client, partie
     assert failed == 0
     assert (answer["asked"], answer["missing"], answer["status"]) == (sorted(LENDERS), [], "NO_HIT")
     assert client("query", given=question) == (0, answer), "a repeat gets the same answer"
-    assert sorted(answer) == sorted(parties.query("lender-one", {"phone": "13912340009"}))
+    told = {name for name, value in answer.items() if value is not None}  # a message that is absent is null there
+    assert told == {*parties.query("lender-one", {"phone": "13912340009"})}
 
 
 @pytest.mark.parametrize(
