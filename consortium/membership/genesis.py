@@ -63,6 +63,7 @@ def default_policy(suite: Suite = Suite.PAILLIER_3072_MASKED) -> Policy:
         retention_days=5 * 365,
         families=DEFAULT_FAMILIES,
         suites=(suite,),
+        queries_per_day=200_000,
     )
 
 

@@ -158,6 +158,10 @@ class Policy(Document):
         default=86_400, ge=60, description="how long a party trusts its version without another's sighting of it"
     )
 
+    queries_per_day: int | None = Field(
+        default=None, ge=1, exclude_if=absent, description="most queries of one member on a UTC day"
+    )
+
     @model_validator(mode="after")
     def _enough_groups(self) -> "Policy":
         if self.minimum_groups < self.colluders + 2:

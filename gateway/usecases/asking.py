@@ -8,7 +8,7 @@ contributors repeat the bytes that they have signed.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from consortium.errors import Code, CreditError
@@ -16,7 +16,7 @@ from consortium.model.members import MemberId
 from consortium.model.query import SignedQuery
 from consortium.model.receipts import Subject, sign_receipt
 from consortium.model.rounds import RosterEntry, Transcript, tables_of
-from consortium.model.rulebook import Rulebook
+from consortium.model.rulebook import Policy, Rulebook
 from consortium.model.signing import Signer
 from consortium.rules.queries import check_times
 from consortium.wire.bodies import with_receipt
@@ -41,6 +41,11 @@ class Quotas:
 
     per_minute: int
     per_day: int
+
+    def under(self, policy: Policy) -> "Quotas":
+        """Give what holds under a rulebook: its limit of a day, or the gateway's own where that is lower."""
+        stated = policy.queries_per_day
+        return self if stated is None else replace(self, per_day=min(self.per_day, stated))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +136,9 @@ class Asking:
             run = open_run(ask.query, rulebook, roster, self.keys, now)
             failpoint("gateway.before-admit")
             body = bodies.of_query(ask.query) if self.keeps_bodies else None
-            admission = await self.committer.commit(partial(_admit, ask, run, self.quotas, now, body))
+            admission = await self.committer.commit(
+                partial(_admit, ask, run, self.quotas.under(rulebook.policy), now, body)
+            )
             failpoint("gateway.after-admit")
             if admission.response is not None:
                 return admission.response

@@ -1,5 +1,6 @@
 """What every command shows: tables or one JSON object, progress after two seconds, errors by code, exit status 1."""
 
+import errno
 import json
 import secrets
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:  # duckdb and SQLAlchemy come with it, which most commands do 
 
 PROGRESS_AFTER_SECONDS = 2.0
 FAILED = 1
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 MAXIMUM_BESIDE = 48
 """A value of at most so many characters stands beside its name on a screen of 80 columns; a hash does not."""
 
@@ -109,7 +111,9 @@ def output(*, as_json: bool) -> Iterator[Output]:
 
 
 def _unexpected(error: Exception, shown: Output) -> CreditError:
-    """Give an error an id and show where it arose, without its text."""
+    """Give an error an id and show where it arose, without its text; a full disk has a code of its own."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        return CreditError(Code.STORAGE_FULL)
     number = secrets.token_hex(4)
     for frame in traceback.extract_tb(error.__traceback__):
         shown.warn(f"{number} {type(error).__name__} at {Path(frame.filename).name}:{frame.lineno} in {frame.name}")

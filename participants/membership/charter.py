@@ -34,6 +34,7 @@ class CharterFile(Table):
     query_lifetime: int | None = None
     clock_skew: int | None = None
     retention_days: int | None = None
+    queries_per_day: int | None = None
     families: tuple[Family, ...] | None = None
 
 

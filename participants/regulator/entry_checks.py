@@ -127,6 +127,8 @@ class EntryChecks:
             self._fail(RULES, index, "the requester may not ask for this purpose")
         elif rule.consent_required and entry["consent"] == NO_CONSENT:
             self._fail(RULES, index, "no consent where the purpose needs one")
+        if entry["quota"]["limit"] > (rulebook.policy.queries_per_day or entry["quota"]["limit"]):
+            self._fail(RULES, index, "by a limit of the day that is beyond the rulebook's")
         if not rulebook.attributes.keys() >= set(entry["attributes"]):
             self._fail(RULES, index, "an attribute that the catalogue has not")
         if entry["issued_at"] < rulebook.document.issued_at - rulebook.policy.clock_skew:

@@ -156,6 +156,7 @@ LIES: dict[str, tuple[str, Callable[[list[Entry]], Any]]] = {
     "another rulebook": (VERSIONS, lambda e: e[0].update(rulebook="ab" * 32)),
     "a quota that jumps": (QUOTAS, lambda e: e[2]["quota"].update(before=0, after=1)),
     "a quota beyond its limit": (RULES, lambda e: e[4]["quota"].update(limit=2)),
+    "a limit beyond the rulebook's": (RULES, lambda e: e[0]["quota"].update(limit=200_001)),
     "a query that was not counted": (QUOTAS, lambda e: e.pop(2)),
     "one number for two messages": (COUNTERS, lambda e: e[6]["contributions"][0]["round1"].update(counter=1)),
 }
