@@ -11,7 +11,7 @@ from consortium.silent import Silent
 from participants.bootstrap import open_tokeniser, written
 from participants.generations import Books
 from participants.lender.assess import Application
-from participants.lender.event_input import EventInput, OneInquiry, PendingInput, ReleaseInput, identifiers_of
+from participants.lender.event_input import EventInput, OneInquiry, OnePromise, ReleaseInput, identifiers_of
 from participants.lender.recording import Recorded, record_event
 from participants.lender.tokenise import Alarm, Token
 from participants.lender.tokens import LinkingTokeniser, Tokenises
@@ -49,16 +49,18 @@ class ApplicationsInBooks(Silent):
     tokens: Callable[[], Tokenises]
 
     def register(self, application: Application, begun: int) -> str:
-        """Put in the inquiry made at `begun` and the promised amount, durably; gives the grant's id, "" without one."""
+        """
+        Put in the inquiry made at `begun` and the promised amount, durably; gives the grant's id, "" without one.
+
+        A repeat may come when the amount does not count any more: then it is promised anew.
+        """
         about = identifiers_of(application.identifiers)
         self._record(OneInquiry(identifiers=about, at=begun), begun)
         if application.amount is None:
             return ""
-        expires = begun + application.hold_seconds
-        grant = PendingInput.model_construct(
-            identifiers=about, amount=application.amount, expires=expires, id=application.request_id.hex()
-        )
-        return self._record(grant, begun).pending_id or ""
+        name, hold = application.request_id.hex(), application.hold_seconds
+        promise = OnePromise(identifiers=about, amount=application.amount, seconds=hold, id=name)
+        return self._record(promise, int(time.time())).pending_id or ""
 
     def withdraw(self, application: Application, pending_id: str) -> None:
         """Release a promised amount that no query went out for."""

@@ -8,9 +8,10 @@ the rules; the record of the decision. A repeat gives the same record, or asks a
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol, TypedDict, TypeVar
+from weakref import WeakValueDictionary
 
 from consortium.errors import Code, CreditError
 from consortium.hashing import keyed_hash, transcript_hash, uint
@@ -24,6 +25,7 @@ from consortium.rules.contributions import do_fit
 from consortium.scoring.score import Score, ScoreStatus
 from consortium.signals.evaluate import Findings, View, apply_rules, worst
 from consortium.silent import Silent
+from participants.failpoints import failpoint
 from participants.lender.ask import AttributeResult, ConsentTerms, QueryResult, Question, ValueStatus
 from participants.lender.assessment import (
     Alone,
@@ -48,8 +50,10 @@ DEFAULT_HOLD_SECONDS = 86_400
 TOO_FEW = frozenset({Code.TOO_FEW_CONTRIBUTORS, Code.DIFFERENCING})
 UNAVAILABLE = frozenset(
     {Code.UNREACHABLE, Code.NOT_ATTACHED, Code.DEADLINE, Code.OVERLOADED, Code.DRAINING, Code.QUERY_EXPIRED}
-    | {Code.TOO_FEW_HOLDERS, Code.RULEBOOK_MISMATCH, Code.INTERNAL}
+    | {Code.TOO_FEW_HOLDERS, Code.RULEBOOK_MISMATCH, Code.INTERNAL, Code.QUERY_NOT_YET_VALID}
+    | {Code.STORAGE_FULL, Code.STORAGE_BUSY, Code.RESTORED_FROM_BACKUP, Code.BOOK_BEHIND, Code.EARLIER_TAGS_MISSING}
 )
+"""What operators mend, here or elsewhere: whoever asks about somebody can only ask again."""
 UNREADABLE = frozenset(
     {Code.SUM_INVALID, Code.CIPHERTEXT_INVALID, Code.TRANSCRIPT_INVALID, Code.SIGNATURE_INVALID}
     | {Code.PAIR_MISMATCH, Code.ROSTER_MISMATCH}
@@ -120,7 +124,11 @@ class OwnBook(Protocol):
     """What an application leaves in the lender's own book; both methods are safe to repeat."""
 
     def register(self, application: Application, begun: int) -> str:
-        """Put in the inquiry made at `begun` and the promised amount, durably; gives the grant's id, "" without one."""
+        """
+        Put in the inquiry made at `begun` and the promised amount, durably; gives the grant's id, "" without one.
+
+        The amount counts from now on for `hold_seconds`, unless it counts already.
+        """
         ...
 
     def withdraw(self, application: Application, pending_id: str) -> None:
@@ -135,33 +143,48 @@ class Assessor:
     asker: Asker
     records: Assessments
     book: OwnBook
+    _locks: WeakValueDictionary[bytes, asyncio.Lock] = field(default_factory=WeakValueDictionary, init=False)
 
     async def assess(self, application: Application) -> Assessment:
         """
-        Assess an application.
+        Assess an application; of two calls with one request id the second waits for the first.
 
         Raises CreditError for what the caller has to mend (identifiers, consent, permission, quota), and
         (RULEBOOK_MISMATCH) where the rulebook has no signal policy. Whatever else keeps an answer away becomes the
         fallback table's line.
         """
-        asker, rulebook = self.asker, self.asker.node.contributor.rulebook()
+        async with self._locks.setdefault(application.request_id, asyncio.Lock()):
+            while True:
+                rulebook = self.asker.node.contributor.rulebook()
+                try:
+                    return await self._assess(application, rulebook)
+                except CreditError:
+                    if rulebook.digest == self.asker.node.contributor.rulebook().digest:
+                        raise  # otherwise it may have been made for a version that is not in force any more
+
+    async def _assess(self, application: Application, rulebook: Rulebook) -> Assessment:
+        asker = self.asker
         policy = policy_of(rulebook)
         secret = asker.node.requester.identity.audit_secret.value
         digest = keyed_hash(secret, Label.ASSESSMENT, application.content)
         noted = await self._off_loop(partial(self.records.begin, application.request_id, digest, asker.clock()))
         if noted.final is not None:
             return noted.final
+        failpoint("assessor.noted")
+        now = asker.clock()
         wanted = policy.attributes(application.purpose, noted.begun)
         allowed, denied = sorted_out(rulebook, asker.node.requester.identity.member, application, wanted)
-        allowed = self._with_cards(rulebook, application, allowed, noted.begun)
+        allowed = self._with_cards(rulebook, application, allowed, now)
         pending = await self._registered(application, noted)
-        made = _Making(application, rulebook, policy, denied, noted, pending, asker.clock())
+        failpoint("assessor.registered")
+        made = _Making(application, rulebook, policy, denied, noted, pending, now)
         try:
             assessment = made.from_answer(await self._answer(application, allowed, noted.attempts))
         except CreditError as error:
             if situation_of(error.code) is None and pending:
                 await self._off_loop(partial(self.book.withdraw, application, pending))
             assessment = made.without_answer(error)
+        failpoint("assessor.before-keep")
         await self._off_loop(partial(self.records.keep, assessment))
         return assessment
 
@@ -336,7 +359,7 @@ class _Making(Silent):
             rulebook=self.rulebook.document.version,
             rulebook_digest=self.rulebook.digest.hex(),
             signals=self.policy.version,
-            scorecards=tuple(card.name for card in self.rulebook.scorecards_at(self.noted.begun)),
+            scorecards=tuple(card.name for card in self.rulebook.scorecards_at(self.now)),
         )
 
 

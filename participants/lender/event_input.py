@@ -11,9 +11,11 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import count
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StrictInt, StrictStr, ValidationError
+from pydantic_core import PydanticCustomError
 
 from consortium.errors import Code, CreditError
 from consortium.model.attributes import DEFAULT_CLOCK_SKEW
@@ -56,9 +58,9 @@ def _time(value: object) -> object:
 
 def _degrees(value: object) -> object:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("degrees are a number")  # noqa: TRY004  as above
+        raise PydanticCustomError("degrees", "degrees are a number")
     if not -360 <= value <= 360:
-        raise ValueError("degrees of WGS84")
+        raise PydanticCustomError("degrees", "degrees of WGS84")
     return int((Decimal(str(value)) * MICRODEGREES).to_integral_value(ROUND_HALF_EVEN))
 
 
@@ -180,7 +182,7 @@ class OneInquiry(EventInput):
 
     def event(self, held: HeldFile | None, now: int) -> Event | None:  # noqa: ARG002
         """Give the inquiry unless there is one of that second."""
-        known = held is not None and any(one.time == self.at for one in held.file.inquiries)
+        known = held is not None and any(one.hard and one.time == self.at for one in held.file.inquiries)
         return None if known else InquiryPiece(self.at, hard=True)
 
 
@@ -218,6 +220,26 @@ class PendingInput(EventInput):
             if (pending.id, pending.amount, pending.expires) == (self.id, self.amount, self.expires):
                 return pending
         return PendingGrant(self.id or secrets.token_hex(16), self.amount, now, self.expires)
+
+
+class OnePromise(EventInput):
+    """The promised amount of an application, which may be repeated: one grant at a time counts, for `seconds`."""
+
+    amount: int
+    seconds: int
+    id: str
+
+    def event(self, held: HeldFile | None, now: int) -> Event:
+        """Give the grant that still counts, or a new one made now, under an id that no run out one has."""
+        known = {pending.id: pending for pending in held.file.pendings} if held else {}
+        for number in count(1):
+            name = self.id if number == 1 else f"{self.id}-{number}"
+            found = known.get(name)
+            if found is None:
+                break
+            if found.amount == self.amount and now < found.expires:
+                return found
+        return PendingGrant(name, self.amount, now, now + self.seconds)
 
 
 class ConfirmInput(EventInput):

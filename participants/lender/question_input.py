@@ -1,9 +1,11 @@
 """A question as an application writes it: one JSON object on standard input or in a file."""
 
+import re
 import secrets
 from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, Field, StrictInt, StrictStr, ValidationError
+from pydantic_core import PydanticCustomError
 
 from consortium.errors import Code, CreditError
 from consortium.model.catalogue import Family, Purpose
@@ -15,10 +17,12 @@ MAX_QUESTION_BYTES = 65_536
 
 
 def _from_hex(value: object) -> object:
-    return bytes.fromhex(value) if isinstance(value, str) else value
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-fA-F]{64}", value):
+        raise PydanticCustomError("digest", "64 hex digits, those of a SHA-256")
+    return bytes.fromhex(value)
 
 
-Digest = Annotated[bytes, BeforeValidator(_from_hex), Field(min_length=32, max_length=32)]
+Digest = Annotated[bytes, BeforeValidator(_from_hex)]
 
 
 class ConsentInput(InputTable):

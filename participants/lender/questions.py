@@ -136,16 +136,29 @@ class Asker:
         secret = self.node.requester.identity.audit_secret.value
         digest = keyed_hash(secret, Label.QUESTION, query.content)
         wire_id = _wire_id(query.request_id, number)
-        known = self.questions.find(wire_id)
+        known = self._known(wire_id, digest)
         if known is not None:
-            if not compare_digest(known[0], digest):
-                raise CreditError(Code.REQUEST_ID_REUSED)
-            return signed_query_from_bytes(known[1])
+            return known
         signed = self._new_query(query, secret)
         failpoint("asker.before-keep")
-        self.questions.keep(wire_id, digest, signed_query_to_bytes(signed), self.clock())
+        try:
+            self.questions.keep(wire_id, digest, signed_query_to_bytes(signed), self.clock())
+        except CreditError:
+            earlier = self._known(wire_id, digest)  # the same question at the same time: the first one's query is sent
+            if earlier is None:
+                raise
+            return earlier
         failpoint("asker.after-keep")
         return signed
+
+    def _known(self, wire_id: bytes, digest: bytes) -> SignedQuery | None:
+        """Give the query that was kept for a question; raises REQUEST_ID_REUSED where it is another question's."""
+        known = self.questions.find(wire_id)
+        if known is None:
+            return None
+        if not compare_digest(known[0], digest):
+            raise CreditError(Code.REQUEST_ID_REUSED)
+        return signed_query_from_bytes(known[1])
 
     def _new_query(self, query: LocalQuery, secret: bytes) -> SignedQuery:
         node = self.node  # one state of it for the whole query: keys are exchanged meanwhile

@@ -1,6 +1,7 @@
 """Assessments over real processes: what an officer sees, what stays in the book, and what happens without an answer."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.support.applications import account, application
 from tests.support.processes import Processes, consortium
 from tests.support.racing import race, sees_the_other
 
+PAGE = Path(__file__).parents[2] / "docs" / "assess.md"
 ASKER, OTHER, THIRD = "lender-one", "lender-two", "lender-three"
 KNOWN, LATE, NOBODY, FROZEN = "13800000001", "13800000002", "13800000003", "13800000004"
 
@@ -163,8 +165,21 @@ def test_bad_input_is_named(parties: Processes) -> None:
     wrong = parties.command(ASKER, "assess", given=json.dumps(application(KNOWN, amount=-1)), fails=True)
     assert wrong["error"] == {**wrong["error"], "code": "RECORD_INVALID"}
     assert "amount" in wrong["error"]["cause"]
+    short = application(KNOWN)
+    short["consent"] = {**short["consent"], "notice_digest": "aa..."}
+    wrong = parties.command(ASKER, "assess", given=json.dumps(short), fails=True)
+    assert wrong["error"]["cause"] == "consent.notice_digest: 64 hex digits, those of a SHA-256"
     unknown = parties.command(ASKER, "explain", "00" * 16, fails=True)
     assert unknown["error"]["code"] == "RECORD_INVALID"
+
+
+def test_the_example_of_the_page_can_be_used_as_it_stands(parties: Processes) -> None:
+    (example,) = re.findall(r"^```json\n(.*?)^```$", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    line = account("")["tradeline"]
+    for lender in (OTHER, THIRD):
+        record(parties, lender, "tradeline", {"identifiers": json.loads(example)["identifiers"], "tradeline": line})
+    answer = parties.command(ASKER, "assess", given=example)
+    assert (answer["decision"], answer["situation"], answer["match"]["national_id"]) == ("APPROVE", "", 3)
 
 
 def test_a_backtest_from_a_file(parties: Processes, tmp_path: Path) -> None:

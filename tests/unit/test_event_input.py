@@ -7,6 +7,7 @@ import pytest
 from consortium.errors import Code, CreditError
 from consortium.model.credit_file import (
     AccountStatus,
+    CreditFile,
     Freeze,
     Inquiry,
     Location,
@@ -15,8 +16,8 @@ from consortium.model.credit_file import (
     Scene,
     Tradeline,
 )
-from consortium.model.identifiers import IdentifierKind
-from consortium.model.journal_entry import Confirmation, Dispute, Release
+from consortium.model.identifiers import IdentifierKind, SubjectKey
+from consortium.model.journal_entry import Confirmation, Dispute, Event, Release, apply_event
 from participants.lender.event_input import (
     MAX_EVENT_BYTES,
     ConfirmInput,
@@ -25,6 +26,8 @@ from participants.lender.event_input import (
     FreezeInput,
     InquiryInput,
     LocationInput,
+    OneInquiry,
+    OnePromise,
     PendingInput,
     ReleaseInput,
     TradelineInput,
@@ -185,3 +188,29 @@ def test_recording_is_durable_repeatable_and_checked() -> None:
     held = book.find(token_of(pending.identifiers.strongest()).tag)
     assert held is not None
     assert (held.kind, held.file.tradelines, held.file.pendings) == (IdentifierKind.NATIONAL_ID, (PIECE,), ())
+
+
+def test_a_promise_is_made_once_while_it_counts_and_anew_when_it_has_run_out() -> None:
+    """Whoever repeats an application a day later has to be seen by the others as much as the first time."""
+    promise = OnePromise.model_validate({"identifiers": WHO, "amount": 7, "seconds": 60, "id": "ab"})
+    first = promise.event(None, NOW)
+    assert first == PendingGrant("ab", 7, NOW, NOW + 60)
+    assert promise.event(holding(first), NOW + 59) == first
+    later = promise.event(holding(first), NOW + 60)
+    assert later == PendingGrant("ab-2", 7, NOW + 60, NOW + 120)
+    assert promise.event(holding(first, later), NOW + 61) == later
+
+
+def test_one_hard_inquiry_is_not_taken_for_a_soft_one_of_that_second() -> None:
+    told = OneInquiry.model_validate({"identifiers": WHO, "at": NOW})
+    soft, hard = Inquiry(NOW, hard=False), Inquiry(NOW, hard=True)
+    assert told.event(holding(soft), NOW) == hard
+    assert told.event(holding(soft, hard), NOW) is None
+
+
+def holding(*events: Event | None) -> HeldFile:
+    file = CreditFile(IdentifierKind.NATIONAL_ID)
+    for event in events:
+        assert event is not None
+        file = apply_event(file, event)
+    return HeldFile(file.identifier, SubjectKey(bytes(64)), file)
