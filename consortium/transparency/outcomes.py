@@ -11,11 +11,25 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+from consortium.errors import Code
+
+UNUSED = frozenset({Code.RULEBOOK_MISMATCH, Code.TOO_FEW_CONTRIBUTORS, Code.RESTORED_FROM_BACKUP, Code.BOOK_BEHIND})
+UNUSED |= {Code.QUERY_EXPIRED, Code.STORAGE_FULL, Code.STORAGE_BUSY}
+"""How a query can end through no fault of whoever asks; then a consent for one use still has it."""
 KEPT_MS = 3_600_000
 """So long after its expiry a group that has its outcome is kept for a further one that another replica may write."""
 
 Entry = Mapping[str, Any]
 ValueT = TypeVar("ValueT")
+
+
+def is_unused(decision: str, *, released: bool) -> bool:
+    """
+    Say whether a query that ended with a decision was no use of its consent record: nothing was `released` to anybody.
+
+    Contributors count what they release themselves, whatever became of it.
+    """
+    return decision in UNUSED and not released
 
 
 @dataclass

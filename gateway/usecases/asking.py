@@ -19,6 +19,7 @@ from consortium.model.rounds import RosterEntry, Transcript, tables_of
 from consortium.model.rulebook import Policy, Rulebook
 from consortium.model.signing import Signer
 from consortium.rules.queries import check_times
+from consortium.transparency.outcomes import is_unused
 from consortium.wire.bodies import with_receipt
 from consortium.wire.gateway import Answered, answered_to_bytes
 from consortium.wire.rounds import transcript_to_bytes
@@ -163,7 +164,7 @@ class Asking:
         admitted = admission is not None
         body = bodies.of_refusal(ask.query, run, admitted=admitted) if self.keeps_bodies else None
         entry = entries.refused(ask.member, ask.request_id, ask.query, error, run, body, admission)
-        unused = admitted and error.code is Code.RULEBOOK_MISMATCH and run is not None and not run.round2_digests
+        unused = admitted and run is not None and is_unused(error.code, released=bool(run.round2_digests))
         await self.committer.commit(partial(_end, ask, entry, body, unused=unused))
 
 
@@ -184,7 +185,7 @@ def _append(ask: Ask, entry: entries.Entry, body: bytes | None, transaction: Gat
 def _end(
     ask: Ask, entry: entries.Entry, body: bytes | None, transaction: GatewayTransaction, *, unused: bool
 ) -> Appended:
-    """Append a refusal; a consent under which nothing was released because the rulebook changed can be used again."""
+    """Append a refusal; a consent under which nothing was released, by no fault of the requester, can be used again."""
     if unused and ask.query.consent is not None:
         transaction.give_back_consent(ask.query.consent.digest, ask.query.digest)
     return _append(ask, entry, body, transaction)

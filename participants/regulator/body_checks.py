@@ -26,7 +26,7 @@ from consortium.rules.queries import check_permitted
 from consortium.rules.travel import check_travel
 from consortium.sums.paillier import Ciphertext, PublicKey, add_plain, product, public_key_from_bytes
 from consortium.sums.profiles import Profile
-from consortium.transparency.outcomes import OpenAdmissions
+from consortium.transparency.outcomes import OpenAdmissions, is_unused
 from consortium.wire.bodies import StoredBody, entry_body_from_bytes
 from consortium.wire.rounds import transcript_to_bytes
 from participants.regulator.counters import ConsentUses
@@ -245,8 +245,8 @@ class BodyChecks:
 
 
 def _is_unused(entry: Entry) -> bool:
-    """Say whether a query ended because the rulebook changed, before anything was released: it may be asked anew."""
-    return entry["decision"] == Code.RULEBOOK_MISMATCH and not any(one["round2"] for one in entry["contributions"])
+    """Say whether a refused query was no use of its consent record."""
+    return is_unused(entry["decision"], released=any(one["round2"] for one in entry["contributions"]))
 
 
 def check_named(entry: Entry, query: SignedQuery) -> None:

@@ -108,6 +108,30 @@ def test_what_is_asked_anew_after_the_rulebook_changed_is_no_second_use_of_a_con
     play(scene)
 
 
+def test_what_is_asked_anew_after_too_few_were_there_is_no_second_use_of_a_consent(
+    play: Callable[[Scene], None], world: World
+) -> None:
+    async def scene(running: GrpcWorld) -> None:
+        subject = world.subject(ALICE)
+        once = world.consent(subject, maximum_uses=1)
+
+        async def ask(request_id: bytes) -> None:
+            await running.ask(signed_query_to_bytes(world.query(subject, consent=once)), request_id)
+
+        await running.detach(LENDERS[2])
+        await running.detach(LENDERS[3])
+        await running.detach(LENDERS[4])
+        with refused(Code.TOO_FEW_CONTRIBUTORS):
+            await ask(b"r" * 16)
+        assert released(world) == set()
+        await running.attach(*LENDERS[2:])
+        await ask(b"s" * 16)
+        with refused(Code.CONSENT_USED_UP):
+            await ask(b"t" * 16)
+
+    play(scene)
+
+
 def test_two_exchanges_under_one_use_of_a_consent_release_one(worlds: Worlds) -> None:
     """Both are open before either is released, as a gateway that counts nothing would have it."""
     world = worlds.make()
