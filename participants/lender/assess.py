@@ -44,7 +44,7 @@ from participants.lender.assessment import (
 )
 from participants.lender.questions import Asker, LocalAnswer, LocalQuery
 from participants.lender.scoring import card_attributes, own_score, score_all
-from participants.lender.travel import TravelQuestion, TravelVerdict
+from participants.lender.travel import TravelQuestion, TravelVerdict, check_question
 
 DEFAULT_HOLD_SECONDS = 86_400
 TOO_FEW = frozenset({Code.TOO_FEW_CONTRIBUTORS, Code.DIFFERENCING})
@@ -71,6 +71,10 @@ _LEVELS: tuple[tuple[IdentifierKind, MatchLevel], ...] = (
     (IdentifierKind.PHONE, "PHONE"),
     (IdentifierKind.EMAIL, "EMAIL"),
 )
+_KNOWN: dict[Situation | None, ValueStatus] = {
+    Situation.NO_HIT: ValueStatus.NO_HIT,
+    Situation.THIN_FILE: ValueStatus.THIN,
+}
 ResultT = TypeVar("ResultT")
 
 
@@ -174,6 +178,7 @@ class Assessor:
         now = asker.clock()
         wanted = policy.attributes(application.purpose, noted.begun)
         allowed, denied = sorted_out(rulebook, asker.node.requester.identity.member, application, wanted)
+        check_beforehand(application, rulebook, now)
         allowed = self._with_cards(rulebook, application, allowed, now)
         pending = await self._registered(application, noted)
         failpoint("assessor.registered")
@@ -238,6 +243,24 @@ def sorted_out(
     if not allowed:
         raise CreditError(Code.FAMILY_NOT_ALLOWED, "purpose, consent and profile leave nothing to ask for")
     return allowed, denied
+
+
+def check_beforehand(application: Application, rulebook: Rulebook, now: int) -> None:
+    """
+    Raise what everybody would refuse the query for, before an inquiry that cannot be taken back is in the own book.
+
+    CONSENT_MISSING, CONSENT_EXPIRED, CONSENT_MISMATCH, or what `check_question` raises for a travel check.
+    """
+    consent, rule = application.consent, rulebook.purposes.get(application.purpose)
+    if consent is None and rule is not None and rule.consent_required:
+        raise CreditError(Code.CONSENT_MISSING, f"{application.purpose}")
+    if consent is not None and not consent.issued_at <= now < consent.expires_at:
+        raise CreditError(Code.CONSENT_EXPIRED)
+    if application.travel is None:
+        return
+    check_question(application.travel, rulebook, now)
+    if consent is not None and Family.LOCATION not in consent.families:
+        raise CreditError(Code.CONSENT_MISMATCH, f"does not cover {Family.LOCATION}")
 
 
 def permitted(
@@ -321,7 +344,7 @@ class _Making(Silent):
             "scores": tuple(map(Scored.of, scores)),
             "travel": travel,
             **_coverage(answer),
-            "attributes": (*map(_value, self._shown(result)), *map(_denied, self.denied)),
+            "attributes": (*(_value(one, situation) for one in self._shown(result)), *map(_denied, self.denied)),
         }
         return self._base().model_copy(update=update)
 
@@ -476,14 +499,15 @@ def _coverage(answer: LocalAnswer) -> dict[str, object]:
     }
 
 
-def _value(one: AttributeResult) -> Value:
+def _value(one: AttributeResult, situation: Situation | None) -> Value:
+    """Give a value; what the own note of the application alone makes known is not known, and no second lender."""
     if one.status is ValueStatus.NOT_PERMITTED:
         return _denied(one.attribute)
     return Value(
         id=one.attribute.id,
         title=one.attribute.title,
         unit=_unit(one.attribute),
-        status=one.status.value,
+        status=_KNOWN.get(situation, one.status).value,
         total=one.total,
         own=one.own,
         others=one.total - one.own,

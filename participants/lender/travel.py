@@ -85,13 +85,19 @@ def travel_parts(
 
     Raises PLACE_INVALID for a time that has not come or is too old, FAMILY_NOT_ALLOWED where there are no such checks.
     """
-    policy = travel_policy(rulebook)
-    if not 0 <= now - question.time <= policy.oldest:
-        raise CreditError(Code.PLACE_INVALID, f"time: now, or at most {policy.oldest} s ago")
+    policy = check_question(question, rulebook, now)
     tile, _ = locate(question.place, policy.grid)
     payment = _signed_payment(question.payment, identity, now)
     element = TravelElement(_choice(question, identity, policy, nonce).element, payment.digest)
     return TravelParts(element, payment, whereabouts_to_bytes(Whereabouts(tile, question.time)))
+
+
+def check_question(question: TravelQuestion, rulebook: Rulebook, now: int) -> TravelPolicy:
+    """Give the terms of a check that may be asked for at `now`; raises as `travel_parts`."""
+    policy = travel_policy(rulebook)
+    if not 0 <= now - question.time <= policy.oldest:
+        raise CreditError(Code.PLACE_INVALID, f"time: now, or at most {policy.oldest} s ago")
+    return policy
 
 
 def travel_result(

@@ -128,18 +128,32 @@ def test_the_fallback_table(parties: Processes, changes: dict[str, Any], situati
     answer = assess(parties, application(**changes))
     assert (answer["decision"], answer["situation"]) == ("REFER", situation)
     assert situation in [one["code"] for one in answer["reasons"]]
+    status = {"NO_HIT": "NO_HIT", "FROZEN": "NOT_PERMITTED"}.get(situation, "OK")
+    assert values(answer)["balance"]["status"] == status
 
 
 def test_a_thin_file(parties: Processes) -> None:
     record(parties, THIRD, "tradeline", account("13800000021"))
-    assert assess(parties, application("13800000021"))["situation"] == "THIN_FILE"
+    answer = assess(parties, application("13800000021"))
+    assert (answer["situation"], values(answer)["balance"]["status"]) == ("THIN_FILE", "THIN")
 
 
-def test_a_refused_query_leaves_no_promise_behind(parties: Processes) -> None:
+def test_what_everybody_would_refuse_leaves_neither_promise_nor_inquiry_behind(parties: Processes) -> None:
     phone = "13800000031"
     asked = application(phone)
     expired = {**asked["consent"], "expires": "2021-01-01T00:00:00+00:00"}
     assert refused(parties, {**asked, "consent": expired}) is Code.CONSENT_EXPIRED
+    assert refused(parties, {**asked, "consent": None}) is Code.CONSENT_MISSING
+    travel = {"latitude": 39.9, "longitude": 116.4, "time": "2026-01-01T00:00:00Z", "payment": "order-1"}
+    assert refused(parties, {**asked, "travel": travel}) is Code.FAMILY_NOT_ALLOWED
+    seen = assess(parties, application(phone), lender=OTHER)
+    assert (values(seen)["pending_grants"]["others"], values(seen)["hard_inquiries_0_1h"]["others"]) == (0, 0)
+
+
+def test_a_refused_query_leaves_no_promise_behind(parties: Processes) -> None:
+    phone = "13800000032"
+    asked = application(phone, lifetime_seconds=3600)
+    assert refused(parties, asked) is Code.MALFORMED
     seen = assess(parties, application(phone), lender=OTHER)
     assert values(seen)["pending_grants"]["others"] == 0
 
