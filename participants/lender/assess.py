@@ -183,9 +183,13 @@ class Assessor:
         pending = await self._registered(application, noted)
         failpoint("assessor.registered")
         made = _Making(application, rulebook, policy, denied, noted, pending, now)
+        answer: LocalAnswer | None = None
         try:
-            assessment = made.from_answer(await self._answer(application, allowed, noted.attempts))
+            answer = await self._answer(application, allowed, noted.attempts)
+            assessment = made.from_answer(answer)
         except CreditError as error:
+            if answer is not None:  # its points contradict each other, and whoever decrypted it could not tell
+                await self._off_loop(partial(asker.note_unusable, answer.query, error))
             if situation_of(error.code) is None and pending:
                 await self._off_loop(partial(self.book.withdraw, application, pending))
             assessment = made.without_answer(error)

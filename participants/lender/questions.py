@@ -47,9 +47,10 @@ class LocalQuery(Silent):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LocalAnswer(Silent):
-    """The checked and decrypted answer with the receipt of its entry."""
+    """The checked and decrypted answer to the query of this digest, with the receipt of its entry."""
 
     request_id: bytes
+    query: bytes
     result: QueryResult
     receipt: Receipt
 
@@ -109,16 +110,20 @@ class Asker:
         transcript, receipt = await self.ask_gateway(wire_id, raw, seconds)
         failpoint("asker.before-conclude")
         result = await self._off_loop(partial(self._conclude, signed, transcript, query.question.travel))
-        return LocalAnswer(query.request_id, result, receipt)
+        return LocalAnswer(query.request_id, signed.digest, result, receipt)
 
     def _conclude(self, signed: SignedQuery, transcript: Transcript, travel: TravelQuestion | None) -> QueryResult:
         """Check and decrypt; what cannot be used is noted for the next statement, and told to the gateway never."""
         try:
             return self.node.conclude(signed, transcript, travel)
         except CreditError as error:
-            if error.code in CODES:
-                self.unreadables.note_unreadable(Unreadable(signed.digest, error.code), self.clock())
+            self.note_unusable(signed.digest, error)
             raise
+
+    def note_unusable(self, query: bytes, error: CreditError) -> None:
+        """Note that the answer to the query of this digest could not be used, where that is what the error says."""
+        if error.code in CODES:
+            self.unreadables.note_unreadable(Unreadable(query, error.code), self.clock())
 
     async def _newer_rulebook(self, version: bytes) -> None:
         """Wait until this node has taken another version than this one, or long enough for it."""
