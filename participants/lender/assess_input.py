@@ -7,7 +7,7 @@ from participants.lender.assess import DEFAULT_HOLD_SECONDS
 from participants.lender.assessment import HintWord
 from participants.lender.question_input import AboutInput, parsed_question
 
-MAX_HOLD_SECONDS = 30 * 86_400
+MIN_HOLD_SECONDS, MAX_HOLD_SECONDS = 60, 30 * 86_400
 
 
 class AssessInput(AboutInput):
@@ -19,7 +19,7 @@ class AssessInput(AboutInput):
 
     amount: StrictInt | None = Field(default=None, ge=1, le=MAX_INTEGER)
     min_answered: StrictInt = Field(default=0, ge=0, le=1024)
-    hold_seconds: StrictInt = Field(default=DEFAULT_HOLD_SECONDS, ge=60, le=MAX_HOLD_SECONDS)
+    hold_seconds: StrictInt = Field(default=DEFAULT_HOLD_SECONDS, ge=MIN_HOLD_SECONDS, le=MAX_HOLD_SECONDS)
     shadow: StrictBool = False
     incumbent: HintWord | None = None
 

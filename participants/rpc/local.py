@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.json_format import MessageToDict, ParseDict
 from pydantic import ValidationError
 
+from consortium.canonical import MAX_INTEGER
 from consortium.errors import Code, CreditError
 from consortium.model.catalogue import Family, Purpose
 from consortium.model.identifiers import IdentifierKind, RawIdentifier
@@ -20,6 +21,7 @@ from consortium.travel.geography import Point
 from consortium.wire.reading import digest, int_enum, malformed, str_enum
 from participants.lender.ask import AttributeResult, ConsentTerms, Question
 from participants.lender.assess import DEFAULT_HOLD_SECONDS, Application, Assessor
+from participants.lender.assess_input import MAX_HOLD_SECONDS, MIN_HOLD_SECONDS
 from participants.lender.assessment import Assessment, HintWord
 from participants.lender.ports import BookStatus
 from participants.lender.questions import LocalAnswer, LocalQuery, overall_status
@@ -136,6 +138,11 @@ def application_from_proto(request: pb.AssessRequest) -> Application:
     about = request.about
     if about.attributes:
         raise malformed("about.attributes: the signal policy says which")
+    if request.HasField("amount") and not 1 <= request.amount <= MAX_INTEGER:
+        raise malformed("amount")
+    hold = request.hold_seconds or DEFAULT_HOLD_SECONDS
+    if not MIN_HOLD_SECONDS <= hold <= MAX_HOLD_SECONDS:
+        raise malformed("hold_seconds")
     purpose = str_enum(Purpose, about.purpose)
     return Application(
         request_id=_request_id(about),
@@ -147,7 +154,7 @@ def application_from_proto(request: pb.AssessRequest) -> Application:
         amount=request.amount if request.HasField("amount") else None,
         min_answered=request.min_answered,
         deadline=about.lifetime_seconds or DEFAULT_LIFETIME,
-        hold_seconds=request.hold_seconds or DEFAULT_HOLD_SECONDS,
+        hold_seconds=hold,
         shadow=request.shadow,
         incumbent=str_enum(HintWord, request.incumbent) if request.incumbent else None,
         travel=_travel(about.travel) if about.HasField("travel") else None,

@@ -10,6 +10,8 @@ from consortium.errors import Code, CreditError
 from consortium.model.rulebook import Rulebook
 from participants.lender.assess import Application, Assessor
 from participants.lender.assessment import Assessment
+from participants.rpc.local import application_from_proto
+from protos.credit.v1 import lender_pb2 as pb
 from tests.support.codes import refused
 
 
@@ -51,3 +53,16 @@ def test_what_failed_under_the_version_in_force_is_the_callers_to_mend(applicati
         asyncio.run(assessor.assess(application))
     assert assessor.tried == [b"1"]
     assert not assessor._locks, "nothing is left of an application that is over"
+
+
+@pytest.mark.parametrize(("name", "value"), [("amount", 0), ("amount", 1 << 60), ("hold_seconds", 59)])
+def test_what_no_promise_can_be_is_refused_at_the_door(name: str, value: int) -> None:
+    """Of an underwriting engine as of the command: before anything is in the book."""
+    about = pb.QueryRequest(
+        identifiers=[pb.Identifier(kind=pb.IDENTIFIER_KIND_PHONE, text="13800000001")], purpose="origination"
+    )
+    request = pb.AssessRequest(about=about, amount=1, hold_seconds=60)
+    application_from_proto(request)
+    setattr(request, name, value)
+    with refused(Code.MALFORMED, cause=name):
+        application_from_proto(request)
