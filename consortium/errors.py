@@ -33,6 +33,7 @@ class Code(StrEnum):
     # permission
     PURPOSE_NOT_ALLOWED = "PURPOSE_NOT_ALLOWED"
     FAMILY_NOT_ALLOWED = "FAMILY_NOT_ALLOWED"
+    SUITE_NOT_ALLOWED = "SUITE_NOT_ALLOWED"
     TIER_NOT_CONTRIBUTED = "TIER_NOT_CONTRIBUTED"
     MEMBER_NOT_ACTIVE = "MEMBER_NOT_ACTIVE"
     CONSENT_MISSING = "CONSENT_MISSING"
@@ -205,7 +206,7 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     Code.ATTRIBUTE_UNKNOWN: _entry(
         _BAD, "The rulebook has no such attribute. Ask for one of its catalogue (`docs/attributes.md`)."
     ),
-    Code.ATTRIBUTES_DO_NOT_FIT: _entry(_BAD, "The attributes do not fit one ciphertext. Ask for fewer in one query."),
+    Code.ATTRIBUTES_DO_NOT_FIT: _entry(_BAD, "The attributes do not fit one answer. Ask for fewer in one query."),
     Code.PLACE_INVALID: _entry(
         _BAD, "The place or its time is out of range. Give degrees of WGS84 and a time that has passed, not long ago."
     ),
@@ -214,6 +215,9 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     ),
     Code.FAMILY_NOT_ALLOWED: _entry(
         _DENIED, "This family of attributes is not allowed. Leave it out, or have the jurisdiction profile allow it."
+    ),
+    Code.SUITE_NOT_ALLOWED: _entry(
+        _DENIED, "The rulebook does not allow this suite. Name one of its suites, or none to take its first."
     ),
     Code.TIER_NOT_CONTRIBUTED: _entry(
         _DENIED, "You may ask only for tiers that you contribute to. Ask for less, or contribute the tier."
@@ -361,7 +365,7 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     ),
     Code.PAIR_MISMATCH: _entry(_STATE, "Two members do not hold the same pair key. The next attempt leaves them out."),
     Code.CIPHERTEXT_INVALID: _entry(
-        _BAD, "A ciphertext is out of range or not canonical. The contribution was not used."
+        _BAD, "A ciphertext or vector is out of range or has another length. The contribution was not used."
     ),
     Code.TRANSCRIPT_INVALID: _entry(
         _LOSS, "The answer does not follow from its signed parts. Do not use it; keep it as evidence."

@@ -27,7 +27,7 @@ def demo(
     seed: Annotated[int, typer.Option(min=0, help="what everything made up follows from")] = 1,
     out: Annotated[Path, typer.Option(help="where sources, books and summary.json are written")] = Path("build/demo"),
     port: Annotated[int, typer.Option(min=1024, max=60_000, help="the first port to try")] = FIRST_PORT,
-    profile: Annotated[str, typer.Option(help=f"key sizes: {', '.join(SUITES.values())}")] = PROFILE,
+    profile: Annotated[str, typer.Option(help=f"how sums are protected: {', '.join(SUITES.values())}")] = PROFILE,
 ) -> None:
     """Load five books, ask about people by one lender, and compare every total with the truth."""
     console = Console()
@@ -35,7 +35,7 @@ def demo(
     suites = {name: suite for suite, name in SUITES.items()}
     if profile not in suites:
         raise typer.BadParameter(f"one of {', '.join(suites)}", param_hint="--profile")
-    if profile != PROFILE:
+    if suites[profile] is Suite.INSECURE_TEST_1024_MASKED:
         console.print(f"[bold red]{profile}: KEYS OF THIS SIZE PROTECT NOTHING. For tests only, never for real data.")
     options = Options(data, people, population, seed, out, suites[profile], port)
     for number in (signal.SIGTERM, signal.SIGHUP):

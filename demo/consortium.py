@@ -79,6 +79,7 @@ class Terms:
     """What a demonstration may vary: suite, policy, catalogue, scorecards, controlling groups, gateway's database."""
 
     suite: Suite = Suite.PAILLIER_3072_MASKED
+    more_suites: tuple[Suite, ...] = ()
     attributes: tuple[Attribute, ...] = DEFAULT_CATALOGUE
     scorecards: tuple[Scorecard, ...] = ()
     families: tuple[Family, ...] = DEFAULT_FAMILIES
@@ -100,7 +101,9 @@ class Terms:
     def policy(self) -> Policy:
         """Give the limits."""
         changes = {"colluders": self.colluders, "minimum_groups": self.minimum_groups, "families": self.families}
-        return default_policy(self.suite).model_copy(update=changes | {"ledger_window": self.ledger_window})
+        return default_policy(self.suite, *self.more_suites).model_copy(
+            update=changes | {"ledger_window": self.ledger_window}
+        )
 
 
 @dataclass(repr=False)

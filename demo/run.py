@@ -34,7 +34,7 @@ from participants.sandbox.processes import Processes, ProcessFailedError, free_p
 from participants.settings import NodeSettings
 
 MARK = ".made-by-demo"
-SUITES = {suite: PROFILES[suite].name for suite in Suite}
+SUITES = {suite: PROFILES[suite].name if suite in PROFILES else suite.name for suite in Suite}
 FIRST_PORT = 7_400
 _EVALUATE = "/credit.v1.KeyHolderService/Evaluate"
 

@@ -15,7 +15,7 @@ from consortium.model.members import MemberId
 from consortium.model.receipts import Receipt
 from consortium.model.rounds import Transcript
 from consortium.model.rulebook import Rulebook
-from consortium.rules.profiles import PROFILES
+from consortium.rules.profiles import paillier_profile
 from consortium.rules.queries import taking_part
 from participants.book_generations import BookGenerations
 from participants.bootstrap import open_rulebooks, open_secrets, own_signer
@@ -111,7 +111,7 @@ def compose(settings: NodeSettings, stack: ExitStack, tokeniser: Tokenises, tls:
     supervision = stack.enter_context(closing(SqliteSupervision(settings.path(settings.file.supervision))))
     contributor = _contributor(settings, rulebooks, books, answers, stack)
     client = AskClient(gateway_addresses(settings), tls)
-    query_keys = QueryKeyFiles(settings.path(settings.file.query_key), PROFILES[first.policy.suites[0]])
+    query_keys = QueryKeyFiles(settings.path(settings.file.query_key), paillier_profile(first.policy.suites))
     receipts = ReceiptKeeper(supervision, lambda: rulebooks.history)
     asking = _asking(client, rulebooks, receipts)
     asker = _asker(settings, contributor, query_keys, asking, stack, tokeniser, supervision)

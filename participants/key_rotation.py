@@ -2,7 +2,7 @@
 
 from consortium.hashing import Randomness
 from consortium.model.rulebook import Rulebook
-from consortium.rules.profiles import PROFILES
+from consortium.rules.profiles import paillier_profile
 from participants.keys.query_key import QueryKeyFiles
 from participants.mask_secrets import MaskSecretFile
 from participants.settings import NodeSettings
@@ -17,7 +17,7 @@ def rotate_own_keys(
     A query key of 3072 bits takes about two seconds to make. Raises CreditError(SETTINGS_INVALID).
     """
     if "query" in kinds:
-        profile = PROFILES[rulebook.policy.suites[0]]
+        profile = paillier_profile(rulebook.policy.suites)
         QueryKeyFiles(settings.path(settings.file.query_key), profile).rotate()
     if "mask" in kinds:
         MaskSecretFile(settings).rotate(now, rng)

@@ -106,8 +106,13 @@ class LenderServer:
     async def _open_local(self, parts: Parts) -> None:
         local = parts.settings.file.local
         token = Token(_local_token(parts.settings.path(local.token)))
-        suite = parts.rulebooks.current().policy.suites[0]
-        servicer = LenderServicer(token, parts.assessor, _recorder(parts), lambda: self._status(parts), suite)
+        servicer = LenderServicer(
+            token,
+            parts.assessor,
+            _recorder(parts),
+            lambda: self._status(parts),
+            lambda: parts.rulebooks.current().policy.suites[0],
+        )
         lender_pb2_grpc.add_LenderServiceServicer_to_server(servicer, self._server)
         checker = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(checker, self._server)

@@ -51,8 +51,8 @@ def default_purposes() -> tuple[PurposeRule, ...]:
     )
 
 
-def default_policy(suite: Suite = Suite.PAILLIER_3072_MASKED) -> Policy:
-    """Give the limits that a consortium starts with."""
+def default_policy(*suites: Suite) -> Policy:
+    """Give the limits that a consortium starts with; without suites named, full-size Paillier alone."""
     return Policy(
         colluders=1,
         minimum_groups=3,
@@ -62,7 +62,7 @@ def default_policy(suite: Suite = Suite.PAILLIER_3072_MASKED) -> Policy:
         clock_skew=60,
         retention_days=5 * 365,
         families=DEFAULT_FAMILIES,
-        suites=(suite,),
+        suites=suites or (Suite.PAILLIER_3072_MASKED,),
         queries_per_day=200_000,
     )
 

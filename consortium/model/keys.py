@@ -13,6 +13,7 @@ from consortium.model.members import MemberId
 from consortium.model.signing import verify_signature
 
 SECONDS_PER_DAY = 86_400
+_PROBE = X25519PrivateKey.from_private_bytes(b"\x40" * 32)
 
 
 class KeyType(IntEnum):
@@ -20,6 +21,7 @@ class KeyType(IntEnum):
 
     MASK = 1
     QUERY = 2
+    EPHEMERAL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +77,16 @@ def _verify_once(identity_key: bytes, signature: bytes, raw: bytes) -> None:
 
 @lru_cache(maxsize=4096)
 def check_mask_key(key: bytes) -> None:
-    """Raise CreditError(PUBLIC_KEY_WEAK) for a mask key that nobody could agree on a secret with (RFC 7748, 6.1)."""
+    """Raise CreditError(PUBLIC_KEY_WEAK) for a mask key that nobody could agree on a secret with."""
+    check_x25519_key(key)
+
+
+def check_x25519_key(key: bytes) -> None:
+    """Raise CreditError(PUBLIC_KEY_WEAK) for a key that nobody could agree on a secret with (RFC 7748, 6.1)."""
     try:
-        X25519PrivateKey.from_private_bytes(b"\x40" * 32).exchange(X25519PublicKey.from_public_bytes(key))
+        _PROBE.exchange(X25519PublicKey.from_public_bytes(key))
     except ValueError as error:
-        raise CreditError(Code.PUBLIC_KEY_WEAK, "mask key") from error
+        raise CreditError(Code.PUBLIC_KEY_WEAK, "mask key or ephemeral key") from error
 
 
 def utc_day(seconds: int) -> int:

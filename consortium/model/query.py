@@ -23,6 +23,7 @@ class Suite(IntEnum):
 
     PAILLIER_3072_MASKED = 1
     INSECURE_TEST_1024_MASKED = 2
+    MASKED_SUM = 3
 
 
 class Credential(IntEnum):

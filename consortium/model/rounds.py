@@ -121,7 +121,8 @@ class Round1Body:
     """
     c_i, d_ij for every member with a mask key in the roster's order, commit_i, and the digest of the opening.
 
-    `travel` is there where the query has a travel check.
+    In MASKED_SUM `ciphertext` is y_i itself and `requester_digest` that of the key shared with the requester. `travel`
+    is there where the query has a travel check.
     """
 
     contributor: MemberId
@@ -131,6 +132,7 @@ class Round1Body:
     commitment: bytes
     opening_digest: bytes
     travel: TravelAnswer | None = None
+    requester_digest: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from consortium.model.credit_file import AccountStatus, CreditFile, Inquiry, Por
 from consortium.model.identifiers import PLACES, IdentifierKind
 from consortium.model.query import QueryHeader, Suite
 from consortium.model.rulebook import Rulebook
-from consortium.rules.profiles import PROFILES
+from consortium.rules.profiles import Room, room_in
 from consortium.sums.packing import Layout, Slot
 
 MATCHED = ("matched_by_id", "matched_by_phone", "matched_by_email")
@@ -38,23 +38,23 @@ def query_layout(header: QueryHeader, rulebook: Rulebook) -> Layout:
     CreditError(ATTRIBUTES_DO_NOT_FIT).
     """
     bounds = tuple((name, rulebook.attributes[name].bound) for name in header.attributes)
-    return _layout(bounds, rulebook.policy.roster_maximum, PROFILES[header.suite].modulus_bits)
+    return _layout(bounds, rulebook.policy.roster_maximum, room_in(header.suite))
 
 
 def do_fit(names: Sequence[str], suite: Suite, rulebook: Rulebook) -> bool:
     """Say whether a query could ask for all these attributes at once."""
     bounds = tuple((name, rulebook.attributes[name].bound) for name in names)
     try:
-        _layout(bounds, rulebook.policy.roster_maximum, PROFILES[suite].modulus_bits)
+        _layout(bounds, rulebook.policy.roster_maximum, room_in(suite))
     except CreditError:
         return False
     return True
 
 
 @lru_cache(maxsize=256)
-def _layout(bounds: tuple[tuple[str, int], ...], roster_maximum: int, modulus_bits: int) -> Layout:
+def _layout(bounds: tuple[tuple[str, int], ...], roster_maximum: int, room: Room) -> Layout:
     slots = [Slot(name, bound * PLACES) for name, bound in (*META_SLOTS.items(), *bounds)]
-    return Layout.build(slots, roster_maximum, modulus_bits)
+    return Layout.build(slots, roster_maximum, room.bits, room.word_bits)
 
 
 def contribution_values(files: Sequence[CreditFile | None], header: QueryHeader, rulebook: Rulebook) -> dict[str, int]:

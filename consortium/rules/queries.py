@@ -4,11 +4,12 @@ from consortium.errors import Code, CreditError
 from consortium.labels import Label
 from consortium.model.catalogue import Attribute, Family
 from consortium.model.consent import check_consent
-from consortium.model.keys import KeyType, check_certified_key
+from consortium.model.keys import KeyType, check_certified_key, check_x25519_key
 from consortium.model.members import MemberId
 from consortium.model.query import NO_CONSENT, QueryHeader, SignedQuery
 from consortium.model.rulebook import Member, MemberStatus, Role, Rulebook
 from consortium.model.signing import verify_signature
+from consortium.rules.profiles import query_key_type
 from consortium.rules.scorecards import check_scorecards
 from consortium.rules.travel import asked_families, check_travel
 
@@ -27,7 +28,7 @@ def check_query(query: SignedQuery, rulebook: Rulebook, now: int) -> None:
     _check_versions(header, rulebook)
     verify_signature(requester.identity_key, query.signature, Label.SIGNED_QUERY, *query.signed_fields)
     check_times(header, rulebook, now)
-    _check_query_key(query, requester)
+    check_query_key(query, requester)
     attributes = check_attributes(header, requester, rulebook)
     check_travel(query, requester, rulebook)
     families = frozenset(attribute.family for attribute in attributes) | asked_families(header)
@@ -91,7 +92,7 @@ def check_attributes(header: QueryHeader, requester: Member, rulebook: Rulebook)
     if rule is None or requester.role not in rule.roles:
         raise CreditError(Code.PURPOSE_NOT_ALLOWED, f"{header.purpose} is not for a {requester.role}")
     if header.suite not in rulebook.policy.suites:
-        raise CreditError(Code.RULEBOOK_MISMATCH, f"suite {header.suite.name} is not allowed")
+        raise CreditError(Code.SUITE_NOT_ALLOWED, header.suite.name)
     found = tuple(_known(rulebook, attribute_id) for attribute_id in header.attributes)
     for attribute in found:
         _check_attribute(attribute, header, requester, rulebook.policy.families)
@@ -124,11 +125,23 @@ def _check_versions(header: QueryHeader, rulebook: Rulebook) -> None:
         raise CreditError(Code.RULEBOOK_MISMATCH, f"epoch {rulebook.document.epoch} is in force here")
 
 
-def _check_query_key(query: SignedQuery, requester: Member) -> None:
+def check_query_key(query: SignedQuery, requester: Member) -> None:
+    """
+    Raise unless the query key is the one that the header names, certified by the requester for the suite.
+
+    An ephemeral key is certified for the life of its one query, and somebody can agree on a secret with it:
+    CERTIFICATE_INVALID, SIGNATURE_INVALID or PUBLIC_KEY_WEAK.
+    """
     header, certified = query.header, query.query_key
-    check_certified_key(certified, requester.id, KeyType.QUERY, requester.identity_key, header.issued_at)
+    key_type = query_key_type(header.suite)
     if certified.digest != header.query_key_digest:
         raise CreditError(Code.CERTIFICATE_INVALID, "the header names another query key")
+    if key_type is KeyType.EPHEMERAL:
+        certificate = certified.certificate
+        if (certificate.valid_from, certificate.valid_until) != (header.issued_at, header.expires_at):
+            raise CreditError(Code.CERTIFICATE_INVALID, "the ephemeral key is not certified for this query's life")
+        check_x25519_key(certified.key)
+    check_certified_key(certified, requester.id, key_type, requester.identity_key, header.issued_at)
 
 
 def _check_consent(query: SignedQuery, rulebook: Rulebook, families: frozenset[Family]) -> None:

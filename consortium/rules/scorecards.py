@@ -10,7 +10,7 @@ from consortium.model.query import MAXIMUM_ATTRIBUTES
 from consortium.model.rulebook import Rulebook
 from consortium.model.scorecard import Scorecard
 from consortium.model.scorecard_slots import PREFIX, card_slots, slot_names
-from consortium.rules.profiles import PROFILES
+from consortium.rules.profiles import Room, room_in
 from consortium.scoring.asking import card_attributes
 from consortium.sums.packing import Layout, Slot
 
@@ -35,19 +35,20 @@ def check_scorecards(asked: AbstractSet[str], at: int, cards: Iterable[Scorecard
                 raise CreditError(Code.SCORECARD_IN_PART, f"{card.name}, {dimension.id}")
 
 
-def room_of(cards: Sequence[Scorecard], catalogue: Mapping[str, Attribute], roster_maximum: int) -> int:
-    """Give the bits that an answer for these cards takes, with the slots that every answer has."""
+def room_of(
+    cards: Sequence[Scorecard], catalogue: Mapping[str, Attribute], roster_maximum: int, word_bits: int = 0
+) -> int:
+    """Give the bits that an answer for these cards takes, with the slots that every answer has; in words if asked."""
     known = {**catalogue, **card_slots(cards)}
     bounds = {**META_SLOTS, **{name: known[name].bound for name in card_attributes(*cards)}}
-    slots = tuple(Slot(name, bound * PLACES) for name, bound in bounds.items())
-    layout = Layout(slots, roster_maximum)
-    return layout.bits
+    slots = sorted((Slot(name, bound * PLACES) for name, bound in bounds.items()), key=lambda slot: slot.name)
+    return Layout(tuple(slots), roster_maximum, word_bits).bits
 
 
 def check_room(cards: Sequence[Scorecard], rulebook: Rulebook) -> None:
     """Raise CreditError(ATTRIBUTES_DO_NOT_FIT) unless all cards in effect at one time fit into one answer."""
     catalogue = {one.id: one for one in rulebook.document.attributes}
-    bits = min(PROFILES[suite].modulus_bits for suite in rulebook.policy.suites) - 1
+    rooms = {room_in(suite) for suite in rulebook.policy.suites}
     for begun in cards:
         together = [card for card in cards if card.is_effective(begun.effective_from)]
         names = {name for card in together for name in card_attributes(card)}
@@ -55,7 +56,12 @@ def check_room(cards: Sequence[Scorecard], rulebook: Rulebook) -> None:
             cause = f"{len(names)} numbers, and a query asks for {MAXIMUM_ATTRIBUTES}"
             raise CreditError(Code.ATTRIBUTES_DO_NOT_FIT, cause)
         if names <= catalogue.keys() | card_slots(together).keys():  # what is unknown has a name of its own
-            room = room_of(together, catalogue, rulebook.policy.roster_maximum)
-            if room > bits:
-                cause = f"{', '.join(card.name for card in together)}: {room} bits into {bits}"
-                raise CreditError(Code.ATTRIBUTES_DO_NOT_FIT, cause)
+            for room in rooms:
+                _check_fit(together, catalogue, rulebook.policy.roster_maximum, room)
+
+
+def _check_fit(cards: Sequence[Scorecard], catalogue: Mapping[str, Attribute], roster_maximum: int, room: Room) -> None:
+    bits, most = room_of(cards, catalogue, roster_maximum, room.word_bits), room.bits - (not room.word_bits)
+    if bits > most:
+        cause = f"{', '.join(card.name for card in cards)}: {bits} bits into {most}"
+        raise CreditError(Code.ATTRIBUTES_DO_NOT_FIT, cause)

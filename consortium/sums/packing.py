@@ -1,11 +1,14 @@
 """
 Many bounded counters in one plaintext, each in a slot wide enough that no sum over the roster can overflow it.
 
+Where the plaintext is a vector of words, a slot that would cross from one word into the next begins in the next, and
+the bits that this leaves free are zero: a word's sum then never carries into another word.
+
 Contributors pack before they mask, the requester unpacks what it has decrypted. The layout is a pure function of
 the attributes and the largest roster, so nobody has to send it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from consortium.canonical import MAX_INTEGER, CanonicalValue, canonical_json
@@ -24,29 +27,45 @@ class Slot:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Slots in the order of their names, the first in the lowest bits; make one with `build`."""
+    """
+    Slots in the order of their names, the first in the lowest bits; make one with `build`.
+
+    `word_bits` is the width of a word that no slot may cross the end of; 0 where the plaintext is one number.
+    """
 
     slots: tuple[Slot, ...]
     roster_maximum: int
+    word_bits: int = 0
 
     @classmethod
-    def build(cls, slots: Iterable[Slot], roster_maximum: int, modulus_bits: int) -> "Layout":
+    def build(cls, slots: Iterable[Slot], roster_maximum: int, modulus_bits: int, word_bits: int = 0) -> "Layout":
         """
         Lay the slots out for sums of up to `roster_maximum` contributors (at least 1) below any modulus of that size.
 
-        Raises CreditError: ATTRIBUTES_DO_NOT_FIT if they take more than modulus_bits - 1 bits, MALFORMED for no
-        slot, two of one name, a bound out of range or an empty roster.
+        With `word_bits` they are laid out in words of that width, and `modulus_bits` are those of all words.
+        Raises CreditError: ATTRIBUTES_DO_NOT_FIT if they take more, or a slot more than a word; MALFORMED for no slot,
+        two of one name, a bound out of range or an empty roster.
         """
-        layout = cls(tuple(sorted(slots, key=lambda slot: slot.name)), roster_maximum)
+        layout = cls(tuple(sorted(slots, key=lambda slot: slot.name)), roster_maximum, word_bits)
         layout._check()
-        if layout.bits > modulus_bits - 1:
-            raise CreditError(Code.ATTRIBUTES_DO_NOT_FIT, f"{layout.bits} bits into {modulus_bits - 1}")
+        room = modulus_bits if word_bits else modulus_bits - 1
+        if layout.bits > room:
+            raise CreditError(Code.ATTRIBUTES_DO_NOT_FIT, f"{layout.bits} bits into {room}")
+        widest = max(map(layout.width, layout.slots))
+        if word_bits and widest > word_bits:
+            raise CreditError(Code.ATTRIBUTES_DO_NOT_FIT, f"a slot of {widest} bits into a word of {word_bits}")
         return layout
 
     @property
     def bits(self) -> int:
-        """The width of all slots together."""
-        return sum(map(self.width, self.slots))
+        """Where the last slot ends."""
+        *_, (last, start) = self._places()
+        return start + self.width(last)
+
+    @property
+    def words(self) -> int:
+        """How many words the slots take; 0 where the plaintext is one number."""
+        return -(-self.bits // self.word_bits) if self.word_bits else 0
 
     def width(self, slot: Slot) -> int:
         """Bits of the bound, carry bits for the largest roster, and the guard bit, which no honest sum sets."""
@@ -62,34 +81,49 @@ class Layout:
         if values.keys() != {slot.name for slot in self.slots}:
             raise CreditError(Code.ATTRIBUTE_UNKNOWN, "values and slots have different names")
         packed = 0
-        for slot in reversed(self.slots):
+        for slot, start in self._places():
             value = values[slot.name]
             if not 0 <= value <= slot.bound:
                 raise CreditError(Code.RECORD_INVALID, "a value outside its bound")
-            packed = packed << self.width(slot) | value
+            packed |= value << start
         return packed
 
     def unpack(self, total: int, contributors: int | None = None) -> dict[str, int]:
         """
         Split a decrypted sum into one sum a slot, by name.
 
-        Raises CreditError(SUM_INVALID) for bits beyond the layout, for a set guard bit, and for a slot above
-        bound * contributors, which no sum of honest contributions reaches (`contributors` defaults to roster_maximum).
+        Raises CreditError(SUM_INVALID) for bits beyond the layout or between its slots, for a set guard bit, and for a
+        slot above bound * contributors, which no sum of honest contributions reaches (`contributors` defaults to
+        roster_maximum).
         """
-        if total < 0 or total >> self.bits:
-            raise CreditError(Code.SUM_INVALID, "bits beyond the layout")
         largest = self.roster_maximum if contributors is None else contributors
-        rest, sums = int(total), {}
-        for slot in self.slots:
-            width = self.width(slot)
+        rest, end, sums = int(total), 0, {}
+        for slot, start in self._places():
+            between, width = start - end, self.width(slot)
+            if rest & ((1 << between) - 1):
+                raise CreditError(Code.SUM_INVALID, "bits between the slots")
+            rest >>= between
             sums[slot.name] = self._checked(slot, rest & ((1 << width) - 1), largest)
-            rest >>= width
+            rest, end = rest >> width, start + width
+        if rest:
+            raise CreditError(Code.SUM_INVALID, "bits beyond the layout")
         return sums
 
     def describe(self) -> bytes:
-        """Encode names, bounds and roster maximum as canonical JSON, which fixes every position, to be hashed."""
+        """Encode what fixes every position as canonical JSON, to be hashed."""
         slots: list[CanonicalValue] = [{"bound": slot.bound, "name": slot.name} for slot in self.slots]
-        return canonical_json({"roster_maximum": self.roster_maximum, "slots": slots})
+        words: dict[str, CanonicalValue] = {"word_bits": self.word_bits} if self.word_bits else {}
+        return canonical_json({"roster_maximum": self.roster_maximum, "slots": slots, **words})
+
+    def _places(self) -> Iterator[tuple[Slot, int]]:
+        """Give each slot with its lowest bit."""
+        end = 0
+        for slot in self.slots:
+            width, start = self.width(slot), end
+            if self.word_bits and start % self.word_bits + width > self.word_bits:
+                start += -start % self.word_bits
+            yield slot, start
+            end = start + width
 
     def _check(self) -> None:
         if not self.slots or len({slot.name for slot in self.slots}) != len(self.slots):

@@ -109,7 +109,8 @@ class Bundle(_Shown):
 
     `value` is X_i in hexadecimal; `journal_size` and `journal_head` are those of the contribution's commitment. `rho`
     and `tags` are the query's: they rebuild its envelope byte for byte, so that whoever has the bundle can check all.
-    `travel` is there where the query has a travel check.
+    `travel` is there where the query has a travel check, `requester_key` instead of the obfuscator's seed in the suite
+    `MASKED_SUM`.
     """
 
     consortium: Id
@@ -119,7 +120,7 @@ class Bundle(_Shown):
     statement: int = Field(ge=1)
     value: str = Field(pattern="^(0|[1-9a-f][0-9a-f]{0,2047})$")
     seed: Key32
-    obfuscator_seed: Key32
+    obfuscator_seed: Key32 | None = Field(default=None, exclude_if=lambda value: value is None)
     pair_keys: dict[Id, Key32] = Field(max_length=1024)
     book: ShownBook
     journal_size: int = Field(ge=0)
@@ -131,6 +132,7 @@ class Bundle(_Shown):
     links: int = Field(ge=0)
     links_digest: Key32
     travel: ShownTravel | None = Field(default=None, exclude_if=lambda value: value is None)
+    requester_key: Key32 | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

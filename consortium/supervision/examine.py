@@ -39,11 +39,11 @@ from consortium.model.rounds import (
 )
 from consortium.model.rulebook import Rulebook
 from consortium.rules.contributions import contribution_values, is_live, query_layout
-from consortium.rules.profiles import PROFILES
+from consortium.rules.tallies import Sums, sums_of
 from consortium.rules.travel_reveals import StatedTravel
 from consortium.sealing.payload import Payload, Place, check_envelope
 from consortium.sums.exchange import BookState
-from consortium.sums.paillier import PublicKey, public_key_from_bytes
+from consortium.sums.paillier import public_key_from_bytes
 from consortium.sums.reveals import Reveal, Stated, check_reveal
 from consortium.supervision.bundle import Bundle, Shown, ShownLeaf, ShownPlace
 from consortium.supervision.documents import StatedBook
@@ -73,9 +73,9 @@ class Exchange:
         return exchange_ctx(self.query, self.roster, self.attempt, self.intended, self.block)
 
     @cached_property
-    def public_key(self) -> PublicKey:
-        """The requester's key, checked."""
-        return public_key_from_bytes(self.query.query_key.key, PROFILES[self.query.header.suite])
+    def sums(self) -> Sums:
+        """What the sum was made in: under the requester's key, checked, or in vectors of words."""
+        return sums_of(self.query, self.rulebook, public_key_from_bytes)
 
     def stated(self, member: MemberId) -> Stated:
         """Give what a member had signed, and its peers about the same pairs; raises CreditError(REVEAL_INVALID)."""
@@ -94,6 +94,7 @@ class Exchange:
             commitment=own.commitment,
             own_digests=digests[member],
             peers_digests={peer: digests[peer][member] for peer in self.answering - {member}},
+            requester_digest=own.requester_digest,
         )
 
     def stated_travel(self, member: MemberId) -> StatedTravel | None:
@@ -128,7 +129,7 @@ def examine(
     if bundle.ctx != exchange.ctx:
         raise _invalid("another exchange")
     tags = _tags(bundle, exchange)
-    check_reveal(_reveal(bundle), exchange.stated(bundle.member), exchange.public_key)
+    check_reveal(_reveal(bundle), exchange.stated(bundle.member), exchange.sums)
     _check_book(shown, stated)
     files = [_file(place, tag, shown, exchange) for place, tag in zip(bundle.places, tags, strict=True)]
     counted = _counted(bundle, files)
@@ -139,7 +140,8 @@ def examine(
 
 def _reveal(bundle: Bundle) -> Reveal:
     state = BookState(bundle.book.root, bundle.journal_size, bundle.journal_head)
-    return Reveal(int(bundle.value, 16), bundle.seed, bundle.obfuscator_seed, bundle.pair_keys, state)
+    seed, key = bundle.obfuscator_seed or b"", bundle.requester_key or b""
+    return Reveal(int(bundle.value, 16), bundle.seed, seed, bundle.pair_keys, state, key)
 
 
 def _tags(bundle: Bundle, exchange: Exchange) -> tuple[SubjectTag, ...]:

@@ -84,6 +84,7 @@ def round1_body_to_bytes(body: Round1Body) -> bytes:
             commitment=body.commitment,
             opening_digest=body.opening_digest,
             travel=_travel_to_proto(body.travel) if body.travel else None,
+            requester_digest=body.requester_digest,
         )
     )
 
@@ -99,6 +100,7 @@ def round1_body_from_bytes(raw: bytes) -> Round1Body:
         commitment=digest(message.commitment, "commitment"),
         opening_digest=digest(message.opening_digest, "opening_digest"),
         travel=_travel_from_proto(message.travel) if message.HasField("travel") else None,
+        requester_digest=digest(message.requester_digest, "requester_digest") if message.requester_digest else b"",
     )
 
 

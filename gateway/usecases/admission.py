@@ -4,8 +4,8 @@ from consortium.errors import Code, CreditError
 from consortium.model.query import SignedQuery
 from consortium.model.rounds import RosterEntry
 from consortium.model.rulebook import Rulebook
-from consortium.rules.profiles import PROFILES
 from consortium.rules.queries import check_query, check_times
+from consortium.rules.tallies import sums_of, tally_in
 from gateway.ports import ConsentUses, QueryKeys
 from gateway.usecases.query import QueryRun
 
@@ -16,12 +16,13 @@ def open_run(
     """
     Check a query and open its run; `now` is Unix seconds.
 
-    Raises what `check_query` raises, PUBLIC_KEY_WEAK, or ROSTER_MISMATCH for a roster that is not the rulebook's.
+    Raises what `check_query` raises, PUBLIC_KEY_WEAK, ATTRIBUTES_DO_NOT_FIT, or ROSTER_MISMATCH for a roster that is
+    not the rulebook's.
     """
     check_query(query, rulebook, now)
     if tuple(entry.member for entry in roster) != rulebook.roster:
         raise CreditError(Code.ROSTER_MISMATCH, "the roster is not the rulebook's")
-    return QueryRun(query, rulebook, roster, keys.public_key(query.query_key.key, PROFILES[query.header.suite]))
+    return QueryRun(query, rulebook, roster, tally_in(sums_of(query, rulebook, keys.public_key)))
 
 
 def check_still(run: QueryRun, rulebook: Rulebook, now: int) -> None:

@@ -1,5 +1,5 @@
 """
-One query at the gateway: admission, the two rounds and the product, as a state machine without I/O.
+One query at the gateway: admission, the two rounds and the hidden sum, as a state machine without I/O.
 
 The driver sends what `call` and `answering_call` give to the members named, feeds what comes back to
 `receive_round1` and `receive_round2`, and decides when a round is over. The gateway sees ciphertexts, digests and
@@ -7,7 +7,7 @@ corrections; it never sees a mask, a tag or a number.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from consortium.errors import Code, CreditError
@@ -32,8 +32,8 @@ from consortium.model.rounds import (
 )
 from consortium.model.rulebook import Rulebook
 from consortium.model.signing import verify_signature
+from consortium.rules.tallies import Tally, check_form
 from consortium.rules.travel import check_travel_answer
-from consortium.sums.paillier import Ciphertext, PublicKey, add_plain, product
 from consortium.sums.pairs import differing_pairs, members_to_leave_out
 from consortium.wire.rounds import (
     round1_request_to_bytes,
@@ -51,14 +51,14 @@ class QueryRun:
     """
     The attempts of one admitted query.
 
-    `roster` holds every active lender, with its mask key of the day where it has published one; `public_key` is the
-    requester's, checked.
+    `roster` holds every active lender, with its mask key of the day where it has published one; `tally` adds up what
+    comes, in the query's suite.
     """
 
     query: SignedQuery
     rulebook: Rulebook
     roster: tuple[RosterEntry, ...]
-    public_key: PublicKey
+    tally: Tally
     attempt: int = 0
     left_out: MemberSet = frozenset()
     admission: int = 0
@@ -68,7 +68,6 @@ class QueryRun:
     _request: Round1Request | None = None
     _round1: dict[MemberId, Signed[Round1Body]] = field(default_factory=dict)
     _round2: dict[MemberId, Signed[Round2Body]] = field(default_factory=dict)
-    _ciphertexts: dict[MemberId, Ciphertext] = field(default_factory=dict)
     _selection: Selection | None = None
 
     def call(self, attached: MemberSet) -> bytes:
@@ -176,7 +175,7 @@ class QueryRun:
 
     def transcript(self) -> Transcript:
         """
-        Multiply and give the requester everything it needs to check.
+        Add up and give the requester everything it needs to check.
 
         Raises CreditError(TOO_FEW_CONTRIBUTORS) naming who owes a correction.
         """
@@ -191,7 +190,7 @@ class QueryRun:
             block=self._open.block,
             round1=tuple(self._round1[member] for member in order),
             round2=tuple(self._round2[member] for member in order),
-            product=self._product(order).to_bytes(),
+            product=self.tally.total({member: self._round2[member].body.correction for member in order}),
         )
 
     @property
@@ -231,7 +230,8 @@ class QueryRun:
         if len(signed.body.pair_digests) != len(self._keyed) - 1:
             raise CreditError(Code.MALFORMED, "pair_digests")
         check_travel_answer(signed, self.query.header, self.rulebook)
-        self._ciphertexts[member] = Ciphertext.from_bytes(self.public_key, signed.body.ciphertext)
+        check_form(signed.body, self.query)
+        self.tally.take(member, signed.body.ciphertext)
         self._round1[member] = signed
 
     def _accept_round2(self, member: MemberId, raw: bytes) -> Signed[Round2Body]:
@@ -241,8 +241,7 @@ class QueryRun:
             raise CreditError(Code.TRANSCRIPT_INVALID, f"{member} answered for another set")
         if bool(signed.body.travel_correction) != bool(self.query.header.travel):
             raise CreditError(Code.MALFORMED, "travel_correction")
-        if int.from_bytes(signed.body.correction, "big") >= self.public_key.n:
-            raise CreditError(Code.TRANSCRIPT_INVALID, f"correction of {member} is out of range")
+        self.tally.check_correction(member, signed.body.correction)
         return signed
 
     def _check_author(
@@ -258,11 +257,6 @@ class QueryRun:
             raise CreditError(Code.TRANSCRIPT_INVALID, f"{member} opens another digest")
         if body.contributor != member or body.ctx != self.ctx:
             raise CreditError(Code.TRANSCRIPT_INVALID, f"{member} answered another exchange")
-
-    def _product(self, order: Sequence[MemberId]) -> Ciphertext:
-        ciphertexts = [self._ciphertexts[m] for m in order]
-        corrections = sum(int.from_bytes(self._round2[m].body.correction, "big") for m in order)
-        return add_plain(product(ciphertexts), -corrections)
 
 
 def opening_of(signed: Signed[Round1Body] | Signed[Round2Body]) -> Opening:

@@ -18,7 +18,6 @@ from consortium.model.query import SignedQuery, Suite
 from consortium.model.rounds import Transcript, digests_by_peer
 from consortium.sealing.payload import SubjectTags
 from consortium.sums.packing import Layout, Slot
-from consortium.sums.paillier import PublicKey
 from consortium.sums.reveals import Stated, check_reveal
 from consortium.wire.rounds import round1_request_to_bytes
 from participants.conformance.circle import Circle
@@ -118,6 +117,11 @@ def packing(_: Run) -> None:
     packed = layout.pack(values)
     if packed != 999 | 1 << 16 | 2**40 << 23 or layout.unpack(packed) != values:
         raise Failed("another packed number")
+    words = Layout.build([Slot("a", 1000), Slot("b", 1), Slot("c", 2**50)], 32, 128, 64)
+    values = {"a": 999, "b": 1, "c": 2**50}
+    packed = words.pack(values)
+    if packed != 999 | 1 << 16 | 2**50 << 64 or words.unpack(packed) != values:
+        raise Failed("another vector of words")
 
 
 def masked_sum(run: Run) -> None:
@@ -140,8 +144,7 @@ def reveal(run: Run) -> None:
     secret = contributor.identity.audit_secret
     record = open_record(exchange.reveal, secret, ctx)
     shown = make_reveal(record, secret, ctx, transcript.members, run.circle.own)
-    key: PublicKey = run.circle.asker.requester.query_key.secret.public_key
-    check_reveal(shown, _stated(run, transcript, ctx), key)
+    check_reveal(shown, _stated(run, transcript, ctx), run.circle.sums(query))
 
 
 def answer_times(run: Run) -> None:
@@ -238,4 +241,5 @@ def _stated(run: Run, transcript: Transcript, ctx: bytes) -> Stated:
         commitment=transcript.round1[place].body.commitment,
         own_digests=digests[own],
         peers_digests={peer: digests[peer][own] for peer in roster if peer != own},
+        requester_digest=transcript.round1[place].body.requester_digest,
     )

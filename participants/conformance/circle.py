@@ -26,8 +26,9 @@ from consortium.model.rulebook import (
     RulebookDocument,
 )
 from consortium.model.signing import Ed25519Signer, Signer
-from consortium.rules.profiles import PROFILES
-from consortium.sums.paillier import Ciphertext, add_plain, product
+from consortium.rules.profiles import PROFILES, paillier_profile
+from consortium.rules.tallies import Sums, sums_of, tally_in
+from consortium.sums.paillier import public_key_from_bytes
 from consortium.sums.secret import SecretKey
 from consortium.wire.rounds import (
     round1_request_to_bytes,
@@ -99,9 +100,9 @@ class Circle:
         first = [signed_round1_from_bytes(self._node(m).round1(round1_request_to_bytes(request), now)) for m in order]
         call = round2_request_to_bytes(Round2Request(request.ctx, self.rulebook.roster_set))
         second = [signed_round2_from_bytes(self._node(m).round2(call, now)) for m in order]
-        key = self.asker.requester.query_key.secret.public_key
-        total = product([Ciphertext.from_bytes(key, part.body.ciphertext) for part in first])
-        corrections = sum(int.from_bytes(part.body.correction, "big") for part in second)
+        tally = tally_in(self.sums(query))
+        for part in first:
+            tally.take(part.body.contributor, part.body.ciphertext)
         everybody = self.rulebook.roster_set
         return Transcript(
             request.roster,
@@ -111,8 +112,12 @@ class Circle:
             0,
             tuple(first),
             tuple(second),
-            add_plain(total, -corrections).to_bytes(),
+            tally.total({part.body.contributor: part.body.correction for part in second}),
         )
+
+    def sums(self, query: SignedQuery) -> Sums:
+        """Give what a query's sums are made in."""
+        return sums_of(query, self.rulebook, public_key_from_bytes)
 
     def _node(self, member: MemberId) -> Contributor:
         return self.nodes[member].contributor
@@ -130,8 +135,9 @@ def make_circle(
     """Put the consortium together; the node under test has its own id and key, every secret else is made up here."""
     signers = {member: Ed25519Signer(rng(32)) for member in (*PEERS, *HOLDERS, REGULATOR)} | {own[0]: own[1]}
     rulebook = _rulebook(own[0], signers, suite, rng, now)
-    key = SecretKey.generate(PROFILES[suite])
-    pool.prepare(key.public_key)
+    key = SecretKey.generate(paillier_profile((suite,)))
+    if suite in PROFILES:
+        pool.prepare(key.public_key)
     nodes, stores = {}, {}
     for member in rulebook.roster:
         stores[member] = SqliteAnswers(folder / f"answers-{member}.db")

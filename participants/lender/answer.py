@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from consortium.errors import Code, CreditError
-from consortium.hashing import Randomness, uint
+from consortium.hashing import Randomness
 from consortium.labels import Label
 from consortium.model.credit_file import CreditFile
 from consortium.model.identifiers import SubjectKey, SubjectTag
@@ -31,16 +31,13 @@ from consortium.model.rounds import (
 )
 from consortium.model.rulebook import Rulebook
 from consortium.rules.contributions import contribution_values, is_live, query_layout
-from consortium.rules.profiles import PROFILES
 from consortium.rules.queries import active_lender, check_times
 from consortium.rules.travel import travel_policy
 from consortium.rules.travel_reveals import travel_masks
 from consortium.sealing.payload import Payload, payload_material, subject_proof
 from consortium.silent import Silent
-from consortium.sums.exchange import BookState, CtxSeeds, contribution_commitment, correction, masked
+from consortium.sums.exchange import BookState, CtxSeeds, contribution_commitment
 from consortium.sums.masks import PairMasks, pair_ctx_key, pair_digest
-from consortium.sums.paillier import Obfuscator, PublicKey, encrypt
-from consortium.sums.profiles import Profile
 from consortium.travel.oblivious import Table
 from consortium.wire.rounds import (
     round1_body_to_bytes,
@@ -52,7 +49,8 @@ from consortium.wire.rounds import (
 )
 from participants.failpoints import failpoint
 from participants.lender.admit import admit, day_keys, open_query
-from participants.lender.answer_ports import AnswerStore, AnswerTransaction, Binding, BookReader, Exchange
+from participants.lender.answer_ports import AnswerStore, AnswerTransaction, Binding, BookReader, Encryptor, Exchange
+from participants.lender.hiding import Hidden, Hiding, lifted
 from participants.lender.identity import LenderIdentity, PairKeys
 from participants.lender.ledger import (
     ChangedOver,
@@ -81,18 +79,6 @@ SALT_BYTES = 32
 _NO_KEY, _NO_TAG = SubjectKey(bytes(64)), SubjectTag(bytes(32))
 
 
-class Encryptor(Protocol):
-    """The encryption side of requesters' keys: checked once each, with obfuscators ready."""
-
-    def public_key(self, modulus: bytes, profile: Profile) -> PublicKey:
-        """Give the checked key for a big-endian modulus; raises CreditError(PUBLIC_KEY_WEAK)."""
-        ...
-
-    def obfuscator(self, key: PublicKey) -> Obfuscator:
-        """Give an obfuscator that was never used."""
-        ...
-
-
 class Alarms(Protocol):
     """A lender's own alarms; nothing of them leaves the lender."""
 
@@ -109,7 +95,7 @@ class Alarms(Protocol):
 class _Contribution:
     """What round 1 computes before anything is stored."""
 
-    ciphertext: bytes
+    hidden: Hidden
     pair_digests: tuple[bytes, ...]
     commitment: bytes
     record: RevealRecord
@@ -203,7 +189,6 @@ class Contributor(Silent):
         self, request: Round1Request, payload: Payload, earlier: Sequence[SubjectTag], rulebook: Rulebook
     ) -> _Contribution:
         query, ctx, own = request.query, request.ctx, self.identity.member
-        key = self.encryptor.public_key(query.query_key.key, PROFILES[query.header.suite])
         layout = query_layout(query.header, rulebook)
         keys = day_keys(request.roster, own, rulebook, self.pairs, query.header.issued_at)
         pair_keys = {peer: pair_ctx_key(day_key, ctx, own, peer) for peer, day_key in keys.items()}
@@ -214,15 +199,23 @@ class Contributor(Silent):
         seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)
         held = [*zip(view.files, files, strict=True)]
         table, travel = self._travel(query, payload, held, (seeds, travel_masks(own, pair_keys)), rulebook)
-        obfuscator = self.encryptor.obfuscator(key)
+        hidden = Hiding(own, self.pairs, self.encryptor).hide(request, value, layout.words, seeds, pair_keys)
         record = RevealRecord(
-            value, obfuscator.seed, pair_keys, state, payload.tags, proven, payload.rho, tuple(earlier), travel
+            value=value,
+            obfuscator_seed=hidden.obfuscator_seed,
+            pair_keys=pair_keys,
+            book=state,
+            tags=payload.tags,
+            proven=proven,
+            rho=payload.rho,
+            earlier=tuple(earlier),
+            travel=travel,
+            requester_key=hidden.requester_key,
         )
-        hidden = masked(value, seeds, PairMasks(own, pair_keys, int(key.n)))
         return _Contribution(
-            ciphertext=encrypt(key, hidden, obfuscator).to_bytes(),
+            hidden=hidden,
             pair_digests=tuple(pair_digest(ctx, own, peer, pair_keys[peer]) for peer in sorted(pair_keys)),
-            commitment=contribution_commitment(ctx, value, key.profile.modulus_bytes, seeds.commit_seed, state),
+            commitment=contribution_commitment(ctx, value, hidden.width, seeds.commit_seed, state),
             record=record,
             table=table,
         )
@@ -278,11 +271,12 @@ class Contributor(Silent):
         body = Round1Body(
             contributor=self.identity.member,
             ctx=request.ctx,
-            ciphertext=contribution.ciphertext,
+            ciphertext=contribution.hidden.contribution,
             pair_digests=contribution.pair_digests,
             commitment=contribution.commitment,
             opening_digest=opening.digest,
             travel=signed_part(contribution.table),
+            requester_digest=contribution.hidden.requester_digest,
         )
         raw = round1_body_to_bytes(body)
         words = contribution.table.words if contribution.table else b""
@@ -301,7 +295,7 @@ class Contributor(Silent):
         check_often(store, opened.request.query, counted, rulebook, now)
         note_release(store, opened.request.query, counted, now)
         bind_all(store, opened.tags, bindings[: len(opened.tags)], Binding(request.members, tested, now))
-        answer = self._sign_round2(opened, request.members, tested, store.next_counter(utc_day(now)))
+        answer = self._sign_round2(opened, rulebook, (request.members, tested), store.next_counter(utc_day(now)))
         store.release(request.ctx, answer)
         return answer
 
@@ -324,12 +318,14 @@ class Contributor(Silent):
             raise CreditError(Code.ROSTER_MISMATCH, "the answering set is not within the intended one, or without us")
         check_answering_set(answering, tested, header.requester, rulebook.groups, rulebook.limits)
 
-    def _sign_round2(self, opened: OpenedExchange, answering: MemberSet, tested: MemberSet, counter: int) -> bytes:
-        request, record, own = opened.request, opened.record, self.identity.member
-        ctx, modulus = request.ctx, request.query.query_key.key
-        masks = PairMasks(own, record.pair_keys, int.from_bytes(modulus, "big"))
+    def _sign_round2(
+        self, opened: OpenedExchange, rulebook: Rulebook, sets: tuple[MemberSet, MemberSet], counter: int
+    ) -> bytes:
+        """Sign the correction for (U, the roster that it was tested against)."""
+        (answering, tested), record, own = sets, opened.record, self.identity.member
+        query, ctx = opened.request.query, opened.request.ctx
         seeds = CtxSeeds.derive(self.identity.audit_secret.value, ctx)
-        corr = uint(correction(record.value, seeds, masks, answering), len(modulus))
+        corr = lifted(query, own, record, query_layout(query.header, rulebook).words, seeds, answering)
         travel = travel_correction(record.travel, seeds, travel_masks(own, record.pair_keys), answering)
         opening = Opening(self.rng(SALT_BYTES), Bound(BoundState.NONE), counter)
         body = Round2Body(own, ctx, answering, corr, tested, opening.digest, travel)

@@ -8,6 +8,8 @@ from typing import Protocol
 from consortium.model.identifiers import SubjectTag
 from consortium.model.members import MemberId, MemberSet
 from consortium.silent import Silent
+from consortium.sums.paillier import Obfuscator, PublicKey
+from consortium.sums.profiles import Profile
 from participants.lender.ports import BookView
 
 
@@ -27,6 +29,18 @@ class Exchange(Silent):
     request: bytes
     answer: bytes
     reveal: bytes
+
+
+class Encryptor(Protocol):
+    """The encryption side of requesters' keys: checked once each, with obfuscators ready."""
+
+    def public_key(self, modulus: bytes, profile: Profile) -> PublicKey:
+        """Give the checked key for a big-endian modulus; raises CreditError(PUBLIC_KEY_WEAK)."""
+        ...
+
+    def obfuscator(self, key: PublicKey) -> Obfuscator:
+        """Give an obfuscator that was never used."""
+        ...
 
 
 class BookReader(Protocol):

@@ -1,8 +1,8 @@
 """
 A requester: builds a query, and checks and decrypts what comes back.
 
-Nothing of the gateway's answer is believed: signatures, pairs, product and the answering set are checked here, from
-the signed parts. A decryption or guard error is for the requester's own records: it is never reported to the
+Nothing of the gateway's answer is believed: signatures, pairs, the hidden sum and the answering set are checked
+here, from the signed parts. A decryption or guard error is for the requester's own records: it is never reported to the
 gateway at once, because its timing would be an oracle.
 """
 
@@ -42,6 +42,8 @@ from consortium.model.rounds import (
 from consortium.model.rulebook import Rulebook
 from consortium.model.signing import verify_signature
 from consortium.rules.contributions import CAPPED, FROZEN, MATCHED, query_layout
+from consortium.rules.profiles import PROFILES, query_key_type
+from consortium.rules.tallies import Sums, check_total
 from consortium.rules.travel import NO_WHEREABOUTS
 from consortium.sealing.payload import (
     SubjectTags,
@@ -51,10 +53,12 @@ from consortium.sealing.payload import (
     tags_commitment,
 )
 from consortium.silent import Silent
-from consortium.sums.paillier import Ciphertext, PublicKey, add_plain, product
+from consortium.sums.paillier import Ciphertext
 from consortium.sums.pairs import differing_pairs
 from consortium.sums.secret import SecretKey
+from consortium.sums.words import WordSums
 from consortium.wire.queries import consent_to_bytes, header_to_bytes
+from participants.lender.ephemeral import ephemeral_certified, open_words
 from participants.lender.identity import LenderIdentity, certify_key
 from participants.lender.protect import LendersSecrets
 from participants.lender.travel import TravelQuestion, TravelResult, check_tables, travel_parts, travel_result
@@ -195,7 +199,8 @@ class Requester(Silent):
         nonce, travel = self.rng(NONCE_BYTES), None
         if question.travel is not None:
             travel = travel_parts(question.travel, self.identity, rulebook, nonce, now)
-        header = self._header(question, consent, rulebook, nonce, now)
+        key = self._key_for(question, nonce, now)
+        header = self._header(question, consent, (rulebook, key), nonce, now)
         if travel is not None:
             header = replace(header, travel=travel.element)
         raw = header_to_bytes(header)
@@ -210,7 +215,7 @@ class Requester(Silent):
         )
         signature = self.identity.signer.sign(Label.SIGNED_QUERY, *parts)
         payment = travel.payment if travel else None
-        return SignedQuery(header, *parts, signature, consent, self.query_key.certified, payment)
+        return SignedQuery(header, *parts, signature, consent, key, payment)
 
     def conclude(
         self,
@@ -221,7 +226,7 @@ class Requester(Silent):
         travel: TravelQuestion | None = None,
     ) -> QueryResult:
         """
-        Check a transcript, decrypt its product and subtract the own part.
+        Check a transcript, open its sum and subtract the own part.
 
         `own` is what this lender's node contributed to the exchange; `travel` is the question's travel check, by which
         the tables are opened: without it they are checked only.
@@ -230,13 +235,27 @@ class Requester(Silent):
         """
         if query.header.rulebook_digest != rulebook.digest:
             raise CreditError(Code.RULEBOOK_MISMATCH, "the answer belongs to the rulebook of its query")
-        secret = self._secret_of(query)
-        total = check_transcript(query, transcript, rulebook, secret.public_key)
-        plain = secret.decrypt(total, self.executor)
-        sums = query_layout(query.header, rulebook).unpack(plain, len(transcript.members))
+        layout = query_layout(query.header, rulebook)
+        if query.header.suite in PROFILES:
+            plain = self._decrypted(query, transcript, rulebook)
+        else:
+            total = check_transcript(query, transcript, rulebook, WordSums(layout.words))
+            plain = open_words(query, transcript, rulebook, self.identity, total)
+        sums = layout.unpack(plain, len(transcript.members))
         result = _result(query.header, transcript.members, rulebook, sums, own.values)
         check = travel_result(query.header, transcript, rulebook, travel, self.identity, own.travel)
         return replace(result, travel=check)
+
+    def _decrypted(self, query: SignedQuery, transcript: Transcript, rulebook: Rulebook) -> int:
+        secret = self._secret_of(query)
+        total = check_transcript(query, transcript, rulebook, secret.public_key)
+        return secret.decrypt(Ciphertext.from_bytes(secret.public_key, total), self.executor)
+
+    def _key_for(self, question: Question, nonce: bytes, now: int) -> CertifiedKey:
+        """Give the key that a query names: the Paillier key of the day, or one for this query alone."""
+        if query_key_type(question.suite) is KeyType.QUERY:
+            return self.query_key.certified
+        return ephemeral_certified(self.identity, nonce, (now, now + question.lifetime))
 
     def _secret_of(self, query: SignedQuery) -> SecretKey:
         for secret in (self.query_key.secret, *self.earlier):
@@ -245,13 +264,19 @@ class Requester(Silent):
         raise CreditError(Code.TRANSCRIPT_INVALID, "asked under a query key that is not here any more")
 
     def _header(
-        self, question: Question, consent: SignedConsent | None, rulebook: Rulebook, nonce: bytes, now: int
+        self,
+        question: Question,
+        consent: SignedConsent | None,
+        under: tuple[Rulebook, CertifiedKey],
+        nonce: bytes,
+        now: int,
     ) -> QueryHeader:
+        rulebook, key = under
         return QueryHeader(
             query_id=self.rng(QUERY_ID_BYTES),
             requester=self.identity.member,
             credential=Credential.IDENTIFIED,
-            query_key_digest=self.query_key.certified.digest,
+            query_key_digest=key.digest,
             purpose=question.purpose,
             attributes=question.attributes,
             suite=question.suite,
@@ -265,8 +290,8 @@ class Requester(Silent):
         )
 
 
-def check_transcript(query: SignedQuery, transcript: Transcript, rulebook: Rulebook, key: PublicKey) -> Ciphertext:
-    """Check every signed part of an answer and that the product follows from them; gives the product."""
+def check_transcript(query: SignedQuery, transcript: Transcript, rulebook: Rulebook, sums: Sums) -> bytes:
+    """Check every signed part of an answer and that the hidden sum follows from them; gives the hidden sum."""
     roster = tuple(entry.member for entry in transcript.roster)
     if roster != rulebook.roster:
         raise CreditError(Code.ROSTER_MISMATCH, "the transcript's roster is not the rulebook's")
@@ -283,7 +308,7 @@ def check_transcript(query: SignedQuery, transcript: Transcript, rulebook: Ruleb
     _check_answering(query.header.requester, transcript, rulebook)
     _check_pairs(transcript, keyed)
     check_tables(query.header, transcript, rulebook)
-    return _check_product(transcript, key)
+    return check_total(query, transcript, sums)
 
 
 def _check_parts(
@@ -318,15 +343,6 @@ def _check_pairs(transcript: Transcript, roster: Sequence[MemberId]) -> None:
     digests = {part.body.contributor: digests_by_peer(part.body, roster) for part in transcript.round1}
     if differing_pairs(roster, digests):
         raise CreditError(Code.PAIR_MISMATCH)
-
-
-def _check_product(transcript: Transcript, key: PublicKey) -> Ciphertext:
-    ciphertexts = [Ciphertext.from_bytes(key, part.body.ciphertext) for part in transcript.round1]
-    corrections = [int.from_bytes(part.body.correction, "big") for part in transcript.round2]
-    expected = add_plain(product(ciphertexts), -sum(corrections))
-    if expected.to_bytes() != transcript.product:
-        raise CreditError(Code.TRANSCRIPT_INVALID, "the product does not follow from its parts")
-    return expected
 
 
 def _result(

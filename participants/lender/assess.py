@@ -18,6 +18,7 @@ from consortium.hashing import keyed_hash, transcript_hash, uint
 from consortium.labels import Label
 from consortium.model.catalogue import MONTHS_ON_FILE_BUCKETS, Attribute, Family, Purpose
 from consortium.model.identifiers import IdentifierKind, RawIdentifier
+from consortium.model.query import Suite
 from consortium.model.rulebook import Rulebook
 from consortium.model.scorecard import CardRole
 from consortium.model.signal_policy import SCORE, Hint, Reason, SignalPolicy, Situation
@@ -85,7 +86,7 @@ class Application(Silent):
 
     `amount` (minor units) is what was applied for, `hold_seconds` how long it counts as promised. Fewer than
     `min_answered` answers are too few; `deadline` are the seconds the query may live. `content` is the request's own
-    bytes, by which a repeat is known.
+    bytes, by which a repeat is known. It is asked in `suite`, or in the rulebook's first.
     """
 
     request_id: bytes
@@ -101,6 +102,11 @@ class Application(Silent):
     shadow: bool = False
     incumbent: HintWord | None = None
     travel: TravelQuestion | None = None
+    suite: Suite | None = None
+
+    def suite_in(self, rulebook: Rulebook) -> Suite:
+        """Give the suite that it is asked in."""
+        return self.suite or rulebook.policy.suites[0]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -201,7 +207,7 @@ class Assessor:
         self, rulebook: Rulebook, application: Application, names: tuple[str, ...], at: int
     ) -> tuple[str, ...]:
         """Add what the cards in effect need, the champion first, as far as it is allowed and fits one query."""
-        member, suite = self.asker.node.requester.identity.member, rulebook.policy.suites[0]
+        member, suite = self.asker.node.requester.identity.member, application.suite_in(rulebook)
         for card in rulebook.scorecards_at(at):
             more, denied = permitted(rulebook, member, application, card_attributes(card))
             both = tuple(dict.fromkeys((*names, *more)))
@@ -211,7 +217,7 @@ class Assessor:
 
     async def _answer(self, application: Application, attributes: tuple[str, ...], attempts: int) -> LocalAnswer:
         """Ask; where the query of an earlier attempt has expired without an answer, by a new one."""
-        suite = self.asker.node.contributor.rulebook().policy.suites[0]
+        suite = application.suite_in(self.asker.node.contributor.rulebook())
         travel = application.travel
         question = Question(application.purpose, attributes, suite, application.deadline, travel=travel)
         for number in range(attempts):

@@ -84,7 +84,7 @@ class Inspector(Silent):
             statement=statement,
             value=f"{record.value:x}",
             seed=CtxSeeds.derive(secret.value, order.ctx).seed,
-            obfuscator_seed=reveal.obfuscator_seed,
+            obfuscator_seed=reveal.obfuscator_seed or None,
             pair_keys=dict(reveal.pair_keys),
             book=_shown_book(proof),
             journal_size=record.book.journal_size,
@@ -96,6 +96,7 @@ class Inspector(Silent):
             links=len(proof.links),
             links_digest=links_digest(proof.links),
             travel=_shown_travel(record.travel) if record.travel else None,
+            requester_key=reveal.requester_key or None,
         )
         return bundle, proof.links
 

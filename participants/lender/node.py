@@ -63,9 +63,12 @@ class LenderNode(Silent):
         """
         Build a query as of `now` (Unix seconds).
 
-        Raises CreditError(RULEBOOK_MISMATCH) while this node has not taken up the keys of the version in force.
+        Raises CreditError(RULEBOOK_MISMATCH) while this node has not taken up the keys of the version in force,
+        SUITE_NOT_ALLOWED for a suite that it has not.
         """
         rulebook, identity = self._rulebook, self.requester.identity
+        if question.suite not in rulebook.policy.suites:
+            raise CreditError(Code.SUITE_NOT_ALLOWED, question.suite.name)
         pinned = rulebook.members.get(identity.member)
         if pinned is not None and pinned.identity_key != identity.signer.public:
             raise CreditError(Code.RULEBOOK_MISMATCH, "another identity key of this node is in force")

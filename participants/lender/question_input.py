@@ -47,7 +47,7 @@ class TravelInput(InputTable):
 
 
 class AboutInput(InputTable):
-    """Who is asked about, for which purpose, under which consent."""
+    """Who is asked about, for which purpose, under which consent; in the rulebook's first suite where none is named."""
 
     identifiers: Identifiers
     purpose: Purpose
@@ -56,6 +56,7 @@ class AboutInput(InputTable):
     lifetime_seconds: StrictInt = Field(default=60, ge=1, le=3600)
     staff_id: StrictStr = ""
     travel: TravelInput | None = None
+    suite: StrictStr | None = Field(default=None, pattern="^[A-Z][A-Z0-9_]{0,63}$")
 
     def raw_identifiers(self) -> tuple[RawIdentifier, ...]:
         """Give every identifier that is there."""

@@ -35,7 +35,7 @@ class TravelRecord(Silent):
 @dataclass(frozen=True, slots=True, repr=False)
 class RevealRecord(Silent):
     """
-    The number X_i, the obfuscator's seed, every k_ij, the state of the book behind them, and whom it was about.
+    The number X_i, the obfuscator's seed or k_i, every k_ij, the state of the book behind them, whom it was about.
 
     `tags` and `rho` are the query's, so that they are known when the epoch's sealing key is not any more; `proven` says
     for which tags the query proved the subject's key. All three are empty in records of older versions. `earlier` are
@@ -52,6 +52,7 @@ class RevealRecord(Silent):
     rho: bytes = b""
     earlier: tuple[SubjectTag, ...] = ()
     travel: TravelRecord | None = None
+    requester_key: bytes = b""
 
 
 def seal_record(record: RevealRecord, audit_secret: Secret, ctx: bytes, rng: Randomness) -> bytes:
@@ -73,7 +74,7 @@ def make_reveal(record: RevealRecord, audit_secret: Secret, ctx: bytes, answerin
     """Open an exchange for an inspection: nothing towards members outside U is shown."""
     seeds = CtxSeeds.derive(audit_secret.value, ctx)
     pair_keys = {peer: record.pair_keys[peer] for peer in answering - {own}}
-    return Reveal(record.value, seeds.seed, record.obfuscator_seed, pair_keys, record.book)
+    return Reveal(record.value, seeds.seed, record.obfuscator_seed, pair_keys, record.book, record.requester_key)
 
 
 def check_reveal_allowed(answering: int, colluders: int, already: frozenset[MemberId], member: MemberId) -> None:
@@ -94,6 +95,7 @@ def _encode(record: RevealRecord) -> bytes:
     return canonical_json(
         {
             **_travel_to_value(record.travel),
+            **({"requester_key": record.requester_key.hex()} if record.requester_key else {}),
             "value": f"{record.value:x}",
             "obfuscator_seed": record.obfuscator_seed.hex(),
             "pair_keys": {peer: key.hex() for peer, key in record.pair_keys.items()},
@@ -121,7 +123,15 @@ def _decode(plain: bytes) -> RevealRecord:
         }:
             keys = {peer: bytes.fromhex(str(key)) for peer, key in pair_keys.items()}
             book = BookState(bytes.fromhex(root), size, bytes.fromhex(head))
-            return RevealRecord(int(value, 16), bytes.fromhex(seed), keys, book, *_about(rest), travel=_travel(rest))
+            return RevealRecord(
+                int(value, 16),
+                bytes.fromhex(seed),
+                keys,
+                book,
+                *_about(rest),
+                travel=_travel(rest),
+                requester_key=bytes.fromhex(str(rest.get("requester_key", ""))),
+            )
     raise CreditError(Code.REVEAL_INVALID, "the stored record has another form")
 
 

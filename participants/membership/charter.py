@@ -18,7 +18,8 @@ class CharterFile(Table):
     """
     Who founds, who approves, for how long version 1 lives, and the limits: days and seconds as the names say.
 
-    `currency` (ISO 4217) is that of every amount in the catalogue.
+    `currency` (ISO 4217) is that of every amount in the catalogue. `suite` protects sums where a question names none;
+    `more_suites` are those that a question may name besides.
     """
 
     members: tuple[MemberName, ...] = Field(min_length=1)
@@ -27,6 +28,7 @@ class CharterFile(Table):
     days: int = Field(default=365, ge=1, le=400)
     currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
     suite: str = Suite.PAILLIER_3072_MASKED.name
+    more_suites: tuple[str, ...] = ()
     colluders: int | None = None
     minimum_groups: int | None = None
     roster_maximum: int | None = None
@@ -42,15 +44,16 @@ def read_charter(path: Path) -> Charter:
     """Read a charter; raises CreditError(SETTINGS_INVALID) naming the key that is wrong."""
     file = Folder(path.parent).table(path.name, CharterFile)
     try:
-        suite = Suite[file.suite]
+        suites = tuple(dict.fromkeys(Suite[name] for name in (file.suite, *file.more_suites)))
     except KeyError:
-        raise CreditError(Code.SETTINGS_INVALID, f"suite: one of {', '.join(one.name for one in Suite)}") from None
+        names = ", ".join(one.name for one in Suite)
+        raise CreditError(Code.SETTINGS_INVALID, f"suite, more_suites: of {names}") from None
     return Charter(
         members=file.members,
         approvers=Approvers(members=file.approvers, threshold=file.threshold),
         days=file.days,
         attributes=catalogue_in(file.currency),
-        policy=_policy(file, suite),
+        policy=_policy(file, suites),
     )
 
 
@@ -59,12 +62,12 @@ def catalogue_in(currency: str) -> tuple[Attribute, ...]:
     return tuple(replace(one, currency=currency) if one.currency else one for one in DEFAULT_CATALOGUE)
 
 
-def _policy(file: CharterFile, suite: Suite) -> Policy:
+def _policy(file: CharterFile, suites: tuple[Suite, ...]) -> Policy:
     given = file.model_dump(include=set(Policy.model_fields), exclude_none=True)
     if file.ledger_window_days is not None:
         given["ledger_window"] = file.ledger_window_days * SECONDS_PER_DAY
     try:
-        return Policy.model_validate(default_policy(suite).model_dump() | given)
+        return Policy.model_validate(default_policy(*suites).model_dump() | given)
     except ValidationError as error:
         problem = error.errors(include_url=False, include_context=False, include_input=False)[0]
         raise CreditError(

@@ -15,16 +15,15 @@ from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash
 from consortium.labels import Label
 from consortium.model.bodies import BodyAction, BodyOrder, EntryBody, check_order
-from consortium.model.keys import CertifiedKey, KeyType, check_certified_key
 from consortium.model.query import NO_CONSENT, SignedQuery
 from consortium.model.receipts import Receipt, Subject, check_receipt
 from consortium.model.rounds import Round1Body, Round2Body, Signed, Transcript, exchange_ctx
 from consortium.model.rulebook import Member, Role, Rulebook
 from consortium.model.signing import verify_signature
-from consortium.rules.profiles import PROFILES
-from consortium.rules.queries import check_permitted
+from consortium.rules.queries import check_permitted, check_query_key
+from consortium.rules.tallies import check_total, sums_of
 from consortium.rules.travel import check_travel
-from consortium.sums.paillier import Ciphertext, PublicKey, add_plain, product, public_key_from_bytes
+from consortium.sums.paillier import PublicKey, public_key_from_bytes
 from consortium.sums.profiles import Profile
 from consortium.transparency.outcomes import OpenAdmissions, is_unused
 from consortium.wire.bodies import StoredBody, entry_body_from_bytes
@@ -190,7 +189,7 @@ class BodyChecks:
         else:
             with bound():
                 _check_exchange(entry, body, admitted)
-                check_product(transcript, public_key_of(admitted.query))
+                check_product(transcript, admitted.query, admitted.rulebook)
         self._by_one_rulebook(
             admitted, lambda rulebook: check_receipt(receipt, _gateway(rulebook).identity_key, subject)
         )
@@ -295,9 +294,9 @@ def check_attached(query: SignedQuery, rulebook: Rulebook) -> None:
     """Raise unless query key's certificate and consent record are those of the header and carry their signatures."""
     header = query.header
     requester = rulebook.active_member(header.requester)
-    _check_query_key(query.query_key, requester.id, requester.identity_key, header.issued_at)
     if query.query_key.digest != header.query_key_digest:
         raise _wrong("another query key")
+    check_query_key(query, requester)
     if query.consent is None:
         if header.consent_digest != NO_CONSENT:
             raise _wrong("no consent record")
@@ -308,28 +307,24 @@ def check_attached(query: SignedQuery, rulebook: Rulebook) -> None:
     verify_signature(controller.identity_key, query.consent.signature, Label.CONSENT, query.consent.raw)
 
 
-def public_key_of(query: SignedQuery) -> PublicKey:
-    """Give the requester's Paillier key, checked; raises CreditError(PUBLIC_KEY_WEAK)."""
-    return _public_key(query.query_key.key, PROFILES[query.header.suite])
+def check_product(transcript: Transcript, query: SignedQuery, rulebook: Rulebook) -> None:
+    """
+    Raise CreditError(EXPORT_INVALID) unless contributions and corrections add up to the product.
 
-
-def check_product(transcript: Transcript, key: PublicKey) -> None:
-    """Raise CreditError(EXPORT_INVALID) unless contributions and corrections multiply to the product."""
-    ciphertexts = [Ciphertext.from_bytes(key, signed.body.ciphertext) for signed in transcript.round1]
-    corrections = sum(int.from_bytes(signed.body.correction, "big") for signed in transcript.round2)
-    if add_plain(product(ciphertexts), -corrections).to_bytes() != transcript.product:
-        raise _wrong("the product is not that of the contributions and corrections")
+    Raises PUBLIC_KEY_WEAK for the requester's Paillier key, CIPHERTEXT_INVALID or MALFORMED for a contribution.
+    """
+    try:
+        check_total(query, transcript, sums_of(query, rulebook, _public_key))
+    except CreditError as error:
+        if error.code is not Code.TRANSCRIPT_INVALID:
+            raise
+        raise _wrong(error.cause) from error
 
 
 @lru_cache(maxsize=256)
 def _public_key(modulus: bytes, profile: Profile) -> PublicKey:
     """Check a key once; it serves many queries."""
     return public_key_from_bytes(modulus, profile)
-
-
-@lru_cache(maxsize=1024)
-def _check_query_key(certified: CertifiedKey, member: str, identity_key: bytes, at: int) -> None:
-    check_certified_key(certified, member, KeyType.QUERY, identity_key, at)
 
 
 def _check_messages(entry: Entry, body: EntryBody, rulebook: Rulebook, ctx: bytes | None) -> None:

@@ -69,7 +69,12 @@ class LenderServicer(grpc_pb.LenderServiceServicer):
     """Questions and events of the lender's own applications."""
 
     def __init__(
-        self, token: Token, assessor: Assessor, record: RecordEvent, status: Callable[[], NodeStatus], suite: Suite
+        self,
+        token: Token,
+        assessor: Assessor,
+        record: RecordEvent,
+        status: Callable[[], NodeStatus],
+        suite: Callable[[], Suite],
     ) -> None:
         self._token = token
         self._assessor = assessor
@@ -82,7 +87,7 @@ class LenderServicer(grpc_pb.LenderServiceServicer):
     async def Query(self, request: pb.QueryRequest, rpc_context: Context) -> pb.QueryResponse:  # noqa: N802
         """Ask the consortium about one person."""
         self._token.check(rpc_context)
-        return answer_to_proto(await self._asker.ask(query_from_proto(request, self._suite)))
+        return answer_to_proto(await self._asker.ask(query_from_proto(request, self._suite())))
 
     @mapped
     async def Assess(self, request: pb.AssessRequest, rpc_context: Context) -> pb.AssessResponse:  # noqa: N802
@@ -115,14 +120,14 @@ class LenderServicer(grpc_pb.LenderServiceServicer):
 
 
 def query_from_proto(request: pb.QueryRequest, suite: Suite) -> LocalQuery:
-    """Read a question; raises CreditError(MALFORMED)."""
+    """Read a question, which is asked in `suite` unless it names another; raises MALFORMED or SUITE_NOT_ALLOWED."""
     request_id = _request_id(request)
     if not request.attributes:
         raise malformed("attributes")
     purpose = str_enum(Purpose, request.purpose)
     lifetime = request.lifetime_seconds or DEFAULT_LIFETIME
     travel = _travel(request.travel) if request.HasField("travel") else None
-    question = Question(purpose, tuple(request.attributes), suite, lifetime, travel=travel)
+    question = Question(purpose, tuple(request.attributes), _suite(request.suite) or suite, lifetime, travel=travel)
     return LocalQuery(
         request_id=request_id,
         identifiers=_identifiers(request.identifiers),
@@ -134,7 +139,7 @@ def query_from_proto(request: pb.QueryRequest, suite: Suite) -> LocalQuery:
 
 
 def application_from_proto(request: pb.AssessRequest) -> Application:
-    """Read an application for credit; raises CreditError(MALFORMED)."""
+    """Read an application for credit; raises MALFORMED or SUITE_NOT_ALLOWED."""
     about = request.about
     if about.attributes:
         raise malformed("about.attributes: the signal policy says which")
@@ -158,6 +163,7 @@ def application_from_proto(request: pb.AssessRequest) -> Application:
         shadow=request.shadow,
         incumbent=str_enum(HintWord, request.incumbent) if request.incumbent else None,
         travel=_travel(about.travel) if about.HasField("travel") else None,
+        suite=_suite(about.suite),
     )
 
 
@@ -199,6 +205,12 @@ def answer_to_proto(answer: LocalAnswer) -> pb.QueryResponse:
         receipt=pb.QueryReceipt(index=receipt.index, leaf_hash=receipt.leaf_hash, time_ms=receipt.time_ms),
         travel=_travel_check(result.travel) if result.travel else None,
     )
+
+
+def _suite(name: str) -> Suite | None:
+    if name and name not in Suite.__members__:
+        raise CreditError(Code.SUITE_NOT_ALLOWED, "there is no such suite")
+    return Suite[name] if name else None
 
 
 def _travel(message: pb.TravelQuestion) -> TravelQuestion:

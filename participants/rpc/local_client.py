@@ -124,6 +124,7 @@ def _about(question: AboutInput) -> pb.QueryRequest:
         lifetime_seconds=question.lifetime_seconds,
         staff_id=question.staff_id,
         travel=_travel(question.travel) if question.travel else None,
+        suite=question.suite or "",
     )
 
 

@@ -6,7 +6,7 @@ import random
 import shutil
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +21,8 @@ from consortium.hashing import transcript_hash
 from consortium.labels import Label
 from consortium.model.catalogue import Purpose
 from consortium.model.receipts import Round, Subject
-from consortium.sums.paillier import add_plain
+from consortium.rules.tallies import PaillierTally
+from consortium.sums.paillier import Ciphertext, add_plain
 from consortium.transparency.tree import leaf_hash
 from consortium.transparency.witness import WitnessRefusedError
 from consortium.wire.gateway import Answered, message_receipt_from_bytes
@@ -117,8 +118,12 @@ def drops_a_contribution(patch: pytest.MonkeyPatch) -> None:
 
 def changes_a_sum(patch: pytest.MonkeyPatch) -> None:
     """Adds one to every sum."""
-    honest = QueryRun._product
-    patch.setattr(QueryRun, "_product", lambda self, order: add_plain(honest(self, order), 1))
+    honest = PaillierTally.total
+
+    def more(self: PaillierTally, corrections: Mapping[str, bytes]) -> bytes:
+        return add_plain(Ciphertext.from_bytes(self.key, honest(self, corrections)), 1).to_bytes()
+
+    patch.setattr(PaillierTally, "total", more)
 
 
 def false_roster(patch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ from consortium.model.consent import SignedConsent
 from consortium.model.credit_file import CreditFile, Location
 from consortium.model.identifiers import IdentifierKind
 from consortium.model.members import MemberId
-from consortium.model.query import SignedQuery, Suite
+from consortium.model.query import SignedQuery
 from consortium.model.rounds import Transcript
 from consortium.sealing.payload import SubjectTags
 from consortium.travel.geography import Point
@@ -70,7 +70,7 @@ def travel_query(
     purpose: Purpose = Purpose.ORIGINATION,
     attribute: str = "balance",
 ) -> SignedQuery:
-    asked = Question(purpose, (attribute,), Suite.INSECURE_TEST_1024_MASKED, travel=question)
+    asked = Question(purpose, (attribute,), world.rulebook.policy.suites[0], travel=question)
     return world.nodes[by].ask(subject, asked, consent or agreed(world, subject, by=by), world.now)
 
 

@@ -113,8 +113,9 @@ class World:
         purpose: Purpose = Purpose.ORIGINATION,
         issued_at: int | None = None,
         lifetime: int = 60,
+        suite: Suite | None = None,
     ) -> SignedQuery:
-        question = Question(purpose, attributes, Suite.INSECURE_TEST_1024_MASKED, lifetime)
+        question = Question(purpose, attributes, suite or self.rulebook.policy.suites[0], lifetime)
         agreed = consent or self.consent(subject, by=by)
         return self.nodes[by].ask(subject, question, agreed, issued_at or self.now)
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/credit/v1/keys.proto\x12\tcredit.v1\"\x7f\n\x0eKeyCertificate\x12\x0e\n\x06member\x18\x01 \x01(\t\x12 \n\x04type\x18\x02 \x01(\x0e\x32\x12.credit.v1.KeyType\x12\x12\n\nkey_digest\x18\x03 \x01(\x0c\x12\x12\n\nvalid_from\x18\x04 \x01(\x03\x12\x13\n\x0bvalid_until\x18\x05 \x01(\x03\"C\n\x0c\x43\x65rtifiedKey\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c*J\n\x07KeyType\x12\x18\n\x14KEY_TYPE_UNSPECIFIED\x10\x00\x12\x11\n\rKEY_TYPE_MASK\x10\x01\x12\x12\n\x0eKEY_TYPE_QUERY\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bprotos/credit/v1/keys.proto\x12\tcredit.v1\"\x7f\n\x0eKeyCertificate\x12\x0e\n\x06member\x18\x01 \x01(\t\x12 \n\x04type\x18\x02 \x01(\x0e\x32\x12.credit.v1.KeyType\x12\x12\n\nkey_digest\x18\x03 \x01(\x0c\x12\x12\n\nvalid_from\x18\x04 \x01(\x03\x12\x13\n\x0bvalid_until\x18\x05 \x01(\x03\"C\n\x0c\x43\x65rtifiedKey\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x13\n\x0b\x63\x65rtificate\x18\x02 \x01(\x0c\x12\x11\n\tsignature\x18\x03 \x01(\x0c*b\n\x07KeyType\x12\x18\n\x14KEY_TYPE_UNSPECIFIED\x10\x00\x12\x11\n\rKEY_TYPE_MASK\x10\x01\x12\x12\n\x0eKEY_TYPE_QUERY\x10\x02\x12\x16\n\x12KEY_TYPE_EPHEMERAL\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,7 +32,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.credit.v1.keys_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_KEYTYPE']._serialized_start=240
-  _globals['_KEYTYPE']._serialized_end=314
+  _globals['_KEYTYPE']._serialized_end=338
   _globals['_KEYCERTIFICATE']._serialized_start=42
   _globals['_KEYCERTIFICATE']._serialized_end=169
   _globals['_CERTIFIEDKEY']._serialized_start=171

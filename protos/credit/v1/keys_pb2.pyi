@@ -10,9 +10,11 @@ class KeyType(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     KEY_TYPE_UNSPECIFIED: _ClassVar[KeyType]
     KEY_TYPE_MASK: _ClassVar[KeyType]
     KEY_TYPE_QUERY: _ClassVar[KeyType]
+    KEY_TYPE_EPHEMERAL: _ClassVar[KeyType]
 KEY_TYPE_UNSPECIFIED: KeyType
 KEY_TYPE_MASK: KeyType
 KEY_TYPE_QUERY: KeyType
+KEY_TYPE_EPHEMERAL: KeyType
 
 class KeyCertificate(_message.Message):
     __slots__ = ("member", "type", "key_digest", "valid_from", "valid_until")

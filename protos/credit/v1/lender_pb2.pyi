@@ -59,7 +59,7 @@ class TravelQuestion(_message.Message):
     def __init__(self, latitude: _Optional[int] = ..., longitude: _Optional[int] = ..., time: _Optional[int] = ..., payment: _Optional[str] = ...) -> None: ...
 
 class QueryRequest(_message.Message):
-    __slots__ = ("request_id", "identifiers", "purpose", "attributes", "consent", "lifetime_seconds", "staff_id", "travel")
+    __slots__ = ("request_id", "identifiers", "purpose", "attributes", "consent", "lifetime_seconds", "staff_id", "travel", "suite")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     IDENTIFIERS_FIELD_NUMBER: _ClassVar[int]
     PURPOSE_FIELD_NUMBER: _ClassVar[int]
@@ -68,6 +68,7 @@ class QueryRequest(_message.Message):
     LIFETIME_SECONDS_FIELD_NUMBER: _ClassVar[int]
     STAFF_ID_FIELD_NUMBER: _ClassVar[int]
     TRAVEL_FIELD_NUMBER: _ClassVar[int]
+    SUITE_FIELD_NUMBER: _ClassVar[int]
     request_id: bytes
     identifiers: _containers.RepeatedCompositeFieldContainer[Identifier]
     purpose: str
@@ -76,7 +77,8 @@ class QueryRequest(_message.Message):
     lifetime_seconds: int
     staff_id: str
     travel: TravelQuestion
-    def __init__(self, request_id: _Optional[bytes] = ..., identifiers: _Optional[_Iterable[_Union[Identifier, _Mapping]]] = ..., purpose: _Optional[str] = ..., attributes: _Optional[_Iterable[str]] = ..., consent: _Optional[_Union[Consent, _Mapping]] = ..., lifetime_seconds: _Optional[int] = ..., staff_id: _Optional[str] = ..., travel: _Optional[_Union[TravelQuestion, _Mapping]] = ...) -> None: ...
+    suite: str
+    def __init__(self, request_id: _Optional[bytes] = ..., identifiers: _Optional[_Iterable[_Union[Identifier, _Mapping]]] = ..., purpose: _Optional[str] = ..., attributes: _Optional[_Iterable[str]] = ..., consent: _Optional[_Union[Consent, _Mapping]] = ..., lifetime_seconds: _Optional[int] = ..., staff_id: _Optional[str] = ..., travel: _Optional[_Union[TravelQuestion, _Mapping]] = ..., suite: _Optional[str] = ...) -> None: ...
 
 class AttributeValue(_message.Message):
     __slots__ = ("id", "value", "own", "unit", "currency", "status")

@@ -14,6 +14,7 @@ class Suite(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SUITE_UNSPECIFIED: _ClassVar[Suite]
     SUITE_PAILLIER_3072_MASKED: _ClassVar[Suite]
     SUITE_INSECURE_TEST_1024_MASKED: _ClassVar[Suite]
+    SUITE_MASKED_SUM: _ClassVar[Suite]
 
 class Credential(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -22,6 +23,7 @@ class Credential(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 SUITE_UNSPECIFIED: Suite
 SUITE_PAILLIER_3072_MASKED: Suite
 SUITE_INSECURE_TEST_1024_MASKED: Suite
+SUITE_MASKED_SUM: Suite
 CREDENTIAL_UNSPECIFIED: Credential
 CREDENTIAL_IDENTIFIED: Credential
 

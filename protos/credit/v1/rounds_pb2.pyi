@@ -58,7 +58,7 @@ class TravelAnswer(_message.Message):
     def __init__(self, element: _Optional[bytes] = ..., table_digest: _Optional[bytes] = ...) -> None: ...
 
 class Round1Body(_message.Message):
-    __slots__ = ("contributor", "ctx", "ciphertext", "pair_digests", "commitment", "opening_digest", "travel")
+    __slots__ = ("contributor", "ctx", "ciphertext", "pair_digests", "commitment", "opening_digest", "travel", "requester_digest")
     CONTRIBUTOR_FIELD_NUMBER: _ClassVar[int]
     CTX_FIELD_NUMBER: _ClassVar[int]
     CIPHERTEXT_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +66,7 @@ class Round1Body(_message.Message):
     COMMITMENT_FIELD_NUMBER: _ClassVar[int]
     OPENING_DIGEST_FIELD_NUMBER: _ClassVar[int]
     TRAVEL_FIELD_NUMBER: _ClassVar[int]
+    REQUESTER_DIGEST_FIELD_NUMBER: _ClassVar[int]
     contributor: str
     ctx: bytes
     ciphertext: bytes
@@ -73,7 +74,8 @@ class Round1Body(_message.Message):
     commitment: bytes
     opening_digest: bytes
     travel: TravelAnswer
-    def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., ciphertext: _Optional[bytes] = ..., pair_digests: _Optional[_Iterable[bytes]] = ..., commitment: _Optional[bytes] = ..., opening_digest: _Optional[bytes] = ..., travel: _Optional[_Union[TravelAnswer, _Mapping]] = ...) -> None: ...
+    requester_digest: bytes
+    def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., ciphertext: _Optional[bytes] = ..., pair_digests: _Optional[_Iterable[bytes]] = ..., commitment: _Optional[bytes] = ..., opening_digest: _Optional[bytes] = ..., travel: _Optional[_Union[TravelAnswer, _Mapping]] = ..., requester_digest: _Optional[bytes] = ...) -> None: ...
 
 class Opening(_message.Message):
     __slots__ = ("salt", "bound", "counter")
