@@ -272,13 +272,15 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="where to make the folders")
     parser.add_argument("--port", type=int, default=7400, help="the gateway's port; the others follow it")
     parser.add_argument("--suite", choices=[suite.name for suite in Suite], default=Suite.PAILLIER_3072_MASKED.name)
+    parser.add_argument("--more-suites", nargs="*", choices=[suite.name for suite in Suite], default=[])
     parser.add_argument("--storage", default="sqlite:///gateway.db", help="the gateway's database, an SQLAlchemy URL")
     given = parser.parse_args()
     if given.out.exists():
         parser.error(f"{given.out} exists: name a new folder, or remove it")
     if not 1024 <= given.port <= 65_000:
         parser.error("--port must be 1024 to 65000")
-    terms = Terms(suite=Suite[given.suite], storage=given.storage)
+    more = tuple(Suite[name] for name in given.more_suites)
+    terms = Terms(suite=Suite[given.suite], more_suites=more, storage=given.storage)
     rulebook = found_folders(given.out, Ports(given.port), LENDERS, terms, print)
     print(f"wrote {given.out}: the rulebook's fingerprint is {rulebook.digest.hex()}")
     print(f"in words:\n{words_text(rulebook.digest)}")

@@ -35,14 +35,15 @@ def check_scorecards(asked: AbstractSet[str], at: int, cards: Iterable[Scorecard
                 raise CreditError(Code.SCORECARD_IN_PART, f"{card.name}, {dimension.id}")
 
 
-def room_of(
-    cards: Sequence[Scorecard], catalogue: Mapping[str, Attribute], roster_maximum: int, word_bits: int = 0
-) -> int:
-    """Give the bits that an answer for these cards takes, with the slots that every answer has; in words if asked."""
+def room_of(cards: Sequence[Scorecard], catalogue: Mapping[str, Attribute], roster_maximum: int) -> int:
+    """Give the bits that an answer for these cards takes in one ciphertext, with the slots that every answer has."""
+    return Layout(_slots(cards, catalogue), roster_maximum).bits
+
+
+def _slots(cards: Sequence[Scorecard], catalogue: Mapping[str, Attribute]) -> tuple[Slot, ...]:
     known = {**catalogue, **card_slots(cards)}
     bounds = {**META_SLOTS, **{name: known[name].bound for name in card_attributes(*cards)}}
-    slots = sorted((Slot(name, bound * PLACES) for name, bound in bounds.items()), key=lambda slot: slot.name)
-    return Layout(tuple(slots), roster_maximum, word_bits).bits
+    return tuple(Slot(name, bound * PLACES) for name, bound in bounds.items())
 
 
 def check_room(cards: Sequence[Scorecard], rulebook: Rulebook) -> None:
@@ -61,7 +62,7 @@ def check_room(cards: Sequence[Scorecard], rulebook: Rulebook) -> None:
 
 
 def _check_fit(cards: Sequence[Scorecard], catalogue: Mapping[str, Attribute], roster_maximum: int, room: Room) -> None:
-    bits, most = room_of(cards, catalogue, roster_maximum, room.word_bits), room.bits - (not room.word_bits)
-    if bits > most:
-        cause = f"{', '.join(card.name for card in cards)}: {bits} bits into {most}"
-        raise CreditError(Code.ATTRIBUTES_DO_NOT_FIT, cause)
+    try:
+        Layout.build(_slots(cards, catalogue), roster_maximum, room.bits, room.word_bits)
+    except CreditError as error:
+        raise CreditError(error.code, f"{', '.join(card.name for card in cards)}: {error.cause}") from error

@@ -20,7 +20,7 @@ COMMAND_SECONDS = 3
 @pytest.fixture(scope="module")
 def parties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Processes]:
     """All eight processes, once for the module."""
-    with consortium(tmp_path_factory.mktemp("consortium") / "out") as processes:
+    with consortium(tmp_path_factory.mktemp("consortium") / "out", more_suites="MASKED_SUM") as processes:
         processes.start("gateway", "custodian-one", "custodian-two")
         processes.start(*LENDERS)
         processes.wait_attached(*LENDERS)
@@ -56,6 +56,30 @@ def test_recorded_events_are_counted_by_digits(parties: Processes) -> None:
     assert answer["match"] == {"national_id": 0, "phone": 5, "email": 0}
     assert (answer["missing"], answer["status"]) == ([], "OK")
     assert len(answer["receipt"]["leaf_hash"]) == 64
+
+
+IN_WORDS = {"suite": "MASKED_SUM"}
+
+
+def test_a_question_in_words_gets_the_same_totals(parties: Processes) -> None:
+    answer = parties.query("lender-one", ALICE, changes=IN_WORDS)
+    assert balance(answer) == 101010101
+    assert (answer["missing"], answer["status"]) == ([], "OK")
+    refused = parties.query("lender-one", ALICE, fails=True, changes={"suite": "PAILLIER_3072_MASKED"})
+    assert refused["error"]["code"] == "SUITE_NOT_ALLOWED"
+
+
+def test_an_answer_in_words_is_opened_after_a_crash(parties: Processes) -> None:
+    """The key of the one query is there again: the node fell over before it had opened the answer."""
+    asked = IN_WORDS | {"request_id": "5e" * 16}
+    parties.failpoint("lender-two").write_text("asker.before-conclude")
+    assert parties.query("lender-two", ALICE, fails=True, changes=asked)["error"]["code"] == "UNREACHABLE"
+    assert not parties.failpoint("lender-two").exists()
+    parties.start_again("lender-two")
+    parties.wait_attached("lender-two")
+    answer = parties.query("lender-two", ALICE, changes=asked)
+    assert balance(answer) == 101010101
+    assert parties.query("lender-two", ALICE, changes=asked) == answer
 
 
 def test_a_repeat_gets_the_same_answer(parties: Processes) -> None:

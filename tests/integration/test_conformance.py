@@ -16,12 +16,13 @@ from consortium.model.query import Suite
 from consortium.model.signing import Ed25519Signer
 from consortium.rules import contributions
 from consortium.sums.packing import Layout
+from consortium.sums.words import words_of
 from consortium.wire import rounds
 from participants.cli import conformance as command
 from participants.cli.main import app
 from participants.conformance import checks
 from participants.conformance.run import conformance
-from participants.lender import admit, answer, normalise, tokenise
+from participants.lender import admit, answer, hiding, normalise, tokenise
 from tests.support.codes import refused
 from tests.support.nodes import foundation, node_folder
 
@@ -29,17 +30,23 @@ SMALL = Suite.INSECURE_TEST_1024_MASKED
 OWN = "lender-new", Ed25519Signer(b"i" * 32)
 
 
-def run() -> dict[str, Finding]:
-    findings = conformance(OWN, SMALL, secrets.token_bytes, int(time.time()))
+def run(suite: Suite = SMALL) -> dict[str, Finding]:
+    findings = conformance(OWN, suite, secrets.token_bytes, int(time.time()))
     return {finding.name: finding for finding in findings}
 
 
-def failed() -> set[str]:
-    return {name for name, finding in run().items() if not finding.passed}
+def failed(suite: Suite = SMALL) -> set[str]:
+    return {name for name, finding in run(suite).items() if not finding.passed}
 
 
-def test_this_code_passes() -> None:
-    assert {name: finding.note for name, finding in run().items()} == {name: "" for name, _ in checks.CHECKS}
+@pytest.mark.parametrize("suite", [SMALL, Suite.MASKED_SUM], ids=lambda suite: suite.name)
+def test_this_code_passes(suite: Suite) -> None:
+    assert {name: finding.note for name, finding in run(suite).items()} == {name: "" for name, _ in checks.CHECKS}
+
+
+def test_a_wrong_mask_of_words_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hiding, "words_correction", lambda value, *_: words_of(value, 64))
+    assert "masked sum" in failed(Suite.MASKED_SUM)
 
 
 def other_case(monkeypatch: pytest.MonkeyPatch) -> None:

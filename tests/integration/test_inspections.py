@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from consortium.errors import Code
 from consortium.membership.signed import sign_document
 from consortium.model.members import MemberId
+from consortium.model.query import Suite
 from consortium.supervision.bundle import Bundle
 from consortium.supervision.documents import (
     FORMS,
@@ -115,8 +116,8 @@ class Running:
 
 
 @asynccontextmanager
-async def begun(worlds: Worlds, folder: Path) -> AsyncIterator[Running]:
-    world = worlds.make()
+async def begun(worlds: Worlds, folder: Path, suite: Suite = Suite.INSECURE_TEST_1024_MASKED) -> AsyncIterator[Running]:
+    world = worlds.make(suite=suite)
     async with grpc_world(world, folder, log=log_settings(folder)) as grpc:
         lender = Supervised(world, folder)
         await grpc.attach(*LENDERS)

@@ -11,6 +11,7 @@ import pytest
 import gateway.rpc.interceptor as border
 from consortium.model.credit_file import CreditFile
 from consortium.model.identifiers import IdentifierKind
+from consortium.model.query import Suite
 from consortium.sealing.payload import SubjectTags
 from demo.holders import LocalChannel, MemoryJournal
 from gateway.logs import JsonLines
@@ -19,12 +20,18 @@ from participants.lender.normalise import normalise
 from participants.lender.tokenise import HolderChannel, HolderLink, HolderSession, Tokeniser
 from tests.support.grpc_world import GrpcWorld, grpc_world
 from tests.support.leaks import forms, leaks
-from tests.support.world import ALICE, ALICE_ID, LENDERS, World, tradeline
+from tests.support.world import ALICE, ALICE_ID, LENDERS, World, Worlds, tradeline
 
 Named = tuple[str, bytes | str | int]
 BALANCES = {member: 50_000_000_019 + 3_000_000_007 * place for place, member in enumerate(LENDERS)}
 ASKS = "lender-b"
 SUBJECT = (ALICE, ALICE_ID)
+
+
+@pytest.fixture(params=[Suite.INSECURE_TEST_1024_MASKED, Suite.MASKED_SUM], ids=lambda suite: suite.name)
+def world(worlds: Worlds, request: pytest.FixtureRequest) -> World:
+    """Five lenders, once for each kind of suite."""
+    return worlds.make(suite=request.param)
 
 
 @pytest.fixture

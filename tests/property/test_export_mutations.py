@@ -23,7 +23,7 @@ from consortium.errors import Code, CreditError
 from consortium.membership.files import signatures_from_text
 from consortium.model.bodies import BodyAction, BodyOrder
 from consortium.model.catalogue import Purpose
-from consortium.model.query import SignedQuery
+from consortium.model.query import SignedQuery, Suite
 from consortium.transparency.policy import parse_policy
 from consortium.transparency.proofs import LogProof, log_proof_from_bytes
 from consortium.transparency.tree import inclusion_proof, leaf_hash
@@ -56,11 +56,16 @@ class Made:
 
 @pytest.fixture(scope="module")
 def made(worlds: Worlds, tmp_path_factory: pytest.TempPathFactory) -> Made:
-    return asyncio.run(_make(worlds, tmp_path_factory.mktemp("mutations")))
+    return asyncio.run(_make(worlds, tmp_path_factory.mktemp("mutations"), Suite.INSECURE_TEST_1024_MASKED))
 
 
-async def _make(worlds: Worlds, folder: Path) -> Made:
-    async with begun(worlds, folder) as running:
+@pytest.fixture(scope="module")
+def made_of_words(worlds: Worlds, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return asyncio.run(_make(worlds, tmp_path_factory.mktemp("mutations-of-words"), Suite.MASKED_SUM))
+
+
+async def _make(worlds: Worlds, folder: Path, suite: Suite) -> Made:
+    async with begun(worlds, folder, suite=suite) as running:
         answers = [await running.ask(number) for number in range(3)]
         with refused(Code.CONSENT_MISMATCH):
             await running.grpc.ask(signed_query_to_bytes(_unlawful(running)), b"x" * 16)
@@ -335,6 +340,18 @@ def test_the_export_itself_is_complete(made: Made) -> None:
 
 def test_no_mutation_is_accepted(made: Made) -> None:
     check_none_accepted(made, 1, QUICK)
+
+
+def test_no_mutation_of_sums_in_words_is_accepted(made_of_words: Made) -> None:
+    whole = verify(packed(made_of_words, made_of_words.files, "whole"), made_of_words.trust)
+    assert whole.verdict.state is State.COMPLETE, words(whole)
+    assert b'"suite":"MASKED_SUM"' in made_of_words.files[ENTRIES]
+    check_none_accepted(made_of_words, 11, QUICK // 2)
+
+
+@pytest.mark.slow
+def test_no_mutation_of_thousands_of_sums_in_words_is_accepted(made_of_words: Made) -> None:
+    check_none_accepted(made_of_words, 12, MANY // 4)
 
 
 @pytest.mark.slow

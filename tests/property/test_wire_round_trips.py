@@ -113,7 +113,17 @@ bounds = (
 )
 travel_answers = st.none() | st.builds(TravelAnswer, elements.map(EvaluatedElement), b32)
 tables = st.just(b"") | st.binary(min_size=8, max_size=64)
-round1_bodies = st.builds(Round1Body, ids, b32, some, st.lists(b32, max_size=4).map(tuple), b32, b32, travel_answers)
+round1_bodies = st.builds(
+    Round1Body,
+    ids,
+    b32,
+    some,
+    st.lists(b32, max_size=4).map(tuple),
+    b32,
+    b32,
+    travel_answers,
+    st.just(b"") | b32,
+)
 corrections = st.just(b"") | st.binary(min_size=8, max_size=8)
 round2_bodies = st.builds(Round2Body, ids, b32, members, some, members, b32, corrections)
 openings = st.builds(Opening, b32, bounds, numbers)

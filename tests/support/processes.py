@@ -80,11 +80,12 @@ def question_about(identifiers: Mapping[str, str]) -> dict[str, object]:
 
 
 @contextmanager
-def consortium(out: Path, storage: str = "sqlite:///gateway.db") -> Iterator[Processes]:
+def consortium(out: Path, storage: str = "sqlite:///gateway.db", more_suites: str = "") -> Iterator[Processes]:
     """Write the folders of a consortium with small keys and run nobody yet."""
     port = own_ports()
     command = [sys.executable, "-m", "demo.consortium", str(out), "--port", str(port)]
     command += ["--suite", "INSECURE_TEST_1024_MASKED", "--storage", storage]
+    command += ["--more-suites", more_suites] if more_suites else []
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     with Processes(out, port) as processes:
         yield processes
