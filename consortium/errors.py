@@ -45,6 +45,13 @@ class Code(StrEnum):
     PAYMENT_INVALID = "PAYMENT_INVALID"
     PAYMENT_REUSED = "PAYMENT_REUSED"
     TRAVEL_TOO_OFTEN = "TRAVEL_TOO_OFTEN"
+    # statistics
+    STATISTIC_UNKNOWN = "STATISTIC_UNKNOWN"
+    STATISTIC_UNBOUNDED = "STATISTIC_UNBOUNDED"
+    STATISTIC_NOT_ALLOWED = "STATISTIC_NOT_ALLOWED"
+    STATISTIC_BUDGET_SPENT = "STATISTIC_BUDGET_SPENT"
+    STATISTIC_CLOSED = "STATISTIC_CLOSED"
+    STATISTIC_NO_BASIS = "STATISTIC_NO_BASIS"
     # keys and signatures
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
     CERTIFICATE_INVALID = "CERTIFICATE_INVALID"
@@ -244,6 +251,22 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     ),
     Code.TRAVEL_TOO_OFTEN: _entry(
         _SPENT, "This person's travel was checked as often as the rulebook allows. Ask later, or without the check."
+    ),
+    Code.STATISTIC_UNKNOWN: _entry(_BAD, "The rulebook in force has no such statistic. `statistics list` shows them."),
+    Code.STATISTIC_UNBOUNDED: _entry(
+        _BAD, "Nothing bounds what one unit adds to this statistic. Give its template a bound and the cells it touches."
+    ),
+    Code.STATISTIC_NOT_ALLOWED: _entry(
+        _DENIED, "The rulebook does not let this role ask for this statistic. `statistics list` shows who may."
+    ),
+    Code.STATISTIC_BUDGET_SPENT: _entry(
+        _SPENT, "The privacy budget of this period is spent. Ask in the next period, or use what was released."
+    ),
+    Code.STATISTIC_CLOSED: _entry(
+        _STATE, "This exchange of a statistic was given up, and nothing is released for it. Ask anew."
+    ),
+    Code.STATISTIC_NO_BASIS: _entry(
+        _STATE, "This lender has not what the statistic is computed from. The cause says what it has to run or load."
     ),
     Code.SIGNATURE_INVALID: _entry(_AUTH, "A signature does not fit its message. Check the key and send again."),
     Code.CERTIFICATE_INVALID: _entry(

@@ -64,6 +64,15 @@ class Label(bytes, Enum):
     PAYMENT_SALT = b"credit/v1/travel/payment-salt"
     PAYMENT_REFERENCE = b"credit/v1/travel/payment-reference"
     PAYMENT_COMMITMENT = b"credit/v1/travel/payment-commitment"
+    # statistics
+    STATISTIC = b"credit/v1/statistic"
+    STATISTIC_CTX = b"credit/v1/statistic/ctx"
+    STATISTIC_TEMPLATE = b"credit/v1/statistic/template"
+    STATISTIC_SHARE = b"credit/v1/statistic/share"
+    STATISTIC_ROUND1 = b"credit/v1/statistic/round-1"
+    STATISTIC_ROUND2 = b"credit/v1/statistic/round-2"
+    STATISTIC_CELLS = b"credit/v1/statistic/cells"
+    STATISTIC_RELEASE = b"credit/v1/statistic/release"
     # books
     DAY_SALT = b"credit/v1/book/day-salt"
     BOOK_GENERATION = b"credit/v1/book/generation"

@@ -9,6 +9,7 @@ from consortium.model.rulebook_document import Member, MemberStatus, Oprf, Role,
 from consortium.model.scorecard_checks import CardTerms, check_cards
 from consortium.model.signal_policy import check_signals
 from consortium.model.signing import check_identity_key
+from consortium.model.statistic_policy import check_statistics
 from consortium.oprf.sharing import ShareKey, ThresholdKey
 
 HOLDER_ROLES = (Role.GATEWAY, Role.CUSTODIAN)
@@ -33,8 +34,8 @@ def check_consistent(document: RulebookDocument) -> None:
     """
     Raise unless the document agrees with itself.
 
-    CreditError(RULEBOOK_INVALID), (SHARE_KEYS_INCONSISTENT), (SCORECARD_INVALID) naming a card's first problem, or
-    (MEMBER_ID_CONFUSABLE) for two ids that a person could take for each other.
+    CreditError(RULEBOOK_INVALID), (SHARE_KEYS_INCONSISTENT), (SCORECARD_INVALID) naming a card's first problem,
+    (STATISTIC_UNBOUNDED), or (MEMBER_ID_CONFUSABLE) for two ids that a person could take for each other.
     """
     _check_times(document)
     _check_members(document)
@@ -113,6 +114,8 @@ def _check_rules(document: RulebookDocument) -> None:
         _require(not free, f"lenders may not ask for {rule.id} without consent")
     if document.signals is not None:
         check_signals(document.signals, [attribute.id for attribute in document.attributes])
+    if document.statistics is not None:
+        check_statistics(document.statistics, (document.policy.colluders, document.policy.minimum_groups))
     _check_cards(document)
 
 

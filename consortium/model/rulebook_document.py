@@ -21,9 +21,10 @@ from consortium.model.document import Bytes, Document, Id, Key32, first_problem
 from consortium.model.query import Suite
 from consortium.model.scorecard import MAX_CARDS, Scorecard
 from consortium.model.signal_policy import SignalPolicy
+from consortium.model.statistic_policy import StatisticsPolicy
 from consortium.travel.policy import TravelPolicy
 
-SectionName = Literal["travel", "scorecards", "signals"]
+SectionName = Literal["travel", "scorecards", "signals", "statistics"]
 """Sections that a consortium may do without; the change `SetSection` puts one in, replaces it or takes it out."""
 
 
@@ -55,6 +56,7 @@ class Role(StrEnum):
     CUSTODIAN = "custodian"
     REGULATOR = "regulator"
     WITNESS = "witness"
+    OBSERVER = "observer"
 
 
 class MemberStatus(StrEnum):
@@ -199,6 +201,7 @@ class RulebookDocument(Document):
     travel: TravelPolicy | None = Field(default=None, exclude_if=absent)
     scorecards: tuple[Scorecard, ...] = Field(default=(), max_length=MAX_CARDS, exclude_if=absent)
     signals: SignalPolicy | None = Field(default=None, exclude_if=absent)
+    statistics: StatisticsPolicy | None = Field(default=None, exclude_if=absent)
 
 
 def read_section(name: SectionName, content: bytes) -> object:

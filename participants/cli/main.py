@@ -17,6 +17,10 @@ SCORECARD = {
     "monitor": f"{_CLI}.scorecard_fit:monitor_command",
     "propose": f"{_CLI}.scorecard_propose:propose",
 }
+STATISTICS = {
+    "rules": f"{_CLI}.statistics_rules:rules",
+    "propose": f"{_CLI}.statistics_rules:propose",
+}
 EVENTS = ("tradeline", "inquiry", "freeze", "dispute", "pending", "confirm", "release", "location")
 
 app = lazy_app(
@@ -49,6 +53,7 @@ app = lazy_app(
             "Travel checks: show and propose their terms.",
             nested=True,
         ),
+        "statistics": lazy_app(STATISTICS, "Statistics over all books: rules, asking, publishing.", nested=True),
         "scorecard": lazy_app(SCORECARD, "Scorecards: fit, check, show, monitor, propose.", nested=True),
         "tags": f"{_CLI}.tags:tags",
         "dispute": f"{_CLI}.disputes:app",

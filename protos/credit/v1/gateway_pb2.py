@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from protos.credit.v1 import keys_pb2 as protos_dot_credit_dot_v1_dot_keys__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/credit/v1/gateway.proto\x12\tcredit.v1\x1a\x1bprotos/credit/v1/keys.proto\"/\n\nAskRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\r\n\x05query\x18\x02 \x01(\x0c\"O\n\x07Receipt\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x11\n\tleaf_hash\x18\x02 \x01(\x0c\x12\x0f\n\x07time_ms\x18\x03 \x01(\x03\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"q\n\x0b\x41skResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x12\n\ntranscript\x18\x02 \x01(\x0c\x12#\n\x07receipt\x18\x03 \x01(\x0b\x32\x12.credit.v1.Receipt\x12\x15\n\rtravel_tables\x18\x04 \x03(\x0c\"\x90\x01\n\rAttachRequest\x12!\n\x05hello\x18\x01 \x01(\x0b\x32\x10.credit.v1.HelloH\x00\x12\'\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x15.credit.v1.CallAnswerH\x00\x12(\n\tmask_keys\x18\x03 \x01(\x0b\x32\x13.credit.v1.MaskKeysH\x00\x42\t\n\x07message\"\x9e\x01\n\x05Hello\x12*\n\tmask_keys\x18\x01 \x03(\x0b\x32\x17.credit.v1.CertifiedKey\x12\x17\n\x0frulebook_digest\x18\x02 \x01(\x0c\x12\x14\n\x0clast_counter\x18\x03 \x01(\x04\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08protocol\x18\x05 \x01(\r\x12\x17\n\x0foldest_protocol\x18\x06 \x01(\r\"6\n\x08MaskKeys\x12*\n\tmask_keys\x18\x01 \x03(\x0b\x32\x17.credit.v1.CertifiedKey\"^\n\nCallAnswer\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x10\n\x06\x61nswer\x18\x02 \x01(\x0cH\x00\x12%\n\x07refusal\x18\x03 \x01(\x0b\x32\x12.credit.v1.RefusalH\x00\x42\t\n\x07outcome\"&\n\x07Refusal\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\"\xc9\x01\n\x0e\x41ttachResponse\x12%\n\x07welcome\x18\x01 \x01(\x0b\x32\x12.credit.v1.WelcomeH\x00\x12\'\n\x06round1\x18\x02 \x01(\x0b\x32\x15.credit.v1.Round1CallH\x00\x12\'\n\x06round2\x18\x03 \x01(\x0b\x32\x15.credit.v1.Round2CallH\x00\x12!\n\x05\x64rain\x18\x04 \x01(\x0b\x32\x10.credit.v1.DrainH\x00\x12\x10\n\x08receipts\x18\x05 \x03(\x0c\x42\t\n\x07message\".\n\x0cTakenMessage\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"\x8d\x01\n\x0eMessageReceipt\x12\r\n\x05query\x18\x01 \x01(\x0c\x12\x11\n\tadmission\x18\x02 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\r\n\x05round\x18\x04 \x01(\r\x12&\n\x05taken\x18\x05 \x03(\x0b\x32\x17.credit.v1.TakenMessage\x12\x11\n\tsignature\x18\x06 \x01(\x0c\"[\n\x07Welcome\x12\x17\n\x0frulebook_digest\x18\x01 \x01(\x0c\x12\x0f\n\x07time_ms\x18\x02 \x01(\x03\x12\x14\n\x0clast_counter\x18\x03 \x01(\x04\x12\x10\n\x08protocol\x18\x04 \x01(\r\"+\n\nRound1Call\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0f\n\x07request\x18\x02 \x01(\x0c\"+\n\nRound2Call\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0f\n\x07request\x18\x02 \x01(\x0c\"\x07\n\x05\x44rain\"\x14\n\x12GetRulebookRequest\"\x94\x01\n\x0eSignedRulebook\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12=\n\nsignatures\x18\x02 \x03(\x0b\x32).credit.v1.SignedRulebook.SignaturesEntry\x1a\x31\n\x0fSignaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"B\n\x13GetRulebookResponse\x12+\n\x08rulebook\x18\x01 \x01(\x0b\x32\x19.credit.v1.SignedRulebook\"-\n\x14WatchRulebookRequest\x12\x15\n\rafter_version\x18\x01 \x01(\x04\"D\n\x15WatchRulebookResponse\x12+\n\x08rulebook\x18\x01 \x01(\x0b\x32\x19.credit.v1.SignedRulebook\"\"\n\x0f\x45valuateRequest\x12\x0f\n\x07request\x18\x01 \x01(\x0c\"\"\n\x10\x45valuateResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x32\x44\n\x0cQueryService\x12\x34\n\x03\x41sk\x12\x15.credit.v1.AskRequest\x1a\x16.credit.v1.AskResponse2R\n\rAttachService\x12\x41\n\x06\x41ttach\x12\x18.credit.v1.AttachRequest\x1a\x19.credit.v1.AttachResponse(\x01\x30\x01\x32\xb5\x01\n\x0fRulebookService\x12L\n\x0bGetRulebook\x12\x1d.credit.v1.GetRulebookRequest\x1a\x1e.credit.v1.GetRulebookResponse\x12T\n\rWatchRulebook\x12\x1f.credit.v1.WatchRulebookRequest\x1a .credit.v1.WatchRulebookResponse0\x01\x32W\n\x10KeyHolderService\x12\x43\n\x08\x45valuate\x12\x1a.credit.v1.EvaluateRequest\x1a\x1b.credit.v1.EvaluateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1eprotos/credit/v1/gateway.proto\x12\tcredit.v1\x1a\x1bprotos/credit/v1/keys.proto\"/\n\nAskRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\r\n\x05query\x18\x02 \x01(\x0c\"O\n\x07Receipt\x12\r\n\x05index\x18\x01 \x01(\x04\x12\x11\n\tleaf_hash\x18\x02 \x01(\x0c\x12\x0f\n\x07time_ms\x18\x03 \x01(\x03\x12\x11\n\tsignature\x18\x04 \x01(\x0c\"q\n\x0b\x41skResponse\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x12\n\ntranscript\x18\x02 \x01(\x0c\x12#\n\x07receipt\x18\x03 \x01(\x0b\x32\x12.credit.v1.Receipt\x12\x15\n\rtravel_tables\x18\x04 \x03(\x0c\"\x90\x01\n\rAttachRequest\x12!\n\x05hello\x18\x01 \x01(\x0b\x32\x10.credit.v1.HelloH\x00\x12\'\n\x06\x61nswer\x18\x02 \x01(\x0b\x32\x15.credit.v1.CallAnswerH\x00\x12(\n\tmask_keys\x18\x03 \x01(\x0b\x32\x13.credit.v1.MaskKeysH\x00\x42\t\n\x07message\"\x9e\x01\n\x05Hello\x12*\n\tmask_keys\x18\x01 \x03(\x0b\x32\x17.credit.v1.CertifiedKey\x12\x17\n\x0frulebook_digest\x18\x02 \x01(\x0c\x12\x14\n\x0clast_counter\x18\x03 \x01(\x04\x12\x0f\n\x07version\x18\x04 \x01(\t\x12\x10\n\x08protocol\x18\x05 \x01(\r\x12\x17\n\x0foldest_protocol\x18\x06 \x01(\r\"6\n\x08MaskKeys\x12*\n\tmask_keys\x18\x01 \x03(\x0b\x32\x17.credit.v1.CertifiedKey\"^\n\nCallAnswer\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x10\n\x06\x61nswer\x18\x02 \x01(\x0cH\x00\x12%\n\x07refusal\x18\x03 \x01(\x0b\x32\x12.credit.v1.RefusalH\x00\x42\t\n\x07outcome\"&\n\x07Refusal\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\"\xb2\x02\n\x0e\x41ttachResponse\x12%\n\x07welcome\x18\x01 \x01(\x0b\x32\x12.credit.v1.WelcomeH\x00\x12\'\n\x06round1\x18\x02 \x01(\x0b\x32\x15.credit.v1.Round1CallH\x00\x12\'\n\x06round2\x18\x03 \x01(\x0b\x32\x15.credit.v1.Round2CallH\x00\x12!\n\x05\x64rain\x18\x04 \x01(\x0b\x32\x10.credit.v1.DrainH\x00\x12-\n\tstatistic\x18\x06 \x01(\x0b\x32\x18.credit.v1.StatisticCallH\x00\x12\x38\n\x14statistic_correction\x18\x07 \x01(\x0b\x32\x18.credit.v1.StatisticCallH\x00\x12\x10\n\x08receipts\x18\x05 \x03(\x0c\x42\t\n\x07message\".\n\x0cTakenMessage\x12\x0e\n\x06member\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\"\x8d\x01\n\x0eMessageReceipt\x12\r\n\x05query\x18\x01 \x01(\x0c\x12\x11\n\tadmission\x18\x02 \x01(\x04\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\r\n\x05round\x18\x04 \x01(\r\x12&\n\x05taken\x18\x05 \x03(\x0b\x32\x17.credit.v1.TakenMessage\x12\x11\n\tsignature\x18\x06 \x01(\x0c\"[\n\x07Welcome\x12\x17\n\x0frulebook_digest\x18\x01 \x01(\x0c\x12\x0f\n\x07time_ms\x18\x02 \x01(\x03\x12\x14\n\x0clast_counter\x18\x03 \x01(\x04\x12\x10\n\x08protocol\x18\x04 \x01(\r\"+\n\nRound1Call\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0f\n\x07request\x18\x02 \x01(\x0c\"+\n\nRound2Call\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0f\n\x07request\x18\x02 \x01(\x0c\".\n\rStatisticCall\x12\x0c\n\x04\x63\x61ll\x18\x01 \x01(\x04\x12\x0f\n\x07request\x18\x02 \x01(\x0c\"\x07\n\x05\x44rain\"\x14\n\x12GetRulebookRequest\"\x94\x01\n\x0eSignedRulebook\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12=\n\nsignatures\x18\x02 \x03(\x0b\x32).credit.v1.SignedRulebook.SignaturesEntry\x1a\x31\n\x0fSignaturesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x0c:\x02\x38\x01\"B\n\x13GetRulebookResponse\x12+\n\x08rulebook\x18\x01 \x01(\x0b\x32\x19.credit.v1.SignedRulebook\"-\n\x14WatchRulebookRequest\x12\x15\n\rafter_version\x18\x01 \x01(\x04\"D\n\x15WatchRulebookResponse\x12+\n\x08rulebook\x18\x01 \x01(\x0b\x32\x19.credit.v1.SignedRulebook\"\"\n\x0f\x45valuateRequest\x12\x0f\n\x07request\x18\x01 \x01(\x0c\"\"\n\x10\x45valuateResponse\x12\x0e\n\x06\x61nswer\x18\x01 \x01(\x0c\x32\x44\n\x0cQueryService\x12\x34\n\x03\x41sk\x12\x15.credit.v1.AskRequest\x1a\x16.credit.v1.AskResponse2R\n\rAttachService\x12\x41\n\x06\x41ttach\x12\x18.credit.v1.AttachRequest\x1a\x19.credit.v1.AttachResponse(\x01\x30\x01\x32\xb5\x01\n\x0fRulebookService\x12L\n\x0bGetRulebook\x12\x1d.credit.v1.GetRulebookRequest\x1a\x1e.credit.v1.GetRulebookResponse\x12T\n\rWatchRulebook\x12\x1f.credit.v1.WatchRulebookRequest\x1a .credit.v1.WatchRulebookResponse0\x01\x32W\n\x10KeyHolderService\x12\x43\n\x08\x45valuate\x12\x1a.credit.v1.EvaluateRequest\x1a\x1b.credit.v1.EvaluateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -51,41 +51,43 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_REFUSAL']._serialized_start=779
   _globals['_REFUSAL']._serialized_end=817
   _globals['_ATTACHRESPONSE']._serialized_start=820
-  _globals['_ATTACHRESPONSE']._serialized_end=1021
-  _globals['_TAKENMESSAGE']._serialized_start=1023
-  _globals['_TAKENMESSAGE']._serialized_end=1069
-  _globals['_MESSAGERECEIPT']._serialized_start=1072
-  _globals['_MESSAGERECEIPT']._serialized_end=1213
-  _globals['_WELCOME']._serialized_start=1215
-  _globals['_WELCOME']._serialized_end=1306
-  _globals['_ROUND1CALL']._serialized_start=1308
-  _globals['_ROUND1CALL']._serialized_end=1351
-  _globals['_ROUND2CALL']._serialized_start=1353
-  _globals['_ROUND2CALL']._serialized_end=1396
-  _globals['_DRAIN']._serialized_start=1398
-  _globals['_DRAIN']._serialized_end=1405
-  _globals['_GETRULEBOOKREQUEST']._serialized_start=1407
-  _globals['_GETRULEBOOKREQUEST']._serialized_end=1427
-  _globals['_SIGNEDRULEBOOK']._serialized_start=1430
-  _globals['_SIGNEDRULEBOOK']._serialized_end=1578
-  _globals['_SIGNEDRULEBOOK_SIGNATURESENTRY']._serialized_start=1529
-  _globals['_SIGNEDRULEBOOK_SIGNATURESENTRY']._serialized_end=1578
-  _globals['_GETRULEBOOKRESPONSE']._serialized_start=1580
-  _globals['_GETRULEBOOKRESPONSE']._serialized_end=1646
-  _globals['_WATCHRULEBOOKREQUEST']._serialized_start=1648
-  _globals['_WATCHRULEBOOKREQUEST']._serialized_end=1693
-  _globals['_WATCHRULEBOOKRESPONSE']._serialized_start=1695
-  _globals['_WATCHRULEBOOKRESPONSE']._serialized_end=1763
-  _globals['_EVALUATEREQUEST']._serialized_start=1765
-  _globals['_EVALUATEREQUEST']._serialized_end=1799
-  _globals['_EVALUATERESPONSE']._serialized_start=1801
-  _globals['_EVALUATERESPONSE']._serialized_end=1835
-  _globals['_QUERYSERVICE']._serialized_start=1837
-  _globals['_QUERYSERVICE']._serialized_end=1905
-  _globals['_ATTACHSERVICE']._serialized_start=1907
-  _globals['_ATTACHSERVICE']._serialized_end=1989
-  _globals['_RULEBOOKSERVICE']._serialized_start=1992
-  _globals['_RULEBOOKSERVICE']._serialized_end=2173
-  _globals['_KEYHOLDERSERVICE']._serialized_start=2175
-  _globals['_KEYHOLDERSERVICE']._serialized_end=2262
+  _globals['_ATTACHRESPONSE']._serialized_end=1126
+  _globals['_TAKENMESSAGE']._serialized_start=1128
+  _globals['_TAKENMESSAGE']._serialized_end=1174
+  _globals['_MESSAGERECEIPT']._serialized_start=1177
+  _globals['_MESSAGERECEIPT']._serialized_end=1318
+  _globals['_WELCOME']._serialized_start=1320
+  _globals['_WELCOME']._serialized_end=1411
+  _globals['_ROUND1CALL']._serialized_start=1413
+  _globals['_ROUND1CALL']._serialized_end=1456
+  _globals['_ROUND2CALL']._serialized_start=1458
+  _globals['_ROUND2CALL']._serialized_end=1501
+  _globals['_STATISTICCALL']._serialized_start=1503
+  _globals['_STATISTICCALL']._serialized_end=1549
+  _globals['_DRAIN']._serialized_start=1551
+  _globals['_DRAIN']._serialized_end=1558
+  _globals['_GETRULEBOOKREQUEST']._serialized_start=1560
+  _globals['_GETRULEBOOKREQUEST']._serialized_end=1580
+  _globals['_SIGNEDRULEBOOK']._serialized_start=1583
+  _globals['_SIGNEDRULEBOOK']._serialized_end=1731
+  _globals['_SIGNEDRULEBOOK_SIGNATURESENTRY']._serialized_start=1682
+  _globals['_SIGNEDRULEBOOK_SIGNATURESENTRY']._serialized_end=1731
+  _globals['_GETRULEBOOKRESPONSE']._serialized_start=1733
+  _globals['_GETRULEBOOKRESPONSE']._serialized_end=1799
+  _globals['_WATCHRULEBOOKREQUEST']._serialized_start=1801
+  _globals['_WATCHRULEBOOKREQUEST']._serialized_end=1846
+  _globals['_WATCHRULEBOOKRESPONSE']._serialized_start=1848
+  _globals['_WATCHRULEBOOKRESPONSE']._serialized_end=1916
+  _globals['_EVALUATEREQUEST']._serialized_start=1918
+  _globals['_EVALUATEREQUEST']._serialized_end=1952
+  _globals['_EVALUATERESPONSE']._serialized_start=1954
+  _globals['_EVALUATERESPONSE']._serialized_end=1988
+  _globals['_QUERYSERVICE']._serialized_start=1990
+  _globals['_QUERYSERVICE']._serialized_end=2058
+  _globals['_ATTACHSERVICE']._serialized_start=2060
+  _globals['_ATTACHSERVICE']._serialized_end=2142
+  _globals['_RULEBOOKSERVICE']._serialized_start=2145
+  _globals['_RULEBOOKSERVICE']._serialized_end=2326
+  _globals['_KEYHOLDERSERVICE']._serialized_start=2328
+  _globals['_KEYHOLDERSERVICE']._serialized_end=2415
 # @@protoc_insertion_point(module_scope)

@@ -90,18 +90,22 @@ class Refusal(_message.Message):
     def __init__(self, code: _Optional[str] = ..., cause: _Optional[str] = ...) -> None: ...
 
 class AttachResponse(_message.Message):
-    __slots__ = ("welcome", "round1", "round2", "drain", "receipts")
+    __slots__ = ("welcome", "round1", "round2", "drain", "statistic", "statistic_correction", "receipts")
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     ROUND1_FIELD_NUMBER: _ClassVar[int]
     ROUND2_FIELD_NUMBER: _ClassVar[int]
     DRAIN_FIELD_NUMBER: _ClassVar[int]
+    STATISTIC_FIELD_NUMBER: _ClassVar[int]
+    STATISTIC_CORRECTION_FIELD_NUMBER: _ClassVar[int]
     RECEIPTS_FIELD_NUMBER: _ClassVar[int]
     welcome: Welcome
     round1: Round1Call
     round2: Round2Call
     drain: Drain
+    statistic: StatisticCall
+    statistic_correction: StatisticCall
     receipts: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., round1: _Optional[_Union[Round1Call, _Mapping]] = ..., round2: _Optional[_Union[Round2Call, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., receipts: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    def __init__(self, welcome: _Optional[_Union[Welcome, _Mapping]] = ..., round1: _Optional[_Union[Round1Call, _Mapping]] = ..., round2: _Optional[_Union[Round2Call, _Mapping]] = ..., drain: _Optional[_Union[Drain, _Mapping]] = ..., statistic: _Optional[_Union[StatisticCall, _Mapping]] = ..., statistic_correction: _Optional[_Union[StatisticCall, _Mapping]] = ..., receipts: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class TakenMessage(_message.Message):
     __slots__ = ("member", "digest")
@@ -148,6 +152,14 @@ class Round1Call(_message.Message):
     def __init__(self, call: _Optional[int] = ..., request: _Optional[bytes] = ...) -> None: ...
 
 class Round2Call(_message.Message):
+    __slots__ = ("call", "request")
+    CALL_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    call: int
+    request: bytes
+    def __init__(self, call: _Optional[int] = ..., request: _Optional[bytes] = ...) -> None: ...
+
+class StatisticCall(_message.Message):
     __slots__ = ("call", "request")
     CALL_FIELD_NUMBER: _ClassVar[int]
     REQUEST_FIELD_NUMBER: _ClassVar[int]
