@@ -47,7 +47,7 @@ from participants.lender.encryptor import PooledEncryptor
 from participants.lender.identity import LenderIdentity, MaskKey, PairKeys, new_mask_key
 from participants.lender.node import LenderNode
 from participants.lender.protect import LendersSecrets
-from participants.lender.tokenise import HolderLink, HolderSession, Tokeniser
+from participants.lender.tokenise import HolderLink, HolderSession, Tokeniser, unalarmed
 from participants.sandbox.founding import CUSTODIANS, GATEWAY, REGULATOR, charter_of
 from participants.sandbox.ports import Ports
 from participants.storage.answers import SqliteAnswers
@@ -131,7 +131,7 @@ class Foundation(Silent):
             )
             for index, holder in self.holders.items()
         }
-        return Tokeniser(self.secrets, self.key, links, self.rng, alarm=lambda _holder, _error: None)
+        return Tokeniser(self.secrets, self.key, links, self.rng, alarm=unalarmed)
 
 
 def found(lenders: Sequence[MemberId], now: int, rng: Randomness, terms: Terms) -> Foundation:

@@ -1,6 +1,5 @@
 """Writing to a node's book while the key changes its generation: whoever is written about gets tags of both."""
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from participants.generations import Books
 from participants.lender.assess import Application
 from participants.lender.event_input import EventInput, OneInquiry, OnePromise, ReleaseInput, identifiers_of
 from participants.lender.recording import Recorded, record_event
-from participants.lender.tokenise import Alarm, Token
+from participants.lender.tokenise import Alarm, Token, unalarmed
 from participants.lender.tokens import LinkingTokeniser, Tokenises
 from participants.settings import NodeSettings
 from participants.storage.book import SqliteBook
@@ -47,6 +46,8 @@ class ApplicationsInBooks(Silent):
     books: Books
     rulebook: Callable[[], Rulebook]
     tokens: Callable[[], Tokenises]
+    clock: Callable[[], int]
+    """Gives Unix seconds."""
 
     def register(self, application: Application, begun: int) -> str:
         """
@@ -60,18 +61,15 @@ class ApplicationsInBooks(Silent):
             return ""
         name, hold = application.request_id.hex(), application.hold_seconds
         promise = OnePromise(identifiers=about, amount=application.amount, seconds=hold, id=name)
-        return self._record(promise, int(time.time())).pending_id or ""
+        return self._record(promise, self.clock()).pending_id or ""
 
     def withdraw(self, application: Application, pending_id: str) -> None:
         """Release a promised amount that no query went out for."""
         release = ReleaseInput(identifiers=identifiers_of(application.identifiers), id=pending_id)
-        self._record(release, int(time.time()))
+        self._record(release, self.clock())
 
     def _record(self, told: EventInput, now: int) -> Recorded:
-        def ignored(_holder: int, _error: CreditError) -> None:
-            """Say nothing of a key holder that fails: enough others answer, or the event is refused."""
-
-        return record_in_books(self.settings, self.books, self.rulebook(), self.tokens(), told, ignored, now)
+        return record_in_books(self.settings, self.books, self.rulebook(), self.tokens(), told, unalarmed, now)
 
 
 def linking(book: SqliteBook, tokens: Tokenises, rulebook: Rulebook, succession: Succession | None) -> LinkingTokeniser:

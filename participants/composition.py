@@ -126,7 +126,7 @@ def _assessor(
 ) -> Assessor:
     secret = asker.node.requester.identity.audit_secret.value
     records = stack.enter_context(closing(SqliteAssessments(settings.path(settings.file.assessments), secret)))
-    book = ApplicationsInBooks(settings, books, rulebooks.current, lambda: asker.node.tokeniser)
+    book = ApplicationsInBooks(settings, books, rulebooks.current, lambda: asker.node.tokeniser, seconds)
     return Assessor(asker, records, book)
 
 

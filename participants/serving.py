@@ -25,6 +25,7 @@ from participants.gateway_client.channel import Tls
 from participants.gateway_client.rulebook import watch_rulebooks
 from participants.lender.answer import Contributor
 from participants.lender.event_input import EVENT_KINDS, parse_event
+from participants.lender.tokenise import unalarmed
 from participants.membership.lookout import Lookout
 from participants.membership.upkeep import Upkeep
 from participants.metrics import Metrics
@@ -178,14 +179,10 @@ def _recorder(parts: Parts) -> Any:
             raise CreditError(Code.RECORD_INVALID, f"kind is one of {', '.join(EVENT_KINDS)}")
         told, tokens = parse_event(EVENT_KINDS[kind], data), parts.asker.node.tokeniser
         books, rulebook = parts.books, parts.rulebooks.current()
-        journal = record_in_books(parts.settings, books, rulebook, tokens, told, _ignored, seconds()).journal
+        journal = record_in_books(parts.settings, books, rulebook, tokens, told, unalarmed, seconds()).journal
         return journal.size, journal.head
 
     return record
-
-
-def _ignored(_holder: int, _error: CreditError) -> None:
-    """Say nothing of a key holder that fails: enough others answer, or the event is refused."""
 
 
 async def _follow_rulebooks(

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from consortium.errors import Code, CreditError
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""What an OSError says where there is no room left."""
 
 
 def write_public(path: Path, data: bytes) -> None:
@@ -54,7 +55,7 @@ def _refusals(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        code = Code.STORAGE_FULL if error.errno in _FULL else Code.STORAGE_BROKEN
+        code = Code.STORAGE_FULL if error.errno in FULL else Code.STORAGE_BROKEN
         raise CreditError(code, f"{path.name}: {errno.errorcode.get(error.errno or 0, 'not written')}") from None
 
 

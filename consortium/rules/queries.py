@@ -1,5 +1,7 @@
 """What the gateway and every contributor check of a query before anybody looks at a book."""
 
+from collections.abc import Collection
+
 from consortium.errors import Code, CreditError
 from consortium.labels import Label
 from consortium.model.catalogue import Attribute, Family
@@ -95,7 +97,7 @@ def check_attributes(header: QueryHeader, requester: Member, rulebook: Rulebook)
         raise CreditError(Code.SUITE_NOT_ALLOWED, header.suite.name)
     found = tuple(_known(rulebook, attribute_id) for attribute_id in header.attributes)
     for attribute in found:
-        _check_attribute(attribute, header, requester, rulebook.policy.families)
+        check_attribute(attribute, header.purpose, requester, rulebook.policy.families)
     check_scorecards(frozenset(header.attributes), header.issued_at, rulebook.document.scorecards)
     return found
 
@@ -107,11 +109,10 @@ def _known(rulebook: Rulebook, attribute_id: str) -> Attribute:
     return attribute
 
 
-def _check_attribute(
-    attribute: Attribute, header: QueryHeader, requester: Member, families: tuple[Family, ...]
-) -> None:
-    if header.purpose not in attribute.purposes:
-        raise CreditError(Code.PURPOSE_NOT_ALLOWED, f"{header.purpose} may not ask for {attribute.id}")
+def check_attribute(attribute: Attribute, purpose: str, requester: Member, families: Collection[Family]) -> None:
+    """Raise PURPOSE_NOT_ALLOWED, FAMILY_NOT_ALLOWED or TIER_NOT_CONTRIBUTED for an attribute not to be asked for."""
+    if purpose not in attribute.purposes:
+        raise CreditError(Code.PURPOSE_NOT_ALLOWED, f"{purpose} may not ask for {attribute.id}")
     if attribute.family not in families:
         raise CreditError(Code.FAMILY_NOT_ALLOWED, f"{attribute.family} is switched off by the jurisdiction profile")
     if attribute.tier not in requester.tiers:

@@ -1,6 +1,5 @@
 """What every command shows: tables or one JSON object, progress after two seconds, errors by code, exit status 1."""
 
-import errno
 import json
 import secrets
 import time
@@ -18,13 +17,13 @@ from rich.text import Text
 
 from consortium.canonical import CanonicalValue
 from consortium.errors import CATALOGUE, Code, CreditError
+from participants.whole_files import FULL
 
 if TYPE_CHECKING:  # duckdb and SQLAlchemy come with it, which most commands do without
     from participants.lender.connectors import Source
 
 PROGRESS_AFTER_SECONDS = 2.0
 FAILED = 1
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 MAXIMUM_BESIDE = 48
 """A value of at most so many characters stands beside its name on a screen of 80 columns; a hash does not."""
 

@@ -1,6 +1,5 @@
 """`credit-participant query` and `status`: ask a serving node; identifiers come from standard input or a file."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, cast
@@ -9,8 +8,8 @@ import typer
 from rich.text import Text
 
 from consortium.canonical import CanonicalValue
-from consortium.errors import Code, CreditError
 from participants.cli.output import JsonOption, NodeOption, field_lines, output
+from participants.input_files import read_input
 from participants.lender.question_input import MAX_QUESTION_BYTES, parse_question, with_request_id
 from participants.rpc.local_client import LocalClient
 from participants.settings import NodeSettings
@@ -39,13 +38,7 @@ def status_fields(value: dict[str, CanonicalValue], prefix: str = "") -> Iterato
 
 def read_question(file: Path | None) -> bytes:
     """Read a question from a file or standard input; raises CreditError(SOURCE_UNREADABLE)."""
-    try:
-        if file is None:
-            return sys.stdin.buffer.read(MAX_QUESTION_BYTES + 1)
-        with file.open("rb") as opened:
-            return opened.read(MAX_QUESTION_BYTES + 1)
-    except OSError:
-        raise CreditError(Code.SOURCE_UNREADABLE, "the file with the question") from None
+    return read_input(file, MAX_QUESTION_BYTES, "the file with the question")
 
 
 def _screen(answer: dict[str, CanonicalValue]) -> list[Text]:

@@ -1,6 +1,5 @@
 """`credit-participant record ...`: one live event from a JSON object on standard input or in a file."""
 
-import sys
 import time
 from pathlib import Path
 from typing import Annotated
@@ -9,11 +8,11 @@ import typer
 from rich.text import Text
 
 from consortium.canonical import CanonicalValue
-from consortium.errors import Code, CreditError
 from participants.bootstrap import open_books, open_tokeniser
 from participants.both_books import record_in_books
 from participants.cli.book_load import warn_of_holder
 from participants.cli.output import JsonOption, NodeOption, Output, output
+from participants.input_files import read_input
 from participants.lender.event_input import (
     MAX_EVENT_BYTES,
     ConfirmInput,
@@ -75,22 +74,12 @@ def location(node: NodeOption, file: FileArgument = None, *, as_json: JsonOption
 
 def _record(kind: type[EventInput], node: Path, file: Path | None, *, as_json: bool) -> None:
     with output(as_json=as_json) as shown:
-        told = parse_event(kind, _read(file))
+        told = parse_event(kind, read_input(file, MAX_EVENT_BYTES, "the file with the event"))
         settings = NodeSettings(node)
         with open_books(settings) as (books, rulebook), open_tokeniser(settings, warn_of_holder(shown)) as tokens:
             alarm = warn_of_holder(shown)
             recorded = record_in_books(settings, books, rulebook, tokens, told, alarm, int(time.time()))
         _show(shown, recorded)
-
-
-def _read(file: Path | None) -> bytes:
-    try:
-        if file is None:
-            return sys.stdin.buffer.read(MAX_EVENT_BYTES + 1)
-        with file.open("rb") as opened:
-            return opened.read(MAX_EVENT_BYTES + 1)
-    except OSError:
-        raise CreditError(Code.SOURCE_UNREADABLE, "the file with the event") from None
 
 
 def _show(shown: Output, recorded: Recorded) -> None:

@@ -4,15 +4,15 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
-from consortium.canonical import CanonicalValue, canonical_json
+from consortium.canonical import canonical_json
 from consortium.errors import Code, CreditError
 from consortium.model.rulebook_document import SectionName
 from consortium.model.scorecard import Scorecard
 from consortium.rules.scorecards import check_room
 from participants.cli.membership_options import FolderOption, party_in
 from participants.cli.output import JsonOption, output
+from participants.cli.sections import show_proposal
 from participants.membership import actions
 from participants.scorecards.files import read_card
 
@@ -32,10 +32,8 @@ def propose(
         cards = following(party.rulebook.document.scorecards, [*map(read_card, card or ())], remove or [])
         check_room(cards, party.rulebook)
         content = canonical_json([one.model_dump(mode="json") for one in cards]) if cards else b""
-        done = actions.propose_section(party, SECTION, content)
-        version = done.motion.ballot.next.version if done.motion is not None else None
-        value: dict[str, CanonicalValue] = {"done": done.what, "version": version, "cards": [one.name for one in cards]}
-        shown.show(value, Text(done.what), Text(f"next: credit-participant approve {SECTION} (by the approvers)"))
+        shown.show({"cards": [one.name for one in cards]})
+        show_proposal(shown, SECTION, actions.propose_section(party, SECTION, content))
 
 
 def following(now: tuple[Scorecard, ...], new: list[Scorecard], removed: list[str]) -> list[Scorecard]:

@@ -13,7 +13,8 @@ from consortium.errors import Code, CreditError
 from consortium.model.rulebook import first_problem
 from consortium.model.rulebook_document import SectionName
 from participants.cli.membership_options import party_in
-from participants.cli.output import output
+from participants.cli.output import Output, output
+from participants.input_files import read_input
 from participants.membership import actions
 
 MAXIMUM_BYTES = 1 << 20
@@ -37,19 +38,19 @@ def propose_section(
         if remove is (file is not None):
             raise CreditError(Code.SETTINGS_INVALID, "name a file, or --remove")
         content = canonical_json(read_section_file(kind, file).model_dump(mode="json")) if file else b""
-        done = actions.propose_section(party, section, content)
-        version = done.motion.ballot.next.version if done.motion is not None else None
-        value: dict[str, CanonicalValue] = {"done": done.what, "version": version}
-        shown.show(value, Text(done.what), Text(f"next: credit-participant approve {section} (by the approvers)"))
+        show_proposal(shown, section, actions.propose_section(party, section, content))
+
+
+def show_proposal(shown: Output, section: SectionName, done: actions.Done) -> None:
+    """Show what became of a proposal, and who is next."""
+    version = done.motion.ballot.next.version if done.motion is not None else None
+    value: dict[str, CanonicalValue] = {"done": done.what, "version": version}
+    shown.show(value, Text(done.what), Text(f"next: credit-participant approve {section} (by the approvers)"))
 
 
 def read_section_file(kind: type[ModelT], file: Path) -> ModelT:
     """Read a section from a file; raises CreditError(SOURCE_UNREADABLE), or (SETTINGS_INVALID) naming the field."""
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(MAXIMUM_BYTES)
-    except OSError:
-        raise CreditError(Code.SOURCE_UNREADABLE, f"the file {file.name}") from None
+    data = read_input(file, MAXIMUM_BYTES, f"the file {file.name}")
     try:
         return kind.model_validate_json(data)
     except ValidationError as error:

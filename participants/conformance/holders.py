@@ -13,7 +13,7 @@ from consortium.model.members import MemberId
 from consortium.model.signing import Signer
 from consortium.oprf.sharing import KeyShare, ThresholdKey
 from participants.lender.protect import LendersSecrets
-from participants.lender.tokenise import HolderLink, HolderSession, SentRequest, Tokeniser
+from participants.lender.tokenise import HolderLink, HolderSession, SentRequest, Tokeniser, unalarmed
 
 KEY, SLOPE = 0x636F6E666F726D616E6365, 0x7075626C6973686564
 SECRETS = LendersSecrets(
@@ -98,4 +98,4 @@ def published_tokeniser(member: MemberId, signer: Signer, rng: Randomness) -> To
         )
         for share in shares()
     }
-    return Tokeniser(SECRETS, threshold_key(), links, rng, alarm=lambda _holder, _error: None)
+    return Tokeniser(SECRETS, threshold_key(), links, rng, alarm=unalarmed)

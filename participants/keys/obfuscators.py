@@ -2,24 +2,19 @@
 The pool of ready obfuscators, by requester key: what makes an encryption take microseconds at the time of a query.
 
 A background thread builds a table for each key in use and keeps a bounded number of obfuscators ready, each from
-fresh randomness of its own. They live in this process's memory only: never on disk, never in a forked child.
+fresh randomness of its own.
 """
 
-import os
 import secrets
-import threading
-import weakref
 from collections import OrderedDict, deque
-from types import TracebackType
-from typing import Self
 
 import gmpy2
 
-from consortium.errors import Code, CreditError
+from consortium.errors import CreditError
 from consortium.hashing import Randomness
-from consortium.silent import Silent
 from consortium.sums.blinding import SEED_BYTES, BlindingBase, FixedBaseTable
 from consortium.sums.paillier import Obfuscator, PublicKey
+from participants.keys.stock import Stock
 
 DEFAULT_READY = 128
 DEFAULT_TABLES = 8
@@ -51,7 +46,7 @@ class _Shelf:
         return self.base
 
 
-class ObfuscatorPool(Silent):
+class ObfuscatorPool(Stock):
     """
     Gives each obfuscator to one caller only, across threads and forks.
 
@@ -59,15 +54,15 @@ class ObfuscatorPool(Silent):
     longest unused goes first, with what was ready for it). `rng` must be fresh in every process.
     """
 
+    _kind = "obfuscators"
+
     def __init__(
         self, *, ready: int = DEFAULT_READY, tables: int = DEFAULT_TABLES, rng: Randomness = secrets.token_bytes
     ) -> None:
         self._ready_maximum = ready
         self._tables_maximum = tables
         self._rng = rng
-        self._closed = False
-        self._reset()
-        _POOLS.add(self)
+        super().__init__()
 
     def take(self, public_key: PublicKey) -> Obfuscator:
         """
@@ -97,44 +92,17 @@ class ObfuscatorPool(Silent):
             shelf = self._shelves.get(int(public_key.n))
             return len(shelf.ready) if shelf else 0
 
-    def close(self) -> None:
-        """Stop the thread and forget everything; may be called twice."""
-        with self._changed:
-            self._closed = True
-            self._shelves.clear()
-            self._changed.notify_all()
-        if self._thread is not None:
-            self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _reset(self) -> None:
-        """Start empty, with a lock that nobody holds and no thread."""
-        self._changed = threading.Condition()
+    def _empty(self) -> None:
         self._shelves: OrderedDict[int, _Shelf] = OrderedDict()
-        self._thread: threading.Thread | None = None
 
     def _shelf(self, public_key: PublicKey) -> _Shelf:
-        if self._closed:
-            raise CreditError(Code.INTERNAL, "the pool of obfuscators is closed")
+        self._check_open()
         name = int(public_key.n)
         shelf = self._shelves.setdefault(name, _Shelf(public_key))
         self._shelves.move_to_end(name)
         if len(self._shelves) > self._tables_maximum:
             self._shelves.popitem(last=False)
         return shelf
-
-    def _wake(self) -> None:
-        if self._thread is None or not self._thread.is_alive():
-            self._thread = threading.Thread(target=self._refill, name="obfuscators", daemon=True)
-            self._thread.start()
-        self._changed.notify_all()
 
     def _refill(self) -> None:
         while (shelf := self._next_needy()) is not None:
@@ -166,14 +134,3 @@ class ObfuscatorPool(Silent):
                         return shelf
                 self._changed.wait()
         return None
-
-
-_POOLS: weakref.WeakSet[ObfuscatorPool] = weakref.WeakSet()
-
-
-def _empty_in_child() -> None:
-    for pool in list(_POOLS):
-        pool._reset()  # noqa: SLF001 - the hook belongs to the class
-
-
-os.register_at_fork(after_in_child=_empty_in_child)

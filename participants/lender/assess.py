@@ -23,6 +23,7 @@ from consortium.model.rulebook import Rulebook
 from consortium.model.scorecard import CardRole
 from consortium.model.signal_policy import SCORE, Hint, Reason, SignalPolicy, Situation
 from consortium.rules.contributions import do_fit
+from consortium.rules.queries import check_attribute
 from consortium.scoring.score import Score, ScoreStatus
 from consortium.signals.evaluate import Findings, View, apply_rules, worst
 from consortium.silent import Silent
@@ -277,14 +278,15 @@ def permitted(
     rulebook: Rulebook, member: str, application: Application, wanted: Iterable[str]
 ) -> tuple[tuple[str, ...], tuple[Attribute, ...]]:
     """Give the attributes that may be asked for, and those that purpose, profile, consent or tier do not allow."""
-    tiers, families = rulebook.active_member(member).tiers, set(rulebook.policy.families)
+    requester, families = rulebook.active_member(member), set(rulebook.policy.families)
     if application.consent is not None:
         families &= application.consent.families
     allowed, denied = list[str](), list[Attribute]()
     for attribute in (rulebook.attributes[name] for name in wanted):
-        if application.purpose in attribute.purposes and attribute.family in families and attribute.tier in tiers:
+        try:
+            check_attribute(attribute, application.purpose, requester, families)
             allowed.append(attribute.id)
-        else:
+        except CreditError:
             denied.append(attribute)
     return tuple(allowed), tuple(denied)
 

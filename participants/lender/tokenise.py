@@ -24,6 +24,10 @@ Alarm = Callable[[int, CreditError], None]
 """Told of every failure of a holder, by index; PROOF_INVALID among them is a matter for the operator."""
 
 
+def unalarmed(_holder: int, _error: CreditError) -> None:
+    """Say nothing of a key holder that fails: enough others answer, or whoever asks gets the error."""
+
+
 class HolderChannel(Protocol):
     """The way to one key holder."""
 

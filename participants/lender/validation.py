@@ -18,6 +18,7 @@ from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
 from participants.lender.records import REASON_TEXTS, RawRow, Reason
 from participants.lender.values import RefusedError
+from participants.whole_files import FULL
 
 EXAMPLES = 5
 DEFAULT_MAXIMUM_REFUSED = 0.05
@@ -176,6 +177,6 @@ def _disk_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+        full = error.errno in FULL | {errno.EFBIG}
         code = Code.STORAGE_FULL if full else Code.SETTINGS_INVALID
         raise CreditError(code, "the file of refused rows cannot be written, or exists already") from None

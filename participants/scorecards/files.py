@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from consortium.errors import Code, CreditError
 from consortium.model.scorecard import Scorecard
 from consortium.model.scorecard_checks import CardTerms, Finding, Problem, check_cards
+from participants.input_files import read_input
 
 MAX_CARD_BYTES = 2**20
 
@@ -58,11 +59,7 @@ def parse_card(data: bytes) -> Scorecard | tuple[Finding, ...]:
 
 
 def _bytes_of(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_CARD_BYTES + 1)
-    except OSError:
-        raise CreditError(Code.SOURCE_UNREADABLE, path.name) from None
+    data = read_input(path, MAX_CARD_BYTES, path.name)
     if len(data) > MAX_CARD_BYTES:
         raise CreditError(Code.SCORECARD_INVALID, f"{path.name} is longer than one mebibyte")
     return data

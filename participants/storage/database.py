@@ -1,6 +1,5 @@
 """How every SQLite file of a participant is opened: owner-only, durable at each commit, of a known schema only."""
 
-import errno
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
+from participants.whole_files import FULL
 
 BUSY_SECONDS = 10.0
 PAGE_BYTES = 8_192  # a credit file of the usual size stays on one page
@@ -103,7 +103,7 @@ def storage_errors() -> Iterator[None]:
         name = getattr(error, "sqlite_errorname", type(error).__name__)
         raise CreditError(_CODES.get(primary, Code.STORAGE_BROKEN), name) from None
     except OSError as error:
-        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        full = error.errno in FULL
         raise CreditError(Code.STORAGE_FULL if full else Code.SOURCE_UNREADABLE) from None
 
 

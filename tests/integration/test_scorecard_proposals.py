@@ -1,19 +1,15 @@
 """Cards get into the rulebook by a vote, by commands on real folders, and every running node scores with them."""
 
-import asyncio
 import json
 import time
 from pathlib import Path
 from typing import Any
-
-from typer.testing import CliRunner
 
 from consortium.errors import Code
 from consortium.membership.proposals import Amend, SetSection
 from consortium.model.rulebook import parse_rulebook
 from consortium.model.scorecard import Scorecard
 from consortium.scoring.asking import card_attributes
-from participants.cli.main import app
 from participants.lender.question_input import parse_question
 from participants.scorecards.files import write_card
 from tests.support.cards import CARD, LATE, reason, small_card
@@ -69,34 +65,27 @@ def test_cards_by_commands_between_running_nodes(tmp_path: Path) -> None:
     bad.write_text(json.dumps({**CARD, "base": 10_000_000}))
 
     async def scene(running: Serving) -> None:
-        async def run(lender: str, *words: object, fails: bool = False) -> dict[str, Any]:
-            arguments = [*map(str, words), "--node", str(running.out / lender), "--json"]
-            result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
-            assert (result.exit_code != 0) is fails, result.output
-            found: dict[str, Any] = json.loads(result.stdout)
-            return found
-
-        refusal = await run("lender-a", "scorecard", "propose", bad, fails=True)
+        refusal = await running.command("lender-a", "scorecard", "propose", bad, fails=True)
         assert refusal["error"]["code"] == "SCORECARD_INVALID"
-        assert (await run("lender-a", "scorecard", "check", good))["problems"] == []
+        assert (await running.command("lender-a", "scorecard", "check", good))["problems"] == []
         write_card(big, _too_many_slots(now))
-        assert (await run("lender-a", "scorecard", "propose", big, fails=True))["error"][
+        assert (await running.command("lender-a", "scorecard", "propose", big, fails=True))["error"][
             "code"
         ] == "ATTRIBUTES_DO_NOT_FIT"
-        proposed = await run("lender-a", "scorecard", "propose", good)
+        proposed = await running.command("lender-a", "scorecard", "propose", good)
         assert (proposed["cards"], proposed["version"]) == (["base/1"], 2)
-        again = await run("lender-a", "scorecard", "propose", good)
+        again = await running.command("lender-a", "scorecard", "propose", good)
         assert again["version"] == 2, "one proposal, however often it is repeated"
-        await run("lender-b", "approve", "scorecards")
-        assert [one["id"] for one in (await run("lender-b", "scorecard", "show"))["cards"]] == ["base"]
+        await running.command("lender-b", "approve", "scorecards")
+        assert [one["id"] for one in (await running.command("lender-b", "scorecard", "show"))["cards"]] == ["base"]
         answer = await running.answered("lender-c")
         assert answer["missing"] == [], "every node has taken the version"
         values = await asked(running, card)
         assert set(values) == set(card_attributes(card)), "over gRPC, by gateway and five nodes"
         assert {one["status"] for one in values.values()} == {"NO_HIT"}
-        already = await run("lender-a", "scorecard", "propose", good, fails=True)
+        already = await running.command("lender-a", "scorecard", "propose", good, fails=True)
         assert already["error"]["code"] == "PROPOSAL_INVALID"
-        unknown = await run("lender-a", "scorecard", "propose", "--remove", "other/1", fails=True)
+        unknown = await running.command("lender-a", "scorecard", "propose", "--remove", "other/1", fails=True)
         assert unknown["error"]["code"] == "SETTINGS_INVALID"
 
     play(tmp_path / "out", scene, *PARTIES)

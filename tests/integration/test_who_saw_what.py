@@ -17,7 +17,7 @@ from demo.holders import LocalChannel, MemoryJournal
 from gateway.logs import JsonLines
 from participants.gateway_client.holders import RemoteHolder
 from participants.lender.normalise import normalise
-from participants.lender.tokenise import HolderChannel, HolderLink, HolderSession, Tokeniser
+from participants.lender.tokenise import HolderChannel, HolderLink, HolderSession, Tokeniser, unalarmed
 from tests.support.grpc_world import GrpcWorld, grpc_world
 from tests.support.leaks import forms, leaks
 from tests.support.world import ALICE, ALICE_ID, LENDERS, World, Worlds, tradeline
@@ -77,7 +77,7 @@ def tokeniser(running: GrpcWorld) -> Tokeniser:
         index: HolderLink(HolderSession(ASKS, signer, journal, index, generation), channel)
         for index, channel in channels.items()
     }
-    return Tokeniser(foundation.secrets, foundation.key, links, foundation.rng, alarm=lambda _holder, _error: None)
+    return Tokeniser(foundation.secrets, foundation.key, links, foundation.rng, alarm=unalarmed)
 
 
 def secrets_of(world: World, subject: SubjectTags) -> list[Named]:

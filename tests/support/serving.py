@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from typer.testing import CliRunner
+
 from consortium.errors import CreditError
 from consortium.labels import Label
 from consortium.membership.secrets import EpochSecret, GenerationSecrets, Opened
@@ -22,6 +24,7 @@ from demo.certificates import Authority
 from demo.consortium import Foundation, Terms, found
 from gateway.bootstrap import GatewayServer, build
 from gateway.settings import AuthoritySettings, Settings, TimeoutSettings
+from participants.cli.main import app
 from participants.custodian.serving import CustodianServer
 from participants.lender.question_input import parse_question
 from participants.membership.folder import HPKE, IDENTITY, Invitation, MemberFolder, make_folder
@@ -71,6 +74,14 @@ class Serving:
         lenders = [one for one in members if one not in CUSTODIANS]
         await asyncio.gather(*(self._run(one, LenderServer(self.out / one)) for one in lenders))
         await until(lambda: frozenset(lenders) <= self.gateway.parts.attachments.well())
+
+    async def command(self, lender: MemberId, *words: object, fails: bool = False) -> dict[str, Any]:
+        """Run one of a lender's commands as its own person would, beside its node; gives what it shows as JSON."""
+        arguments = [*map(str, words), "--node", str(self.out / lender), "--json"]
+        result = await asyncio.to_thread(CliRunner().invoke, app, arguments)
+        assert (result.exit_code != 0) is fails, result.output
+        found: dict[str, Any] = json.loads(result.stdout)
+        return found
 
     async def serve(self, lender: MemberId) -> None:
         """Start a lender's node that the gateway need not take."""

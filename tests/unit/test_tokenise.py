@@ -13,7 +13,7 @@ from consortium.oprf import group
 from consortium.oprf.elements import BlindedElement
 from demo.holders import MemoryJournal
 from participants.lender.protect import pre_hash, subject_tag
-from participants.lender.tokenise import HolderLink, HolderSession, Token, Tokeniser
+from participants.lender.tokenise import HolderLink, HolderSession, Token, Tokeniser, unalarmed
 from tests.support.oprf_world import GENERATION, LENDER, World, build_world, lenders_secrets
 from tests.support.randomness import seeded
 
@@ -71,9 +71,7 @@ def test_too_few_holders_are_named_with_their_failures(world: World) -> None:
 
 
 def test_a_tokeniser_with_too_few_links_asks_nobody(world: World) -> None:
-    tokeniser = Tokeniser(
-        lenders_secrets(), world.key, {1: world.links[1]}, seeded(""), alarm=lambda _holder, _error: None
-    )
+    tokeniser = Tokeniser(lenders_secrets(), world.key, {1: world.links[1]}, seeded(""), alarm=unalarmed)
     with pytest.raises(CreditError, match="TOO_FEW_HOLDERS"):
         tokeniser.tokenise(PEOPLE)
     assert world.taps[1].requests == []
