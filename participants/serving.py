@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from functools import partial
@@ -19,10 +19,10 @@ from consortium.wire.gateway import Hello
 from participants.bootstrap import open_tls
 from participants.both_books import record_in_books
 from participants.composition import Parts, compose, gateway_addresses, requester_of_today, seconds, supervised
+from participants.following import follow_rulebooks, run_until
 from participants.gateway_client.asking import while_attached
 from participants.gateway_client.attach import AttachClient, Handlers
 from participants.gateway_client.channel import Tls
-from participants.gateway_client.rulebook import watch_rulebooks
 from participants.lender.answer import Contributor
 from participants.lender.event_input import EVENT_KINDS, parse_event
 from participants.lender.tokenise import unalarmed
@@ -62,17 +62,12 @@ class LenderServer:
             renewal = Renewal(parts, tokeniser, upkeep.hurry if upkeep else lambda: None)
             lookout = upkeep.lookout(parts.rulebooks) if upkeep else None
             self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
-            tasks = await self._start(parts, renewal, tls, lookout)
+            works = await self._start(parts, renewal, tls, lookout)
             if upkeep:
                 upkeep.works.append(renewal.changing.round)
                 upkeep.on_renewed += [lambda: parts.client.renew(tls()), tokeniser.exchange, self._attach_again]
-                tasks.append(asyncio.create_task(upkeep.run(lambda: _load_new(parts, renewal, lookout))))
-            if started:
-                started.set()
-            await stopping.wait()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+                works.append(upkeep.run(lambda: _load_new(parts, renewal, lookout)))
+            await run_until(stopping, works, started)
             parts.receipts.last()
             await self._server.stop(grace=1.0)
             await parts.client.close()
@@ -80,7 +75,7 @@ class LenderServer:
 
     async def _start(
         self, parts: Parts, renewal: Renewal, tls: Callable[[], Tls], lookout: Lookout | None
-    ) -> list[asyncio.Task[Any]]:
+    ) -> list[Coroutine[Any, Any, Any]]:
         metrics = Metrics()
         metrics.serve(parts.settings.file.metrics_port)
         handlers = _handlers(parts, metrics)
@@ -91,9 +86,10 @@ class LenderServer:
         ask = parts.asker.ask_gateway
         parts.asker.ask_gateway = lambda *question: while_attached(ask(*question), lambda: self._attachments() > 0)
         await self._open_local(parts)
-        works = [client.run() for client in self._attached]
+        change_over = partial(_change_over, parts, renewal)
+        works: list[Coroutine[Any, Any, Any]] = [client.run() for client in self._attached]
         works += [
-            *(_follow_rulebooks(parts, renewal, address, tls, lookout) for address in addresses),
+            *(follow_rulebooks(parts.rulebooks, address, tls, lookout, change_over) for address in addresses),
             _renew_daily(parts),
             metrics.watch(self._attachments),
             run_supervised(supervised(parts), addresses, tls),
@@ -102,7 +98,7 @@ class LenderServer:
         if (witnessing := parts.settings.file.witness) is not None:
             witness = witness_of(parts.settings, witnessing, parts.rulebooks.current)
             works += [run_witness(witness, address, tls) for address in addresses]
-        return [asyncio.create_task(work) for work in works]
+        return works
 
     async def _open_local(self, parts: Parts) -> None:
         local = parts.settings.file.local
@@ -185,18 +181,10 @@ def _recorder(parts: Parts) -> Any:
     return record
 
 
-async def _follow_rulebooks(
-    parts: Parts, renewal: Renewal, address: str, tls: Callable[[], Tls], lookout: Lookout | None
-) -> None:
-    async for signed in watch_rulebooks(address, tls, lambda: parts.rulebooks.version):
-        try:
-            if parts.rulebooks.take(signed):
-                await asyncio.to_thread(renewal.changing.to, parts.rulebooks.current())
-                _changed(parts, renewal)
-        except CreditError as error:
-            LOG.error("rulebook-refused", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
-            if lookout is not None:
-                lookout.refused(signed, error)
+async def _change_over(parts: Parts, renewal: Renewal) -> None:
+    """Serve by a version that was taken: first whatever takes time, then the change."""
+    await asyncio.to_thread(renewal.changing.to, parts.rulebooks.current())
+    _changed(parts, renewal)
 
 
 def _load_new(parts: Parts, renewal: Renewal, lookout: Lookout | None) -> None:

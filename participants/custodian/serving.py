@@ -22,8 +22,8 @@ from consortium.rules.queries import taking_part
 from participants.bootstrap import open_rulebooks
 from participants.custodian.settings import CustodianSettings
 from participants.custodian.shares import SharesInService
+from participants.following import follow_rulebooks, run_until
 from participants.gateway_client.channel import Tls
-from participants.gateway_client.rulebook import watch_rulebooks
 from participants.membership.lookout import Lookout
 from participants.membership.upkeep import Upkeep
 from participants.rpc.errors import mapped
@@ -102,16 +102,11 @@ class CustodianServer:
             tls = upkeep.tls if upkeep else partial(_tls, settings)
             await self._start(stack, rulebooks, tls)
             addresses = settings.file.gateway.addresses
-            works = [self._follow(address, tls, rulebooks, lookout) for address in addresses]
+            changed = partial(self._change_over, rulebooks)
+            works = [follow_rulebooks(rulebooks, address, tls, lookout, changed) for address in addresses]
             if upkeep:
                 works.append(upkeep.run(lambda: self._load_new(rulebooks, lookout)))
-            tasks = [asyncio.create_task(work) for work in works]
-            if started:
-                started.set()
-            await stopping.wait()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await run_until(stopping, works, started)
             await self._server.stop(grace=2.0)
         LOG.info("stopped")
 
@@ -136,17 +131,8 @@ class CustodianServer:
         await checker.set("", health_pb2.HealthCheckResponse.SERVING)
         LOG.info("serving", extra={"address": settings.listen, "member": settings.member})
 
-    async def _follow(
-        self, address: str, tls: Callable[[], Tls], rulebooks: TrustedRulebooks, lookout: Lookout | None
-    ) -> None:
-        async for signed in watch_rulebooks(address, tls, lambda: rulebooks.version):
-            try:
-                if rulebooks.take(signed):
-                    self._changed(rulebooks)
-            except CreditError as error:
-                LOG.error("rulebook-refused", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
-                if lookout is not None:
-                    lookout.refused(signed, error)
+    async def _change_over(self, rulebooks: TrustedRulebooks) -> None:
+        self._changed(rulebooks)
 
     def _load_new(self, rulebooks: TrustedRulebooks, lookout: Lookout | None) -> None:
         """Take versions that the upkeep has put into the folder, and what the board says of them."""

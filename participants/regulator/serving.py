@@ -6,15 +6,14 @@ A folder that `init` made is kept up as every member's: certificates are renewed
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
-from consortium.errors import CreditError
 from consortium.model.rulebook import Rulebook
+from participants.following import follow_rulebooks, run_until
 from participants.gateway_client.channel import Tls
-from participants.gateway_client.rulebook import watch_rulebooks
 from participants.membership.lookout import Lookout
 from participants.membership.upkeep import Upkeep
 from participants.regulator.settings import RegulatorSettings
@@ -34,14 +33,9 @@ class RegulatorServer:
         """Witness until `stopping` is set; raises CreditError where the regulator cannot start."""
         with ExitStack() as stack:
             upkeep = await Upkeep.begin(self._settings.folder, stack)
-            tasks = [asyncio.create_task(work) for work in self._works(upkeep)]
+            works = self._works(upkeep)
             LOG.info("serving", extra={"member": self._settings.file.member})
-            if started:
-                started.set()
-            await stopping.wait()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await run_until(stopping, works, started)
         LOG.info("stopped")
 
     def _works(self, upkeep: Upkeep | None) -> list[Coroutine[None, None, None]]:
@@ -50,10 +44,11 @@ class RegulatorServer:
         rulebooks, witness = settings.rulebooks(), settings.witness()
         lookout = upkeep.lookout(rulebooks) if upkeep else None
         tls = upkeep.tls if upkeep else partial(tls_of, settings)
+        told = partial(_tell, rulebooks)
         works = [
             work
             for address in settings.file.gateway.addresses
-            for work in (run_witness(witness, address, tls), _follow(address, tls, rulebooks, lookout))
+            for work in (run_witness(witness, address, tls), follow_rulebooks(rulebooks, address, tls, lookout, told))
         ]
         return [*works, upkeep.run(lambda: _load_new(rulebooks, lookout))] if upkeep else works
 
@@ -69,15 +64,8 @@ def tls_of(settings: RegulatorSettings) -> Tls:
     return Tls(settings.read(files.certificate), settings.read_private(files.key), settings.read(files.ca))
 
 
-async def _follow(address: str, tls: Callable[[], Tls], rulebooks: TrustedRulebooks, lookout: Lookout | None) -> None:
-    async for signed in watch_rulebooks(address, tls, lambda: rulebooks.version):
-        try:
-            if rulebooks.take(signed):
-                LOG.info("rulebook", extra={"version": rulebooks.version})
-        except CreditError as error:
-            LOG.error("rulebook-refused", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
-            if lookout is not None:
-                lookout.refused(signed, error)
+async def _tell(rulebooks: TrustedRulebooks) -> None:
+    LOG.info("rulebook", extra={"version": rulebooks.version})
 
 
 def _load_new(rulebooks: TrustedRulebooks, lookout: Lookout | None) -> None:
