@@ -9,10 +9,8 @@ import asyncio
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
-import grpc
-
+from benchmarks.local import local_service
 from benchmarks.processes import Measured, measure, question
 from benchmarks.rows import Row, row
 from consortium.model.query import Suite
@@ -22,7 +20,6 @@ from demo.founding import found_folders
 from participants.sandbox.ports import Ports
 from participants.sandbox.processes import Processes, free_ports
 from protos.credit.v1 import lender_pb2 as pb
-from protos.credit.v1 import lender_pb2_grpc as grpc_pb
 
 PEOPLE = 120
 LOADED = 240
@@ -53,23 +50,20 @@ def run() -> list[Row]:
 
 
 async def _measured(out: Path, port: int) -> tuple[Measured, Measured, Measured, Measured]:
-    token = (out / LENDERS[0] / "local-token").read_text().strip()
-    metadata = (("authorization", f"Bearer {token}"),)
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port + 10}") as channel:
-        stub: Any = grpc_pb.LenderServiceStub(channel)
+    async with local_service(out, port) as local:
 
         async def ask(person: int) -> object:
-            return await stub.Query(_agreed(person), metadata=metadata, timeout=60)
+            return await local.query(_agreed(person))
 
         async def assess(person: int) -> object:
-            return await stub.Assess(_application(person), metadata=metadata, timeout=60)
+            return await local.assess(_application(person))
 
         async def check(person: int) -> object:
             application = _application(person)
             place = pb.TravelQuestion(latitude=39_923_600, longitude=116_349_600, payment=f"bench-{person}")
             place.time = int(time.time())
             application.about.travel.CopyFrom(place)
-            return await stub.Assess(application, metadata=metadata, timeout=60)
+            return await local.assess(application)
 
         await measure(ask, range(LOADED), 4)
         await asyncio.sleep(8)  # the pools fill

@@ -13,11 +13,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
-import grpc
-
-from benchmarks.processes import measure, question
+from benchmarks.local import LocalService, local_service
+from benchmarks.processes import Ask, measure, question
 from benchmarks.rows import Row, row
 from consortium.model.query import Suite
 from consortium.transparency.policy import NONE, Policy
@@ -35,7 +33,6 @@ from participants.regulator.verify import verify
 from participants.sandbox.founding import REGULATOR
 from participants.sandbox.ports import Ports
 from participants.sandbox.processes import Processes, free_ports
-from protos.credit.v1 import lender_pb2_grpc as grpc_pb
 
 BLOCKS = 60
 ASKED_A_BLOCK = 10
@@ -90,10 +87,10 @@ async def _in_turn(*consortia: tuple[Path, int]) -> tuple[list[float], list[floa
     """Give the median latency of each block, with the log and without; whoever is asked first alternates."""
     with_log, without = list[float](), list[float]()
     async with (
-        grpc.aio.insecure_channel(f"127.0.0.1:{consortia[0][1] + 10}") as one,
-        grpc.aio.insecure_channel(f"127.0.0.1:{consortia[1][1] + 10}") as other,
+        local_service(*consortia[0]) as one,
+        local_service(*consortia[1]) as other,
     ):
-        asks = [_asker(channel, out) for channel, (out, _) in zip((one, other), consortia, strict=True)]
+        asks = [_asker(one), _asker(other)]
         for ask in asks:
             await measure(ask, range(WARM_UP), 1)
         for number in range(BLOCKS):
@@ -104,15 +101,8 @@ async def _in_turn(*consortia: tuple[Path, int]) -> tuple[list[float], list[floa
     return with_log, without
 
 
-def _asker(channel: grpc.aio.Channel, out: Path) -> Any:
-    stub: Any = grpc_pb.LenderServiceStub(channel)
-    token = (out / LENDERS[0] / "local-token").read_text().strip()
-    metadata = (("authorization", f"Bearer {token}"),)
-
-    async def ask(person: int) -> object:
-        return await stub.Query(question(person), metadata=metadata, timeout=60)
-
-    return ask
+def _asker(local: LocalService) -> Ask:
+    return lambda person: local.query(question(person))
 
 
 async def _export(settings: RegulatorSettings, target: Path) -> None:

@@ -9,10 +9,8 @@ import asyncio
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import grpc
-
+from benchmarks.local import local_service
 from benchmarks.processes import Measured, measure, question
 from benchmarks.rows import Row, row
 from consortium.model.query import Suite
@@ -20,7 +18,6 @@ from demo.consortium import HOLDERS, LENDERS, Terms
 from demo.founding import found_folders
 from participants.sandbox.ports import Ports
 from participants.sandbox.processes import Processes, free_ports
-from protos.credit.v1 import lender_pb2_grpc as grpc_pb
 
 PEOPLE = 400
 ALONE = 150
@@ -43,17 +40,14 @@ def run() -> list[Row]:
 
 
 async def _measured(processes: Processes, out: Path, port: int) -> dict[Suite, tuple[Measured, Measured, Cpu]]:
-    token = (out / LENDERS[0] / "local-token").read_text().strip()
-    metadata = (("authorization", f"Bearer {token}"),)
     found: dict[Suite, tuple[Measured, Measured, Cpu]] = {}
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port + 10}") as channel:
-        stub: Any = grpc_pb.LenderServiceStub(channel)
+    async with local_service(out, port) as local:
         for suite in SUITES:
 
             async def ask(person: int, suite: Suite = suite) -> object:
                 asked = question(person)
                 asked.suite = suite.name
-                return await stub.Query(asked, metadata=metadata, timeout=60)
+                return await local.query(asked)
 
             await measure(ask, range(PEOPLE), 4)
             await asyncio.sleep(4)  # the pools fill

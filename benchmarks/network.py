@@ -11,10 +11,8 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-import grpc
-
+from benchmarks.local import local_service
 from benchmarks.processes import Measured, measure, question
 from benchmarks.rows import Row, left_out, row
 from benchmarks.slow_network import Distance, SlowNetwork
@@ -23,7 +21,6 @@ from demo.consortium import LENDERS, Terms
 from demo.founding import found_folders
 from participants.sandbox.ports import Ports
 from participants.sandbox.processes import Processes, free_ports
-from protos.credit.v1 import lender_pb2_grpc as grpc_pb
 
 ONE_WAY = 0.015
 LOSS = 0.01
@@ -64,13 +61,10 @@ def _redirect(settings: Path, port: int, through: int) -> None:
 
 
 async def _ask(out: Path, port: int) -> Figures:
-    token = (out / LENDERS[0] / "local-token").read_text().strip()
-    metadata = (("authorization", f"Bearer {token}"),)
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port + 10}") as channel:
-        stub: Any = grpc_pb.LenderServiceStub(channel)
+    async with local_service(out, port) as local:
 
         async def ask(person: int) -> object:
-            return await stub.Query(question(person), metadata=metadata, timeout=60)
+            return await local.query(question(person))
 
         await measure(ask, range(WARM_UP), 1)
         await measure(ask, range(1_000, 1_000 + ALONE), 8)  # their subject keys are known from here on

@@ -21,6 +21,7 @@ from typing import Any
 
 import grpc
 
+from benchmarks.local import local_service
 from benchmarks.rows import Row, row
 from consortium.model.query import Suite
 from demo.consortium import HOLDERS, LENDERS, Terms
@@ -28,7 +29,6 @@ from demo.founding import found_folders
 from participants.sandbox.ports import Ports
 from participants.sandbox.processes import Processes, free_ports
 from protos.credit.v1 import lender_pb2 as pb
-from protos.credit.v1 import lender_pb2_grpc as grpc_pb
 
 ALONE = 200
 LOADED = 400
@@ -81,14 +81,11 @@ def run() -> list[Row]:
 
 
 async def _private(processes: Processes, out: Path, port: int) -> list[Row]:
-    token = (out / LENDERS[0] / "local-token").read_text().strip()
-    metadata = (("authorization", f"Bearer {token}"),)
     gateway = HOLDERS[0]
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port + 10}") as channel:
-        stub: Any = grpc_pb.LenderServiceStub(channel)
+    async with local_service(out, port) as local:
 
         async def ask(person: int) -> object:
-            return await stub.Query(question(person), metadata=metadata, timeout=60)
+            return await local.query(question(person))
 
         await measure(ask, range(WARM_UP), 1)
         new = await measure(ask, range(1_000, 1_000 + ALONE), 1)

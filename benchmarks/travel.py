@@ -12,10 +12,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import grpc
-
+from benchmarks.local import local_service
 from benchmarks.movements import CITIES, City, Movements, Pair, Parameters
 from benchmarks.processes import Measured, measure, question
 from benchmarks.rows import Row, row
@@ -31,7 +29,6 @@ from participants.keys.pads import PadPool
 from participants.sandbox.ports import Ports
 from participants.sandbox.processes import Processes, free_ports
 from protos.credit.v1 import lender_pb2 as pb
-from protos.credit.v1 import lender_pb2_grpc as grpc_pb
 
 SEED = 926_535_897
 HONEST, PLANTED, ON_THE_WAY = 100_000, 5_000, 10_000
@@ -133,16 +130,13 @@ def _queries() -> list[Row]:
 
 
 async def _measured(out: Path, port: int) -> tuple[Measured, Measured, Measured]:
-    token = (out / LENDERS[0] / "local-token").read_text().strip()
-    metadata = (("authorization", f"Bearer {token}"),)
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port + 10}") as channel:
-        stub: Any = grpc_pb.LenderServiceStub(channel)
+    async with local_service(out, port) as local:
 
         async def ask(person: int) -> object:
-            return await stub.Query(_agreed(person), metadata=metadata, timeout=60)
+            return await local.query(_agreed(person))
 
         async def check(person: int) -> object:
-            answer = await stub.Query(_checked(person), metadata=metadata, timeout=60)
+            answer = await local.query(_checked(person))
             if answer.travel.verdict != "ALLOW" or answer.travel.answered != len(LENDERS):
                 raise RuntimeError("a travel check of nobody's person came to something else")
             return answer
