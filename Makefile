@@ -30,10 +30,10 @@ demo: $(READY) ## the main job on real input; DATA=path/to/UCI_Credit_Card.csv, 
 	$(BIN)/python -m demo $(if $(DATA),--data "$(DATA)") $(if $(PEOPLE),--people $(PEOPLE))
 
 test: $(READY) ## the whole suite with small keys, at most ten minutes on two cores
-	$(BIN)/python -m pytest -n auto -m "not slow"
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow"
 
 test-all: $(READY) ## the suite and the long campaigns
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 check: $(READY) lint imports protos-check wheel-check ## format, lint, types, import rules, generated code, wheel
 

@@ -391,6 +391,7 @@ def test_a_file_with_other_columns_is_refused(tmp_path: Path) -> None:
     assert caught.value.code is Code.SOURCE_UNREADABLE
 
 
+@pytest.mark.slow
 def test_the_real_card_holders(shared: Path, tmp_path: Path) -> None:
     file = shared / "data" / "taiwan" / "UCI_Credit_Card.csv"
     if not file.is_file():

@@ -63,6 +63,7 @@ def wait_for_version(parties: Processes, version: int) -> float:
     return time.monotonic() - start
 
 
+@pytest.mark.slow
 def test_expiry_and_suspension_while_running(parties: Processes) -> None:
     assert parties.query(SUSPENDED, {"phone": "13912340001"})["missing"] == []
 

@@ -87,9 +87,12 @@ class GrpcWorld:
         )
 
     async def detach(self, member: MemberId) -> None:
-        """Take a node away."""
+        """Take a node away and wait until the gateway has seen it go."""
         self.tasks[member].cancel()
         await asyncio.gather(self.tasks.pop(member), return_exceptions=True)
+        async with asyncio.timeout(10):
+            while member in self.parts.attachments.attached():
+                await asyncio.sleep(0.01)
 
     async def ask(self, query_bytes: bytes, request_id: bytes, by: MemberId = "lender-a", seconds: float = 20) -> bytes:
         """Ask through a client of a member; gives the transcript's bytes."""
