@@ -30,6 +30,9 @@ class Code(StrEnum):
     ATTRIBUTE_UNKNOWN = "ATTRIBUTE_UNKNOWN"
     ATTRIBUTES_DO_NOT_FIT = "ATTRIBUTES_DO_NOT_FIT"
     PLACE_INVALID = "PLACE_INVALID"
+    LIST_INVALID = "LIST_INVALID"
+    LIST_OVERLAPS = "LIST_OVERLAPS"
+    JOB_UNKNOWN = "JOB_UNKNOWN"
     # permission
     PURPOSE_NOT_ALLOWED = "PURPOSE_NOT_ALLOWED"
     FAMILY_NOT_ALLOWED = "FAMILY_NOT_ALLOWED"
@@ -352,6 +355,15 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     Code.PAYLOAD_INVALID: _entry(
         _BAD, "The sealed payload does not open under its header. Seal header and payload together."
     ),
+    Code.LIST_INVALID: _entry(
+        _BAD, "The list is not what its header says. Build rows, order and digests from one list, each person once."
+    ),
+    Code.LIST_OVERLAPS: _entry(
+        _STATE,
+        "The list shares some people, but not all, with an earlier list of this member within the window. Ask about "
+        "the same list again, or about people that none of its lists has.",
+    ),
+    Code.JOB_UNKNOWN: _entry(_STATE, "This job is not known here, or has ended. Begin it, or resume it, by its list."),
     Code.ENVELOPE_MISMATCH: _entry(
         _BAD, "Envelope or commitment is not the one that the payload gives. Build them from one `rho`."
     ),

@@ -9,6 +9,7 @@ from consortium.labels import Label
 from consortium.model.catalogue import Purpose
 from consortium.model.consent import SignedConsent
 from consortium.model.keys import CertifiedKey
+from consortium.model.lists import RowList
 from consortium.model.members import MemberId
 from consortium.oprf.elements import BlindedElement
 
@@ -82,6 +83,7 @@ class QueryHeader:
     rulebook_digest: bytes
     epoch: int
     travel: TravelElement | None = None
+    rows: RowList | None = None
 
 
 def header_digest(raw_header: bytes) -> bytes:

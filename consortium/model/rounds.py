@@ -47,19 +47,46 @@ class Round1Request:
         return exchange_ctx(self.query, self.roster, self.attempt, self.intended, self.block)
 
 
+@dataclass(frozen=True)
+class BlockRequest:
+    """What the gateway asks of every contributor alike for a block of a list; `rows` is the sealed rows' digest."""
+
+    query: SignedQuery
+    roster: tuple[RosterEntry, ...]
+    attempt: int
+    intended: MemberSet
+    block: int
+    rows: bytes
+
+    @cached_property
+    def ctx(self) -> bytes:
+        """The exchange that this request opens, 32 bytes."""
+        return exchange_ctx(self.query, self.roster, self.attempt, self.intended, self.block, self.rows)
+
+
 def exchange_ctx(
-    query: SignedQuery, roster: Sequence[RosterEntry], attempt: int, intended: MemberSet, block: int
+    query: SignedQuery,
+    roster: Sequence[RosterEntry],
+    attempt: int,
+    intended: MemberSet,
+    block: int,
+    rows: bytes = b"",
 ) -> bytes:
-    """Hash all that an exchange depends on; two exchanges that differ in anything share no mask."""
+    """
+    Hash all that an exchange depends on; two exchanges that differ in anything share no mask.
+
+    `rows` is the digest of a block's sealed rows, under a label of its own; empty for one person.
+    """
     members = [field for entry in roster for field in (entry.member.encode(), _key_digest(entry))]
     return transcript_hash(
-        Label.CTX,
+        Label.BLOCK_CTX if rows else Label.CTX,
         query.digest,
         transcript_hash(Label.ROSTER, *members),
         uint(attempt),
         encode_members(intended),
         query.header.rulebook_digest,
         uint(block),
+        *([rows] if rows else []),
     )
 
 
@@ -94,18 +121,40 @@ class Opening:
     What a signed body says to the gateway alone: the message's counter, and in round 1 what the ledger has bound.
 
     The body carries the salted digest only, because the body goes on to the requester, and there a binding would show
-    that somebody asked about the person before, and counters how much others ask.
+    that somebody asked about the person before, and counters how much others ask. Of a block `rows` is the digest of
+    what is bound of its rows (`bound_digest`), and `bound` says nothing.
     """
 
     salt: bytes
     bound: Bound
     counter: int
+    rows: bytes = b""
 
     @property
     def digest(self) -> bytes:
         """What the signed body carries, 32 bytes."""
         state, members = uint(self.bound.state, 1), encode_members(self.bound.members)
-        return transcript_hash(Label.LEDGER_OPENING, self.salt, state, members, uint(self.counter))
+        of_rows = [self.rows] if self.rows else []
+        return transcript_hash(Label.LEDGER_OPENING, self.salt, state, members, uint(self.counter), *of_rows)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class BoundRows:
+    """Rows of a block that a ledger has bound to one answering set: a bit each, the first row in the lowest bit."""
+
+    members: MemberSet
+    rows: bytes
+
+
+def bound_digest(bound: Sequence[BoundRows]) -> bytes:
+    """Digest what a ledger says of a block's rows, 32 bytes."""
+    fields = [field for one in bound for field in (encode_members(one.members), one.rows)]
+    return transcript_hash(Label.BLOCK_BOUND, *fields)
+
+
+def left_out_digest(rows: bytes) -> bytes:
+    """Digest the bitmap of the rows that a block leaves out, 32 bytes; nothing where none is."""
+    return transcript_hash(Label.BLOCK_LEFT_OUT, rows) if rows else b""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -121,8 +170,8 @@ class Round1Body:
     """
     c_i, d_ij for every member with a mask key in the roster's order, commit_i, and the digest of the opening.
 
-    In MASKED_SUM `ciphertext` is y_i itself and `requester_digest` that of the key shared with the requester. `travel`
-    is there where the query has a travel check.
+    In MASKED_SUM `ciphertext` is y_i itself and `requester_digest` that of the key shared with the requester; of a
+    block it is the digest of y_i, which travels beside. `travel` is there where the query has a travel check.
     """
 
     contributor: MemberId
@@ -148,7 +197,8 @@ class Round2Body:
     """
     corr_i for U, the roster that U was tested against, and the digest of the opening.
 
-    `travel_correction` is that of the travel check, 8 bytes; empty where the query has none.
+    `travel_correction` is that of the travel check, 8 bytes; empty where the query has none. Of a block `correction` is
+    the digest of what travels beside, and `left_out` that of the rows left out.
     """
 
     contributor: MemberId
@@ -158,6 +208,7 @@ class Round2Body:
     tested_roster: MemberSet
     opening_digest: bytes
     travel_correction: bytes = b""
+    left_out: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,6 +164,13 @@ class Policy(Document):
         default=None, ge=1, exclude_if=absent, description="most queries of one member on a UTC day"
     )
 
+    portfolio_lifetime: int | None = Field(
+        default=None, ge=60, le=86_400, exclude_if=absent, description="how long a job over a list may live"
+    )
+    rows_per_day: int | None = Field(
+        default=None, ge=1, exclude_if=absent, description="most rows in lists of one member on a UTC day"
+    )
+
     @model_validator(mode="after")
     def _enough_groups(self) -> "Policy":
         if self.minimum_groups < self.colluders + 2:

@@ -11,6 +11,7 @@ from consortium.model.members import MemberId
 from consortium.model.query import NO_CONSENT, QueryHeader, SignedQuery
 from consortium.model.rulebook import Member, MemberStatus, Role, Rulebook
 from consortium.model.signing import verify_signature
+from consortium.rules.lists import check_list, job_lifetime
 from consortium.rules.profiles import query_key_type
 from consortium.rules.scorecards import check_scorecards
 from consortium.rules.travel import asked_families, check_travel
@@ -27,6 +28,7 @@ def check_query(query: SignedQuery, rulebook: Rulebook, now: int) -> None:
     header = query.header
     rulebook.check_current(now)
     requester = active_lender(rulebook, header.requester)
+    check_list(header, rulebook)
     _check_versions(header, rulebook)
     verify_signature(requester.identity_key, query.signature, Label.SIGNED_QUERY, *query.signed_fields)
     check_times(header, rulebook, now)
@@ -46,6 +48,7 @@ def check_permitted(query: SignedQuery, rulebook: Rulebook) -> None:
     """
     header = query.header
     _check_versions(header, rulebook)
+    check_list(header, rulebook)
     check_times(header, rulebook, header.issued_at)
     attributes = check_attributes(header, active_lender(rulebook, header.requester), rulebook)
     families = frozenset(attribute.family for attribute in attributes) | asked_families(header)
@@ -80,8 +83,9 @@ def check_times(header: QueryHeader, rulebook: Rulebook, now: int) -> None:
         raise CreditError(Code.QUERY_NOT_YET_VALID)
     if now >= header.expires_at:
         raise CreditError(Code.QUERY_EXPIRED)
-    if not 0 < header.expires_at - header.issued_at <= rulebook.policy.query_lifetime:
-        raise CreditError(Code.MALFORMED, f"a query lives at most {rulebook.policy.query_lifetime} s")
+    longest = job_lifetime(rulebook.policy) if header.rows else rulebook.policy.query_lifetime
+    if not 0 < header.expires_at - header.issued_at <= longest:
+        raise CreditError(Code.MALFORMED, f"it lives at most {longest} s")
 
 
 def check_attributes(header: QueryHeader, requester: Member, rulebook: Rulebook) -> tuple[Attribute, ...]:

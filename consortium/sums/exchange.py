@@ -34,6 +34,10 @@ class CtxSeeds(Silent):
         """
         return derive(self.seed, Label.SEED_BLIND, uint(value, (value.bit_length() + 7) // 8))
 
+    def blind_seed_of(self, values: bytes) -> bytes:
+        """Give the sub-seed "b" for the values of a block that it hides, encoded; for the same reason of them."""
+        return derive(self.seed, Label.SEED_BLIND, transcript_hash(Label.BLOCK_VALUES, values))
+
     @property
     def commit_seed(self) -> bytes:
         """The sub-seed "commit"; releasing "b" tells nothing about it."""
@@ -63,5 +67,10 @@ def correction(value: int, seeds: CtxSeeds, masks: PairMasks, answering: frozens
 
 def contribution_commitment(ctx: bytes, value: int, width: int, commit_seed: bytes, book: BookState) -> bytes:
     """commit_i over the number (`width` bytes) and the state of the book it came from."""
-    fields = (ctx, uint(value, width), commit_seed, book.root, uint(book.journal_size), book.journal_head)
+    return values_commitment(ctx, uint(value, width), commit_seed, book)
+
+
+def values_commitment(ctx: bytes, values: bytes, commit_seed: bytes, book: BookState) -> bytes:
+    """commit_i over the encoded number, or the words of a block, and the state of the book it came from."""
+    fields = (ctx, values, commit_seed, book.root, uint(book.journal_size), book.journal_head)
     return transcript_hash(Label.CONTRIBUTION, *fields)

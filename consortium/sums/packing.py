@@ -59,7 +59,7 @@ class Layout:
     @property
     def bits(self) -> int:
         """Where the last slot ends."""
-        *_, (last, start) = self._places()
+        *_, (last, start) = self.places()
         return start + self.width(last)
 
     @property
@@ -81,7 +81,7 @@ class Layout:
         if values.keys() != {slot.name for slot in self.slots}:
             raise CreditError(Code.ATTRIBUTE_UNKNOWN, "values and slots have different names")
         packed = 0
-        for slot, start in self._places():
+        for slot, start in self.places():
             value = values[slot.name]
             if not 0 <= value <= slot.bound:
                 raise CreditError(Code.RECORD_INVALID, "a value outside its bound")
@@ -98,7 +98,7 @@ class Layout:
         """
         largest = self.roster_maximum if contributors is None else contributors
         rest, end, sums = int(total), 0, {}
-        for slot, start in self._places():
+        for slot, start in self.places():
             between, width = start - end, self.width(slot)
             if rest & ((1 << between) - 1):
                 raise CreditError(Code.SUM_INVALID, "bits between the slots")
@@ -115,7 +115,7 @@ class Layout:
         words: dict[str, CanonicalValue] = {"word_bits": self.word_bits} if self.word_bits else {}
         return canonical_json({"roster_maximum": self.roster_maximum, "slots": slots, **words})
 
-    def _places(self) -> Iterator[tuple[Slot, int]]:
+    def places(self) -> Iterator[tuple[Slot, int]]:
         """Give each slot with its lowest bit."""
         end = 0
         for slot in self.slots:

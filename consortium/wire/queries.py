@@ -3,6 +3,7 @@
 from consortium.model.catalogue import Family, Purpose
 from consortium.model.consent import ConsentRecord, SignedConsent
 from consortium.model.keys import CertifiedKey, KeyCertificate, KeyType
+from consortium.model.lists import MAXIMUM_BLOCKS, MAXIMUM_ROWS_PER_BLOCK, RowList
 from consortium.model.query import (
     MAXIMUM_ATTRIBUTES,
     NONCE_BYTES,
@@ -17,6 +18,7 @@ from consortium.model.query import (
 )
 from consortium.oprf.elements import BlindedElement
 from consortium.sealing.payload import ENVELOPE_BYTES, PAYLOAD_BYTES
+from consortium.sealing.rows import LIST_ENVELOPE_BYTES, LIST_PAYLOAD_BYTES
 from consortium.wire.reading import (
     SIGNATURE_BYTES,
     digest,
@@ -150,6 +152,7 @@ def header_to_bytes(header: QueryHeader) -> bytes:
             rulebook_digest=header.rulebook_digest,
             epoch=header.epoch,
             travel=[_travel_to_proto(header.travel)] if header.travel else (),
+            rows=_rows_to_proto(header.rows) if header.rows else None,
         )
     )
 
@@ -173,6 +176,7 @@ def header_from_bytes(raw: bytes) -> QueryHeader:
         rulebook_digest=digest(message.rulebook_digest, "rulebook_digest"),
         epoch=unsigned(message.epoch, "epoch"),
         travel=_travel(message),
+        rows=_rows(message.rows) if message.HasField("rows") else None,
     )
 
 
@@ -208,11 +212,13 @@ def signed_query_to_proto(query: SignedQuery) -> query_pb2.SignedQuery:
 
 def signed_query_from_proto(message: query_pb2.SignedQuery) -> SignedQuery:
     """Read a query; raises CreditError(MALFORMED). Nothing is verified yet."""
+    header = header_from_bytes(message.header)
+    payload, envelope = (LIST_PAYLOAD_BYTES, LIST_ENVELOPE_BYTES) if header.rows else (PAYLOAD_BYTES, ENVELOPE_BYTES)
     return SignedQuery(
-        header=header_from_bytes(message.header),
+        header=header,
         raw_header=message.header,
-        payload=exact(message.payload, PAYLOAD_BYTES, "payload"),
-        envelope=exact(message.envelope, ENVELOPE_BYTES, "envelope"),
+        payload=exact(message.payload, payload, "payload"),
+        envelope=exact(message.envelope, envelope, "envelope"),
         tags_commitment=digest(message.tags_commitment, "tags_commitment"),
         signature=exact(message.signature, SIGNATURE_BYTES, "signature"),
         consent=signed_consent_from_proto(message.consent) if message.HasField("consent") else None,
@@ -250,6 +256,17 @@ def _travel(message: query_pb2.QueryHeader) -> TravelElement | None:
         return None
     part = message.travel[0]
     return TravelElement(BlindedElement.decode(part.element), digest(part.payment, "payment"))
+
+
+def _rows_to_proto(rows: RowList) -> query_pb2.RowList:
+    return query_pb2.RowList(digest=rows.digest, rows=rows.rows, rows_per_block=rows.rows_per_block)
+
+
+def _rows(message: query_pb2.RowList) -> RowList:
+    rows = RowList(digest(message.digest, "rows"), unsigned(message.rows, "rows"), message.rows_per_block)
+    if not (rows.rows and 0 < rows.rows_per_block <= MAXIMUM_ROWS_PER_BLOCK and rows.blocks <= MAXIMUM_BLOCKS):
+        raise malformed("rows")
+    return rows
 
 
 def _payment_to_proto(payment: SignedPayment) -> query_pb2.SignedPayment:

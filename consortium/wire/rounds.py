@@ -126,6 +126,7 @@ def round2_body_to_bytes(body: Round2Body) -> bytes:
             tested_roster=sorted(body.tested_roster),
             opening_digest=body.opening_digest,
             travel_correction=body.travel_correction,
+            left_out=body.left_out,
         )
     )
 
@@ -141,6 +142,7 @@ def round2_body_from_bytes(raw: bytes) -> Round2Body:
         tested_roster=_some_members(message.tested_roster),
         opening_digest=digest(message.opening_digest, "opening_digest"),
         travel_correction=_travel_correction(message.travel_correction),
+        left_out=digest(message.left_out, "left_out") if message.left_out else b"",
     )
 
 
@@ -211,13 +213,14 @@ def transcript_from_bytes(raw: bytes) -> Transcript:
 def opening_to_proto(opening: Opening) -> rounds_pb2.Opening:
     """Write an opening."""
     bound = rounds_pb2.Bound(state=f"STATE_{opening.bound.state.name}", members=sorted(opening.bound.members))
-    return rounds_pb2.Opening(salt=opening.salt, bound=bound, counter=opening.counter)
+    return rounds_pb2.Opening(salt=opening.salt, bound=bound, counter=opening.counter, rows=opening.rows)
 
 
 def opening_from_proto(message: rounds_pb2.Opening) -> Opening:
     """Read an opening; raises CreditError(MALFORMED)."""
     counter = unsigned(message.counter, "counter")
-    return Opening(digest(message.salt, "salt"), _bound(message.bound), counter)
+    rows = digest(message.rows, "rows") if message.rows else b""
+    return Opening(digest(message.salt, "salt"), _bound(message.bound), counter, rows)
 
 
 def _travel_to_proto(travel: TravelAnswer) -> rounds_pb2.TravelAnswer:

@@ -4,6 +4,7 @@ from consortium.errors import Code, CreditError
 from consortium.model.query import SignedQuery
 from consortium.model.rounds import RosterEntry
 from consortium.model.rulebook import Rulebook
+from consortium.rules.lists import check_single
 from consortium.rules.queries import check_query, check_times
 from consortium.rules.tallies import sums_of, tally_in
 from gateway.ports import ConsentUses, QueryKeys
@@ -20,6 +21,7 @@ def open_run(
     not the rulebook's.
     """
     check_query(query, rulebook, now)
+    check_single(query.header)
     if tuple(entry.member for entry in roster) != rulebook.roster:
         raise CreditError(Code.ROSTER_MISMATCH, "the roster is not the rulebook's")
     return QueryRun(query, rulebook, roster, tally_in(sums_of(query, rulebook, keys.public_key)))

@@ -8,6 +8,7 @@ from consortium.model.members import MemberId, check_answering_set
 from consortium.model.query import SignedQuery
 from consortium.model.rounds import RosterEntry, Round1Request, members_with_keys
 from consortium.model.rulebook import Rulebook
+from consortium.rules.lists import check_single
 from consortium.rules.queries import check_query
 from consortium.sealing.payload import Payload, check_envelope, consent_subject, open_payload
 from participants.lender.identity import PairKeys
@@ -37,6 +38,7 @@ def open_query(query: SignedQuery, secrets: LendersSecrets) -> Payload:
 
 def check_roster(request: Round1Request, own: MemberId, rulebook: Rulebook) -> None:
     """Raise unless the roster is the rulebook's and the intended set, with this member in it, could answer."""
+    check_single(request.query.header)
     members = tuple(entry.member for entry in request.roster)
     if members != rulebook.roster:
         raise CreditError(Code.ROSTER_MISMATCH, f"{len(members)} members, the rulebook has {len(rulebook.roster)}")

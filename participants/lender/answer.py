@@ -146,9 +146,9 @@ class Contributor(Silent):
             known = store.exchange(request.ctx)  # another node of this lender may have been faster
             if known:
                 return known.answer
-            _check_quarantine(store, now)
-            bindings = store.bindings((*payload.tags, *earlier), _window_start(rulebook, now))
-            _check_consent(request.query, store.consent_uses)
+            check_quarantine(store, now)
+            bindings = store.bindings((*payload.tags, *earlier), window_start(rulebook, now))
+            check_consent_uses(request.query, store.consent_uses)
             answer = self._sign_round1(request, contribution, bindings, store.next_counter(utc_day(now)))
             reveal = seal_record(contribution.record, self.identity.audit_secret, request.ctx, self.rng)
             store.open_exchange(request.ctx, Exchange(raw, answer, reveal))
@@ -285,12 +285,12 @@ class Contributor(Silent):
     def _release(self, store: AnswerTransaction, request: Round2Request, exchange: Exchange, now: int) -> bytes:
         rulebook = self.rulebook()
         opened = self.opened.take(request.ctx) or self._reopened(request.ctx, exchange)
-        bindings = store.bindings((*opened.tags, *opened.record.earlier), _window_start(rulebook, now))
+        bindings = store.bindings((*opened.tags, *opened.record.earlier), window_start(rulebook, now))
         tested = roster_to_test(bindings, rulebook.roster_set)
         self._check_release(opened.request, request.members, tested, rulebook, now)
         check_release(bindings, request.members)
-        _check_quarantine(store, now)
-        _check_consent(opened.request.query, store.use_consent)  # what released nothing was no use
+        check_quarantine(store, now)
+        check_consent_uses(opened.request.query, store.use_consent)  # what released nothing was no use
         counted = (*opened.tags, *opened.record.earlier)
         check_often(store, opened.request.query, counted, rulebook, now)
         note_release(store, opened.request.query, counted, now)
@@ -333,17 +333,19 @@ class Contributor(Silent):
         return signed_body_to_bytes(Signed(body, raw, self.identity.signer.sign(Label.ROUND2, raw), opening))
 
 
-def _check_quarantine(store: AnswerTransaction, now: int) -> None:
+def check_quarantine(store: AnswerTransaction, now: int) -> None:
+    """Raise CreditError(RESTORED_FROM_BACKUP) while a node that was restored releases nothing."""
     if now < store.quarantined_until():
         raise CreditError(Code.RESTORED_FROM_BACKUP)
 
 
-def _window_start(rulebook: Rulebook, now: int) -> int:
+def window_start(rulebook: Rulebook, now: int) -> int:
     """Give the first second whose releases still bind."""
     return now - rulebook.policy.ledger_window + 1
 
 
-def _check_consent(query: SignedQuery, uses: Callable[[bytes, bytes], int]) -> None:
+def check_consent_uses(query: SignedQuery, uses: Callable[[bytes, bytes], int]) -> None:
+    """Raise CreditError(CONSENT_USED_UP) where a consent record serves a query too many, as `uses` counts."""
     if query.consent and uses(query.consent.digest, query.digest) > query.consent.record.maximum_uses:
         raise CreditError(Code.CONSENT_USED_UP)
 

@@ -156,6 +156,11 @@ def record_consent(
     identity: LenderIdentity, subject: SubjectTags, terms: ConsentTerms, rng: Randomness
 ) -> SignedConsent:
     """Make and sign a consent record that commits to the three tags of this subject."""
+    return consent_for(identity, subject.commitment, terms, rng)
+
+
+def consent_for(identity: LenderIdentity, commitment: bytes, terms: ConsentTerms, rng: Randomness) -> SignedConsent:
+    """Make and sign a consent record of whoever a commitment stands for, 32 bytes."""
     record = ConsentRecord(
         record_id=rng(QUERY_ID_BYTES),
         controller=identity.member,
@@ -168,7 +173,7 @@ def record_consent(
         expires_at=terms.expires_at,
         maximum_uses=terms.maximum_uses,
         evidence_digest=terms.evidence_digest,
-        subject_commitment=subject.commitment,
+        subject_commitment=commitment,
     )
     raw = consent_to_bytes(record)
     return SignedConsent(record, raw, identity.signer.sign(Label.CONSENT, raw))
@@ -292,6 +297,16 @@ class Requester(Silent):
 
 def check_transcript(query: SignedQuery, transcript: Transcript, rulebook: Rulebook, sums: Sums) -> bytes:
     """Check every signed part of an answer and that the hidden sum follows from them; gives the hidden sum."""
+    if transcript.block:
+        raise CreditError(Code.TRANSCRIPT_INVALID, "a query about one person has no blocks")
+    ctx = exchange_ctx(query, transcript.roster, transcript.attempt, transcript.intended, transcript.block)
+    check_exchange(query, transcript, rulebook, ctx)
+    check_tables(query.header, transcript, rulebook)
+    return check_total(query, transcript, sums)
+
+
+def check_exchange(query: SignedQuery, transcript: Transcript, rulebook: Rulebook, ctx: bytes) -> None:
+    """Check roster, sets, signatures and pairs of an answer, whatever its sum is made in; `ctx` is its exchange."""
     roster = tuple(entry.member for entry in transcript.roster)
     if roster != rulebook.roster:
         raise CreditError(Code.ROSTER_MISMATCH, "the transcript's roster is not the rulebook's")
@@ -300,15 +315,10 @@ def check_transcript(query: SignedQuery, transcript: Transcript, rulebook: Ruleb
         raise CreditError(Code.TRANSCRIPT_INVALID, "a member without a mask key of the day was intended")
     if not transcript.members <= transcript.intended:
         raise CreditError(Code.TRANSCRIPT_INVALID, "an answer from outside the intended set")
-    if transcript.block:
-        raise CreditError(Code.TRANSCRIPT_INVALID, "a query about one person has no blocks")
-    ctx = exchange_ctx(query, transcript.roster, transcript.attempt, transcript.intended, transcript.block)
     _check_parts(transcript.round1, Label.ROUND1, ctx, transcript.members, rulebook)
     _check_parts(transcript.round2, Label.ROUND2, ctx, transcript.members, rulebook)
     _check_answering(query.header.requester, transcript, rulebook)
     _check_pairs(transcript, keyed)
-    check_tables(query.header, transcript, rulebook)
-    return check_total(query, transcript, sums)
 
 
 def _check_parts(

@@ -37,6 +37,18 @@ def open_words(
     that its member has not certified, PAIR_MISMATCH where a
     contributor hid its number under another one.
     """
+    keys = requester_keys(query, transcript, rulebook, identity)
+    return number_of(unmasked(words_from_bytes(total, len(total) // WORD_BYTES), keys))
+
+
+def requester_keys(
+    query: SignedQuery, transcript: Transcript, rulebook: Rulebook, identity: LenderIdentity
+) -> list[bytes]:
+    """
+    Give k_i of every member that answered, each held to the digest that the member signed.
+
+    Raises as `open_words`.
+    """
     private = _private(identity, query.header.nonce)
     if private.public_key().public_bytes_raw() != query.query_key.key:
         raise CreditError(Code.TRANSCRIPT_INVALID, "asked under a key that is not this node's")
@@ -48,7 +60,7 @@ def open_words(
         if not compare_digest(requester_digest(ctx, member, key), first.body.requester_digest):
             raise CreditError(Code.PAIR_MISMATCH, f"{member} and the requester")
         keys.append(key)
-    return number_of(unmasked(words_from_bytes(total, len(total) // WORD_BYTES), keys))
+    return keys
 
 
 def _private(identity: LenderIdentity, nonce: bytes) -> X25519PrivateKey:

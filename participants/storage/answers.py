@@ -9,10 +9,13 @@ from pathlib import Path
 from consortium.errors import Code, CreditError
 from consortium.model.identifiers import SubjectTag
 from consortium.model.members import MemberId, MemberSet
-from participants.lender.answer_ports import AnswerTransaction, Binding, Exchange
+from participants.lender.answer_ports import Binding, Exchange
+from participants.lender.portfolio.ledger import binding_of_tag
+from participants.lender.portfolio.ports import KnownList, ListAnswerTransaction
 from participants.storage.database import open_database, storage_errors, write_transaction
+from participants.storage.lists import LISTS, ListFolder, SqliteLists
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 TRAVEL_SECONDS = 2 * 86_400
 """How long a release is counted at least."""
 MESSAGE_DAYS = "CREATE TABLE message_days (day INTEGER PRIMARY KEY, last INTEGER NOT NULL)"
@@ -24,7 +27,7 @@ CREATE TABLE travel_payments (
     requester TEXT NOT NULL, payment BLOB NOT NULL, query BLOB NOT NULL, PRIMARY KEY (requester, payment)
 ) WITHOUT ROWID
 """
-UPGRADES = (MESSAGE_DAYS, TRAVEL)
+UPGRADES = (MESSAGE_DAYS, TRAVEL, LISTS)
 SCHEMA = f"""
 CREATE TABLE exchanges (
     ctx BLOB PRIMARY KEY, request BLOB NOT NULL, answer BLOB NOT NULL, reveal BLOB NOT NULL, correction BLOB
@@ -37,6 +40,7 @@ CREATE TABLE consent_uses (
 ) WITHOUT ROWID;
 {MESSAGE_DAYS};
 {TRAVEL};
+{LISTS};
 CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO numbers VALUES ('counter', 0), ('quarantined_until', 0)
 """  # noqa: S608  no input
@@ -48,6 +52,8 @@ class SqliteAnswers:
     def __init__(self, path: Path) -> None:
         self._connection = open_database(path, SCHEMA, SCHEMA_VERSION, UPGRADES)
         self._lock = threading.Lock()
+        self.lists = ListFolder(path.with_suffix(".lists"))
+        """The files of lists and jobs, beside the database."""
 
     def find(self, ctx: bytes) -> Exchange | None:
         """Look an exchange up outside any transaction."""
@@ -55,10 +61,10 @@ class SqliteAnswers:
             return _find(self._connection, ctx)
 
     @contextmanager
-    def transaction(self) -> Iterator[AnswerTransaction]:
+    def transaction(self) -> Iterator[ListAnswerTransaction]:
         """Begin an exclusive transaction; its effects are durable before the context's end returns."""
         with self._lock, write_transaction(self._connection) as connection:
-            yield _SqliteTransaction(connection)
+            yield _SqliteTransaction(connection, self.lists)
 
     def close(self) -> None:
         """Close the file."""
@@ -68,8 +74,10 @@ class SqliteAnswers:
 class _SqliteTransaction:
     """The transaction's operations; see `AnswerTransaction`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, files: ListFolder) -> None:
         self._connection = connection
+        self._files = files
+        self.lists = SqliteLists(connection)
 
     def exchange(self, ctx: bytes) -> Exchange | None:
         """Give what round 1 stored."""
@@ -97,7 +105,8 @@ class _SqliteTransaction:
 
     def bindings(self, tags: Sequence[SubjectTag], not_before: int) -> list[Binding | None]:
         """Give each tag's binding whose first release is at or after `not_before`."""
-        return [self._binding(tag, not_before) for tag in tags]
+        known = self.lists.known(not_before)
+        return [self._binding(tag, not_before, known) for tag in tags]
 
     def bind(self, tag: SubjectTag, binding: Binding) -> None:
         """Bind a tag, replacing a binding whose window has passed."""
@@ -183,10 +192,13 @@ class _SqliteTransaction:
     def _keep_number(self, name: str, value: int) -> None:
         self._connection.execute("INSERT OR REPLACE INTO numbers VALUES (?, ?)", (name, value))
 
-    def _binding(self, tag: SubjectTag, not_before: int) -> Binding | None:
+    def _binding(self, tag: SubjectTag, not_before: int, known: list[KnownList]) -> Binding | None:
+        """Give what a query about one person or a list has bound first."""
         sql = "SELECT members, roster, since FROM bindings WHERE tag = ? AND since >= ?"
         row = self._connection.execute(sql, (tag.value, not_before)).fetchone()
-        return Binding(_split(row[0]), _split(row[1]), row[2]) if row else None
+        single = Binding(_split(row[0]), _split(row[1]), row[2]) if row else None
+        listed = binding_of_tag(tag.value, known, self.lists, self._files, not_before) if known else None
+        return min(filter(None, (single, listed)), key=lambda one: one.since, default=None)
 
 
 def _find(connection: sqlite3.Connection, ctx: bytes) -> Exchange | None:

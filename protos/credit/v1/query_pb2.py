@@ -26,25 +26,27 @@ from protos.credit.v1 import consent_pb2 as protos_dot_credit_dot_v1_dot_consent
 from protos.credit.v1 import keys_pb2 as protos_dot_credit_dot_v1_dot_keys__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprotos/credit/v1/query.proto\x12\tcredit.v1\x1a\x1eprotos/credit/v1/consent.proto\x1a\x1bprotos/credit/v1/keys.proto\".\n\nTravelPart\x12\x0f\n\x07\x65lement\x18\x01 \x01(\x0c\x12\x0f\n\x07payment\x18\x02 \x01(\x0c\"L\n\x10PaymentReference\x12\x11\n\trequester\x18\x01 \x01(\t\x12\x12\n\ncommitment\x18\x02 \x01(\x0c\x12\x11\n\tissued_at\x18\x03 \x01(\x03\"5\n\rSignedPayment\x12\x11\n\treference\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"\xf4\x02\n\x0bQueryHeader\x12\x10\n\x08query_id\x18\x01 \x01(\x0c\x12\x11\n\trequester\x18\x02 \x01(\t\x12)\n\ncredential\x18\x03 \x01(\x0e\x32\x15.credit.v1.Credential\x12\x18\n\x10query_key_digest\x18\x04 \x01(\x0c\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12\x12\n\nattributes\x18\x06 \x03(\t\x12\x1f\n\x05suite\x18\x07 \x01(\x0e\x32\x10.credit.v1.Suite\x12\x16\n\x0e\x63onsent_digest\x18\x08 \x01(\x0c\x12\x18\n\x10staff_commitment\x18\t \x01(\x0c\x12\x11\n\tissued_at\x18\n \x01(\x03\x12\x12\n\nexpires_at\x18\x0b \x01(\x03\x12\r\n\x05nonce\x18\x0c \x01(\x0c\x12\x17\n\x0frulebook_digest\x18\r \x01(\x0c\x12\r\n\x05\x65poch\x18\x0e \x01(\x04\x12%\n\x06travel\x18\x0f \x03(\x0b\x32\x15.credit.v1.TravelPart\"\xee\x01\n\x0bSignedQuery\x12\x0e\n\x06header\x18\x01 \x01(\x0c\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x10\n\x08\x65nvelope\x18\x03 \x01(\x0c\x12\x17\n\x0ftags_commitment\x18\x04 \x01(\x0c\x12\x11\n\tsignature\x18\x05 \x01(\x0c\x12)\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x18.credit.v1.SignedConsent\x12*\n\tquery_key\x18\x07 \x01(\x0b\x32\x17.credit.v1.CertifiedKey\x12)\n\x07payment\x18\x08 \x01(\x0b\x32\x18.credit.v1.SignedPayment*y\n\x05Suite\x12\x15\n\x11SUITE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSUITE_PAILLIER_3072_MASKED\x10\x01\x12#\n\x1fSUITE_INSECURE_TEST_1024_MASKED\x10\x02\x12\x14\n\x10SUITE_MASKED_SUM\x10\x03*C\n\nCredential\x12\x1a\n\x16\x43REDENTIAL_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43REDENTIAL_IDENTIFIED\x10\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1cprotos/credit/v1/query.proto\x12\tcredit.v1\x1a\x1eprotos/credit/v1/consent.proto\x1a\x1bprotos/credit/v1/keys.proto\".\n\nTravelPart\x12\x0f\n\x07\x65lement\x18\x01 \x01(\x0c\x12\x0f\n\x07payment\x18\x02 \x01(\x0c\"L\n\x10PaymentReference\x12\x11\n\trequester\x18\x01 \x01(\t\x12\x12\n\ncommitment\x18\x02 \x01(\x0c\x12\x11\n\tissued_at\x18\x03 \x01(\x03\"5\n\rSignedPayment\x12\x11\n\treference\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\"?\n\x07RowList\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0c\n\x04rows\x18\x02 \x01(\x04\x12\x16\n\x0erows_per_block\x18\x03 \x01(\r\"\x96\x03\n\x0bQueryHeader\x12\x10\n\x08query_id\x18\x01 \x01(\x0c\x12\x11\n\trequester\x18\x02 \x01(\t\x12)\n\ncredential\x18\x03 \x01(\x0e\x32\x15.credit.v1.Credential\x12\x18\n\x10query_key_digest\x18\x04 \x01(\x0c\x12\x0f\n\x07purpose\x18\x05 \x01(\t\x12\x12\n\nattributes\x18\x06 \x03(\t\x12\x1f\n\x05suite\x18\x07 \x01(\x0e\x32\x10.credit.v1.Suite\x12\x16\n\x0e\x63onsent_digest\x18\x08 \x01(\x0c\x12\x18\n\x10staff_commitment\x18\t \x01(\x0c\x12\x11\n\tissued_at\x18\n \x01(\x03\x12\x12\n\nexpires_at\x18\x0b \x01(\x03\x12\r\n\x05nonce\x18\x0c \x01(\x0c\x12\x17\n\x0frulebook_digest\x18\r \x01(\x0c\x12\r\n\x05\x65poch\x18\x0e \x01(\x04\x12%\n\x06travel\x18\x0f \x03(\x0b\x32\x15.credit.v1.TravelPart\x12 \n\x04rows\x18\x10 \x01(\x0b\x32\x12.credit.v1.RowList\"\xee\x01\n\x0bSignedQuery\x12\x0e\n\x06header\x18\x01 \x01(\x0c\x12\x0f\n\x07payload\x18\x02 \x01(\x0c\x12\x10\n\x08\x65nvelope\x18\x03 \x01(\x0c\x12\x17\n\x0ftags_commitment\x18\x04 \x01(\x0c\x12\x11\n\tsignature\x18\x05 \x01(\x0c\x12)\n\x07\x63onsent\x18\x06 \x01(\x0b\x32\x18.credit.v1.SignedConsent\x12*\n\tquery_key\x18\x07 \x01(\x0b\x32\x17.credit.v1.CertifiedKey\x12)\n\x07payment\x18\x08 \x01(\x0b\x32\x18.credit.v1.SignedPayment*y\n\x05Suite\x12\x15\n\x11SUITE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aSUITE_PAILLIER_3072_MASKED\x10\x01\x12#\n\x1fSUITE_INSECURE_TEST_1024_MASKED\x10\x02\x12\x14\n\x10SUITE_MASKED_SUM\x10\x03*C\n\nCredential\x12\x1a\n\x16\x43REDENTIAL_UNSPECIFIED\x10\x00\x12\x19\n\x15\x43REDENTIAL_IDENTIFIED\x10\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.credit.v1.query_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SUITE']._serialized_start=901
-  _globals['_SUITE']._serialized_end=1022
-  _globals['_CREDENTIAL']._serialized_start=1024
-  _globals['_CREDENTIAL']._serialized_end=1091
+  _globals['_SUITE']._serialized_start=1000
+  _globals['_SUITE']._serialized_end=1121
+  _globals['_CREDENTIAL']._serialized_start=1123
+  _globals['_CREDENTIAL']._serialized_end=1190
   _globals['_TRAVELPART']._serialized_start=104
   _globals['_TRAVELPART']._serialized_end=150
   _globals['_PAYMENTREFERENCE']._serialized_start=152
   _globals['_PAYMENTREFERENCE']._serialized_end=228
   _globals['_SIGNEDPAYMENT']._serialized_start=230
   _globals['_SIGNEDPAYMENT']._serialized_end=283
-  _globals['_QUERYHEADER']._serialized_start=286
-  _globals['_QUERYHEADER']._serialized_end=658
-  _globals['_SIGNEDQUERY']._serialized_start=661
-  _globals['_SIGNEDQUERY']._serialized_end=899
+  _globals['_ROWLIST']._serialized_start=285
+  _globals['_ROWLIST']._serialized_end=348
+  _globals['_QUERYHEADER']._serialized_start=351
+  _globals['_QUERYHEADER']._serialized_end=757
+  _globals['_SIGNEDQUERY']._serialized_start=760
+  _globals['_SIGNEDQUERY']._serialized_end=998
 # @@protoc_insertion_point(module_scope)

@@ -53,8 +53,18 @@ class SignedPayment(_message.Message):
     signature: bytes
     def __init__(self, reference: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
+class RowList(_message.Message):
+    __slots__ = ("digest", "rows", "rows_per_block")
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    ROWS_PER_BLOCK_FIELD_NUMBER: _ClassVar[int]
+    digest: bytes
+    rows: int
+    rows_per_block: int
+    def __init__(self, digest: _Optional[bytes] = ..., rows: _Optional[int] = ..., rows_per_block: _Optional[int] = ...) -> None: ...
+
 class QueryHeader(_message.Message):
-    __slots__ = ("query_id", "requester", "credential", "query_key_digest", "purpose", "attributes", "suite", "consent_digest", "staff_commitment", "issued_at", "expires_at", "nonce", "rulebook_digest", "epoch", "travel")
+    __slots__ = ("query_id", "requester", "credential", "query_key_digest", "purpose", "attributes", "suite", "consent_digest", "staff_commitment", "issued_at", "expires_at", "nonce", "rulebook_digest", "epoch", "travel", "rows")
     QUERY_ID_FIELD_NUMBER: _ClassVar[int]
     REQUESTER_FIELD_NUMBER: _ClassVar[int]
     CREDENTIAL_FIELD_NUMBER: _ClassVar[int]
@@ -70,6 +80,7 @@ class QueryHeader(_message.Message):
     RULEBOOK_DIGEST_FIELD_NUMBER: _ClassVar[int]
     EPOCH_FIELD_NUMBER: _ClassVar[int]
     TRAVEL_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
     query_id: bytes
     requester: str
     credential: Credential
@@ -85,7 +96,8 @@ class QueryHeader(_message.Message):
     rulebook_digest: bytes
     epoch: int
     travel: _containers.RepeatedCompositeFieldContainer[TravelPart]
-    def __init__(self, query_id: _Optional[bytes] = ..., requester: _Optional[str] = ..., credential: _Optional[_Union[Credential, str]] = ..., query_key_digest: _Optional[bytes] = ..., purpose: _Optional[str] = ..., attributes: _Optional[_Iterable[str]] = ..., suite: _Optional[_Union[Suite, str]] = ..., consent_digest: _Optional[bytes] = ..., staff_commitment: _Optional[bytes] = ..., issued_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., nonce: _Optional[bytes] = ..., rulebook_digest: _Optional[bytes] = ..., epoch: _Optional[int] = ..., travel: _Optional[_Iterable[_Union[TravelPart, _Mapping]]] = ...) -> None: ...
+    rows: RowList
+    def __init__(self, query_id: _Optional[bytes] = ..., requester: _Optional[str] = ..., credential: _Optional[_Union[Credential, str]] = ..., query_key_digest: _Optional[bytes] = ..., purpose: _Optional[str] = ..., attributes: _Optional[_Iterable[str]] = ..., suite: _Optional[_Union[Suite, str]] = ..., consent_digest: _Optional[bytes] = ..., staff_commitment: _Optional[bytes] = ..., issued_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., nonce: _Optional[bytes] = ..., rulebook_digest: _Optional[bytes] = ..., epoch: _Optional[int] = ..., travel: _Optional[_Iterable[_Union[TravelPart, _Mapping]]] = ..., rows: _Optional[_Union[RowList, _Mapping]] = ...) -> None: ...
 
 class SignedQuery(_message.Message):
     __slots__ = ("header", "payload", "envelope", "tags_commitment", "signature", "consent", "query_key", "payment")

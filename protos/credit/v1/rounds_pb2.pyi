@@ -78,14 +78,16 @@ class Round1Body(_message.Message):
     def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., ciphertext: _Optional[bytes] = ..., pair_digests: _Optional[_Iterable[bytes]] = ..., commitment: _Optional[bytes] = ..., opening_digest: _Optional[bytes] = ..., travel: _Optional[_Union[TravelAnswer, _Mapping]] = ..., requester_digest: _Optional[bytes] = ...) -> None: ...
 
 class Opening(_message.Message):
-    __slots__ = ("salt", "bound", "counter")
+    __slots__ = ("salt", "bound", "counter", "rows")
     SALT_FIELD_NUMBER: _ClassVar[int]
     BOUND_FIELD_NUMBER: _ClassVar[int]
     COUNTER_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
     salt: bytes
     bound: Bound
     counter: int
-    def __init__(self, salt: _Optional[bytes] = ..., bound: _Optional[_Union[Bound, _Mapping]] = ..., counter: _Optional[int] = ...) -> None: ...
+    rows: bytes
+    def __init__(self, salt: _Optional[bytes] = ..., bound: _Optional[_Union[Bound, _Mapping]] = ..., counter: _Optional[int] = ..., rows: _Optional[bytes] = ...) -> None: ...
 
 class Round2Request(_message.Message):
     __slots__ = ("ctx", "members")
@@ -96,7 +98,7 @@ class Round2Request(_message.Message):
     def __init__(self, ctx: _Optional[bytes] = ..., members: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Round2Body(_message.Message):
-    __slots__ = ("contributor", "ctx", "members", "correction", "tested_roster", "opening_digest", "travel_correction")
+    __slots__ = ("contributor", "ctx", "members", "correction", "tested_roster", "opening_digest", "travel_correction", "left_out")
     CONTRIBUTOR_FIELD_NUMBER: _ClassVar[int]
     CTX_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
@@ -104,6 +106,7 @@ class Round2Body(_message.Message):
     TESTED_ROSTER_FIELD_NUMBER: _ClassVar[int]
     OPENING_DIGEST_FIELD_NUMBER: _ClassVar[int]
     TRAVEL_CORRECTION_FIELD_NUMBER: _ClassVar[int]
+    LEFT_OUT_FIELD_NUMBER: _ClassVar[int]
     contributor: str
     ctx: bytes
     members: _containers.RepeatedScalarFieldContainer[str]
@@ -111,7 +114,8 @@ class Round2Body(_message.Message):
     tested_roster: _containers.RepeatedScalarFieldContainer[str]
     opening_digest: bytes
     travel_correction: bytes
-    def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., members: _Optional[_Iterable[str]] = ..., correction: _Optional[bytes] = ..., tested_roster: _Optional[_Iterable[str]] = ..., opening_digest: _Optional[bytes] = ..., travel_correction: _Optional[bytes] = ...) -> None: ...
+    left_out: bytes
+    def __init__(self, contributor: _Optional[str] = ..., ctx: _Optional[bytes] = ..., members: _Optional[_Iterable[str]] = ..., correction: _Optional[bytes] = ..., tested_roster: _Optional[_Iterable[str]] = ..., opening_digest: _Optional[bytes] = ..., travel_correction: _Optional[bytes] = ..., left_out: _Optional[bytes] = ...) -> None: ...
 
 class SignedBody(_message.Message):
     __slots__ = ("body", "signature", "opening", "travel_table")
