@@ -111,6 +111,7 @@ class Label(bytes, Enum):
     CASE_OPENED = b"credit/v1/case/opened"
     CASE_CLOSED = b"credit/v1/case/closed"
     AUDIT_KEY_USE = b"credit/v1/audit-key-use"
+    QUALITY_STATED = b"credit/v1/quality-stated"
     # secret files
     KEY_RING = b"credit/v1/key-ring"
     LOCKED_FILE = b"credit/v1/locked-file"

@@ -208,8 +208,31 @@ class AuditKeyUse(Document):
     used_at: Moment
 
 
+Share = Annotated[int, Field(ge=0, le=1000)] | None
+
+
+class QualityStatement(Document):
+    """
+    How good a lender says the data of its book of one UTC day are; see `consortium.supervision.quality`.
+
+    Shares are in thousandths, None where there was nothing to judge. `root` is the book's, which the lender states in
+    its chain as well: whoever inspects it knows which files were meant.
+    """
+
+    consortium: Id
+    member: Id
+    day: int = Field(ge=0)
+    root: Key32
+    identified: Share
+    current: Share
+    history: Share
+    dated: Share
+    described: Share
+    stated_at: Moment
+
+
 FilingT = TypeVar("FilingT", bound=Document)
-Filing = MemberStatement | InspectionOrder | InspectionVerdict | Case | CaseClosed | AuditKeyUse
+Filing = MemberStatement | InspectionOrder | InspectionVerdict | Case | CaseClosed | AuditKeyUse | QualityStatement
 
 
 class FilingKind(StrEnum):
@@ -221,6 +244,7 @@ class FilingKind(StrEnum):
     CASE = "case-opened"
     CASE_CLOSED = "case-closed"
     KEY_USE = "audit-key-used"
+    QUALITY = "quality-stated"
 
 
 FORMS: dict[FilingKind, tuple[type[Filing], Label]] = {
@@ -230,6 +254,7 @@ FORMS: dict[FilingKind, tuple[type[Filing], Label]] = {
     FilingKind.CASE: (Case, Label.CASE_OPENED),
     FilingKind.CASE_CLOSED: (CaseClosed, Label.CASE_CLOSED),
     FilingKind.KEY_USE: (AuditKeyUse, Label.AUDIT_KEY_USE),
+    FilingKind.QUALITY: (QualityStatement, Label.QUALITY_STATED),
 }
 
 
@@ -268,7 +293,7 @@ def read_filing(kind: FilingKind, signed: bytes, rulebook: Rulebook) -> Filing:
 
 def _roles(filing: Filing) -> frozenset[Role]:
     match filing:
-        case MemberStatement():
+        case MemberStatement() | QualityStatement():
             return frozenset({Role.LENDER})
         case Case():
             return frozenset({Role.REGULATOR if filing.kind is CaseKind.COMPLAINT else Role.LENDER})

@@ -11,6 +11,14 @@ from consortium.transparency.schemas import Schema, count, digest, fields, liste
 
 MAXIMUM_BOOKS = 256
 MAXIMUM_DAYS = 400
+QUALITY_SHARES = {
+    "identified": "people who are reached by a national ID",
+    "current": "open accounts reported within 45 days of the book's day",
+    "history": "accounts with the days past due of every month since they were opened, twelve at most",
+    "dated": "accounts past due with the day of the first missed payment",
+    "described": "accounts that say what the credit is for and where it was applied for",
+}
+"""What a lender says of its data, each a share in thousandths."""
 
 _CONSORTIUM = member("the consortium's id")
 _TEXT = text("^[ -~]{0,200}$", "in words, naming nobody")
@@ -150,6 +158,16 @@ SUPERVISION: dict[str, tuple[str, dict[str, Schema]]] = {
             "purpose": _choice("for what", "access-report", "inspection", "sum-reports"),
             "reference": _LINE,
             "used_at": _second("when it was signed"),
+        },
+    ),
+    "quality-stated": _filed(
+        "A lender stated how good the data of its book are, in thousandths; null where there is nothing to judge.",
+        {
+            "member": member("who states"),
+            "day": count("the book's UTC day, days since 1970-01-01"),
+            "root": digest("root of the tree over the book's files"),
+            **{name: _or_null(count(meaning)) for name, meaning in QUALITY_SHARES.items()},
+            "stated_at": _second("when it was signed"),
         },
     ),
 }

@@ -30,6 +30,7 @@ from consortium.supervision.documents import (
     InspectionOrder,
     InspectionVerdict,
     MemberStatement,
+    QualityStatement,
     author_of,
     filing_digest,
     read_filing,
@@ -112,8 +113,8 @@ def _check(filing: Filing, rulebook: Rulebook, transaction: GatewayTransaction) 
             return _check_case(filing, rulebook, transaction)
         case CaseClosed():
             return _check_closed(filing, transaction)
-        case AuditKeyUse():
-            return "", None
+        case AuditKeyUse() | QualityStatement():
+            return EVERYBODY if isinstance(filing, QualityStatement) else "", None
         case _:
             assert_never(filing)
 
@@ -238,7 +239,7 @@ def _entry(index: int, transaction: GatewayTransaction) -> dict[str, Any]:
 
 def _made_at(filing: Filing) -> int:
     match filing:
-        case MemberStatement():
+        case MemberStatement() | QualityStatement():
             return filing.stated_at
         case InspectionOrder() | InspectionVerdict():
             return filing.issued_at

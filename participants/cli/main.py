@@ -7,6 +7,7 @@ _DECIDE, _JOIN, _RECORD = f"{_CLI}.membership_decide", f"{_CLI}.membership_join"
 BOOK = {
     "check": f"{_CLI}.book_check:check",
     "load": f"{_CLI}.book_load:load",
+    "quality": f"{_CLI}.book_quality:quality",
     "retokenise": f"{_CLI}.book_retokenise:retokenise",
     "status": f"{_CLI}.book_status:status",
 }

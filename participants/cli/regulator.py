@@ -23,6 +23,7 @@ app = lazy_app(
         "complaint": f"{_CASES}:complaint",
         "dispute": f"{_CASES}:dispute",
         "sum-reports": f"{_CLI}.regulator_sums:sum_reports",
+        "indicators": f"{_CLI}.regulator_indicators:indicators",
         "order": f"{_CLI}.regulator_order:order",
         "approve": f"{_DECIDE}:approve",
         "reject": f"{_DECIDE}:reject",

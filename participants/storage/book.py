@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from consortium.errors import Code, CreditError
@@ -10,7 +11,7 @@ from consortium.model.credit_file_bytes import credit_file_to_bytes, stored_cred
 from consortium.model.identifiers import IdentifierKind, SubjectKey, SubjectTag
 from consortium.model.journal_entry import Event, JournalEntry, apply_event, check_event
 from consortium.sums.exchange import BookState
-from consortium.transparency.books import book_root
+from consortium.transparency.books import BookRoot, book_root
 from consortium.transparency.journal import JournalHead, journal_link
 from participants.lender.ports import (
     BookProof,
@@ -188,6 +189,13 @@ class SqliteBook:
             leaves = self._leaves(connection, published.day, silent, live=False)
         if book_root(self._identity.keys(published.day), leaves) != published:
             raise CreditError(Code.JOURNAL_BROKEN, "the committed files do not give the book's root")
+
+    @contextmanager
+    def committed(self) -> Iterator[tuple[BookRoot, Iterator[CreditFile]]]:
+        """Read the book in force and every committed file in one consistent state."""
+        with read_transaction(self._connections.own()) as connection:
+            rows = files(connection, live=False)
+            yield current_book(connection).root, (stored_credit_file(data) for _, data in rows)
 
     def books(self, known: Sequence[bytes], most: int) -> MadeBooks:
         """Give the books after the newest one whose journal's start is known, oldest first."""
