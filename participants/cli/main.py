@@ -54,6 +54,11 @@ app = lazy_app(
             "Travel checks: show and propose their terms.",
             nested=True,
         ),
+        "policy": lazy_app(
+            {"show": f"{_CLI}.policy:show", "propose": f"{_CLI}.policy:propose"},
+            "The limits of the rulebook, its families and suites: show and propose.",
+            nested=True,
+        ),
         "statistics": lazy_app(STATISTICS, "Statistics over all books: rules, asking, publishing.", nested=True),
         "scorecard": lazy_app(SCORECARD, "Scorecards: fit, check, show, monitor, propose.", nested=True),
         "tags": f"{_CLI}.tags:tags",

@@ -41,8 +41,8 @@ def propose_section(
         show_proposal(shown, section, actions.propose_section(party, section, content))
 
 
-def show_proposal(shown: Output, section: SectionName, done: actions.Done) -> None:
-    """Show what became of a proposal, and who is next."""
+def show_proposal(shown: Output, section: str, done: actions.Done) -> None:
+    """Show what became of a proposal, and who is next; it is approved by the name of the section, or of the change."""
     version = done.motion.ballot.next.version if done.motion is not None else None
     value: dict[str, CanonicalValue] = {"done": done.what, "version": version}
     shown.show(value, Text(done.what), Text(f"next: credit-participant approve {section} (by the approvers)"))

@@ -28,6 +28,7 @@ from consortium.membership.changeover import generation_before
 from consortium.membership.proposals import (
     Activate,
     Admit,
+    Amend,
     Announce,
     Change,
     Leave,
@@ -45,7 +46,7 @@ from consortium.membership.signed import sign_document
 from consortium.membership.statements import digest_of, report_digest
 from consortium.model.members import MemberId
 from consortium.model.rulebook import MemberStatus, Oprf, Role, parse_rulebook, rulebook_digest
-from consortium.model.rulebook_document import SectionName, read_section
+from consortium.model.rulebook_document import Policy, SectionName, read_section
 from consortium.wire.membership import DocumentKind
 from participants.membership.folder import HPKE, IDENTITY, NEXT, TLS, new_tls_key, read_tls_key
 from participants.membership.member import Membership
@@ -202,14 +203,30 @@ def propose_section(party: Membership, section: SectionName, content: bytes) -> 
     An approver votes for it at once; the others `approve SECTION`. The same proposal is made once, however often this
     is repeated. Raises as the core refuses what the section would be, and posts nothing then.
     """
-    change, view = SetSection(section=section, content=content), party.sync()
-    before, wanted = party.rulebook.document, read_section(section, content)
-    if wanted == getattr(before, section):
-        raise CreditError(Code.PROPOSAL_INVALID, f"{section}: the rulebook says that already")
-    parse_rulebook(before.model_copy(update={section: wanted}).to_bytes())
-    same = [one for one in view.motions_about(section) if one.proposal.change == change]
+    change = SetSection(section=section, content=content)
+    return _put_to_vote(party, change, section, (section, read_section(section, content)))
+
+
+def propose_policy(party: Membership, policy: Policy) -> Done:
+    """
+    Put to the vote what the limits of the rulebook are to be; as `propose_section`, the others `approve amend`.
+
+    Among them are the families of attributes that may be asked for, and the suites of sums.
+    """
+    change = Amend(policy=policy)
+    return _put_to_vote(party, change, change.kind, ("policy", policy))
+
+
+def _put_to_vote(party: Membership, change: SetSection | Amend, about: str, part: tuple[str, object]) -> Done:
+    """Propose a change of one part of the rulebook, checked here as it would be, or find the same proposal again."""
+    (name, wanted), view = part, party.sync()
+    before = party.rulebook.document
+    if wanted == getattr(before, name):
+        raise CreditError(Code.PROPOSAL_INVALID, f"{name}: the rulebook says that already")
+    parse_rulebook(before.model_copy(update={name: wanted}).to_bytes())
+    same = [one for one in view.motions_about(about) if one.proposal.change == change]
     motion = next((one for one in same if one.is_open(party.rulebook) and not one.ballot.is_too_old(party.now)), None)
-    return _with_own_vote(party, motion or propose(party, change), f"{section} proposed")
+    return _with_own_vote(party, motion or propose(party, change), f"{name} proposed")
 
 
 def candidate_digest(motion: Motion) -> bytes:

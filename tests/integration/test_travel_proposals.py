@@ -52,6 +52,23 @@ def test_terms_by_commands_between_running_nodes(tmp_path: Path) -> None:
         neither = await running.command("lender-a", "travel", "propose", fails=True)
         assert neither["error"]["code"] == "SETTINGS_INVALID"
         await rules(running)
+        await limits(running)
+
+    async def limits(running: Serving) -> None:
+        policy = (await running.command("lender-a", "policy", "show"))["policy"]
+        more = {**policy, "families": [*policy["families"], "location"], "suites": [*policy["suites"], 3]}
+        terms.write_text(json.dumps(more))
+        proposed = await running.command("lender-a", "policy", "propose", terms)
+        again = await running.command("lender-a", "policy", "propose", terms)
+        assert (proposed["version"], again["version"]) == (4, 4), "one proposal, however often it is repeated"
+        await running.command("lender-b", "approve", "amend")
+        assert (await running.command("lender-b", "policy", "show"))["policy"] == more
+        same = await running.command("lender-b", "policy", "propose", terms, fails=True)
+        assert same["error"]["code"] == "PROPOSAL_INVALID"
+        terms.write_text(json.dumps({**more, "minimum_groups": 2}))
+        low = await running.command("lender-a", "policy", "propose", terms, fails=True)
+        assert low["error"]["code"] == "SETTINGS_INVALID"
+        await running.answered("lender-c")
 
     async def rules(running: Serving) -> None:
         shown = await running.command("lender-a", "signals", "show")
