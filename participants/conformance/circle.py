@@ -30,7 +30,6 @@ from consortium.rules.profiles import PROFILES
 from consortium.rules.tallies import Sums, sums_of, tally_in
 from consortium.sums.paillier import public_key_from_bytes
 from consortium.sums.profiles import INSECURE_TEST_1024
-from consortium.sums.secret import SecretKey
 from consortium.wire.rounds import (
     round1_request_to_bytes,
     round2_request_to_bytes,
@@ -38,6 +37,7 @@ from consortium.wire.rounds import (
     signed_round2_from_bytes,
 )
 from participants.conformance.holders import SECRETS, published_tokeniser, shares
+from participants.conformance.published_key import circle_key
 from participants.keys.obfuscators import ObfuscatorPool
 from participants.lender.answer import Contributor
 from participants.lender.answer_ports import BookReader
@@ -136,7 +136,7 @@ def make_circle(
     """Put the consortium together; the node under test has its own id and key, every secret else is made up here."""
     signers = {member: Ed25519Signer(rng(32)) for member in (*PEERS, *HOLDERS, REGULATOR)} | {own[0]: own[1]}
     rulebook = _rulebook(own[0], signers, suite, rng, now)
-    key = SecretKey.generate(PROFILES.get(suite, INSECURE_TEST_1024))  # where the suite has no Paillier, nobody uses it
+    key = circle_key(PROFILES.get(suite, INSECURE_TEST_1024))  # where the suite has no Paillier, nobody uses it
     if suite in PROFILES:
         pool.prepare(key.public_key)
     nodes, stores = {}, {}
