@@ -87,6 +87,7 @@ class Terms:
     colluders: int = 1
     minimum_groups: int = 3
     ledger_window: int = 7 * SECONDS_PER_DAY
+    rows_per_day: int | None = None
     groups: Mapping[MemberId, str] = field(default_factory=dict)
     storage: str = "sqlite:///gateway.db"
     travel: TravelPolicy | None = None
@@ -102,7 +103,7 @@ class Terms:
         """Give the limits."""
         changes = {"colluders": self.colluders, "minimum_groups": self.minimum_groups, "families": self.families}
         return default_policy(self.suite, *self.more_suites).model_copy(
-            update=changes | {"ledger_window": self.ledger_window}
+            update=changes | {"ledger_window": self.ledger_window, "rows_per_day": self.rows_per_day}
         )
 
 

@@ -5,6 +5,7 @@ import contextlib
 import logging
 import secrets
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from consortium.model.members import MemberId
 from consortium.model.rulebook import MemberStatus, Role, Rulebook
 from consortium.model.signing import Signer
 from gateway.attachments import Attachments
+from gateway.bulk_nodes import BulkNodes
 from gateway.committer import GroupCommitter
 from gateway.key_holding import HoldingService, RulebookMembers, StoredEvaluations
 from gateway.keys import ShareKeeper, read_signer
@@ -27,6 +29,7 @@ from gateway.mask_keys import MaskKeys
 from gateway.membership_parts import Around, MembershipService, listen
 from gateway.metrics import Metrics
 from gateway.rpc.attach import AttachServicer
+from gateway.rpc.bulk import BulkServicer
 from gateway.rpc.identity import Bindings
 from gateway.rpc.interceptor import Watcher
 from gateway.rpc.services import KeyHolderServicer, QueryServicer, RulebookServicer
@@ -40,18 +43,22 @@ from gateway.tlog.abandoned import OpenQueries
 from gateway.tlog.health import LogHealth
 from gateway.tlog.log import Log
 from gateway.tlog.publishing import Publisher
-from gateway.transport import OPTIONS, cancelled, seconds
+from gateway.transport import OPTIONS, cancelled, seconds, step_back
 from gateway.usecases.admission import check_still
 from gateway.usecases.asking import Asking, Quotas
 from gateway.usecases.bodies import expire
 from gateway.usecases.carrier import Carrier, Timeouts
 from gateway.usecases.filings import FilingDesk
+from gateway.usecases.job_run import Pace
+from gateway.usecases.jobs import JobDesk
 from gateway.usecases.query import QueryRun
 from gateway.usecases.refusals import Refusals
 from protos.credit.v1 import (
     gateway_pb2,
     gateway_pb2_grpc,
     membership_pb2,
+    portfolio_pb2,
+    portfolio_pb2_grpc,
     supervision_pb2,
     supervision_pb2_grpc,
     transparency_pb2,
@@ -77,6 +84,8 @@ class Parts:
     holding: HoldingService
     metrics: Metrics
     membership: MembershipService
+    bulk: BulkNodes
+    jobs: JobDesk
     log: LogParts | None = None
 
 
@@ -95,8 +104,37 @@ def build(settings: Settings) -> Parts:
     log = log_parts(settings.log, settings.storage, rulebooks.current) if settings.log else None
     membership = MembershipService(Around(settings, consortium, signer, committer, rulebooks, seconds))
     metrics = Metrics()
+    bulk = BulkNodes()
+    jobs = _jobs(settings, asking, bulk)
     return Parts(
-        settings, store, committer, rulebooks, attachments, mask_keys, asking, holding, metrics, membership, log
+        settings,
+        store,
+        committer,
+        rulebooks,
+        attachments,
+        mask_keys,
+        asking,
+        holding,
+        metrics,
+        membership,
+        bulk,
+        jobs,
+        log,
+    )
+
+
+def _jobs(settings: Settings, asking: Asking, nodes: BulkNodes) -> JobDesk:
+    worker = ThreadPoolExecutor(1, thread_name_prefix="bulk", initializer=step_back)
+    return JobDesk(
+        rulebook=asking.rulebook,
+        roster=asking.roster,
+        committer=asking.committer,
+        nodes=nodes,
+        signer=asking.signer,
+        refusals=asking.refusals,
+        clock=asking.clock,
+        pace=Pace(worker, settings.timeouts.settle),
+        keeps_bodies=asking.keeps_bodies,
     )
 
 
@@ -174,8 +212,10 @@ class GatewayServer:
     async def stop(self) -> None:
         """Say that we drain, wait for what is open, then close; every answer given is durable."""
         await self._health.enter_graceful_shutdown()
+        self.parts.jobs.stop()
         await self.parts.asking.drain(self.parts.settings.timeouts.drain)
         self.parts.attachments.close_all()
+        self.parts.bulk.close_all()
         servers = [one for one in (self._server, self._join_server) if one is not None]
         await asyncio.gather(*(one.stop(grace=1.0) for one in servers))
         await cancelled(self._tasks)
@@ -187,6 +227,7 @@ class GatewayServer:
             self.parts.log.bodies.close()
             self.parts.log.filings.close()
         self.parts.holding.close()
+        self.parts.jobs.pace.worker.shutdown()
         self.parts.membership.reader.close()
         self.parts.store.close()
         LOG.info("stopped")
@@ -207,6 +248,8 @@ class GatewayServer:
         attach = AttachServicer(
             parts.attachments, parts.mask_keys, parts.rulebooks, parts.committer, wall_clock, self._certificate_check
         )
+        bulk = BulkServicer(parts.jobs, parts.bulk, parts.rulebooks, self._certificate_check)
+        portfolio_pb2_grpc.add_BulkServiceServicer_to_server(bulk, server)
         gateway_pb2_grpc.add_QueryServiceServicer_to_server(query, server)
         gateway_pb2_grpc.add_AttachServiceServicer_to_server(attach, server)
         gateway_pb2_grpc.add_RulebookServiceServicer_to_server(RulebookServicer(parts.rulebooks), server)
@@ -215,6 +258,7 @@ class GatewayServer:
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         parts.membership.add_members_door(server)
         services = [*gateway_pb2.DESCRIPTOR.services_by_name.values()]
+        services += portfolio_pb2.DESCRIPTOR.services_by_name.values()
         services.append(membership_pb2.DESCRIPTOR.services_by_name["MembershipService"])
         if self.publisher and parts.log:
             transparency = TransparencyServicer(
@@ -261,6 +305,7 @@ class GatewayServer:
         """Cut off whoever is no longer an active lender, and take up the share that the rulebook pins."""
         parts, rulebook = self.parts, self.parts.rulebooks.current()
         parts.attachments.close_all(lambda member: not _is_active(rulebook, member))
+        parts.bulk.close_all(lambda member: not _is_active(rulebook, member))
         keeper, document, member = parts.membership.keeper, rulebook.document, parts.settings.member
         try:
             parts.holding.exchange(keeper.in_use(document, member, seconds()))
@@ -278,9 +323,11 @@ class GatewayServer:
             self.parts.metrics.attached.set(len(self.parts.attachments.well()))
             self.parts.mask_keys.forget_before(utc_day(seconds()) - 1)
             self.parts.attachments.recheck()
+            self.parts.bulk.recheck()
             self.parts.attachments.pay()
             try:
                 await self.parts.asking.refusals.write()
+                await self.parts.jobs.close_overdue()
                 self.parts.metrics.entries.set(await self.parts.committer.commit(lambda store: store.size))
             except CreditError as error:  # a full disk or a database that is away: tried again in a moment
                 LOG.error("housekeeping", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400

@@ -183,6 +183,64 @@ class FilingTransaction(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class KnownJob:
+    """A job over a list: query and roster as every member is shown them, its admission, and how it ended, if it has."""
+
+    digest: bytes
+    requester: MemberId
+    request_id: bytes
+    begin: bytes
+    admission: int
+    expires_at: int
+    ended: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownBlock:
+    """A block of a job: what was chosen for it, and its receipt once it is answered."""
+
+    block: int
+    fixed: bytes
+    receipt: bytes | None
+
+
+class JobTransaction(Protocol):
+    """What a unit of work may do with jobs over lists."""
+
+    def by_request(self, requester: MemberId, request_id: bytes) -> KnownJob | None:
+        """Look a job up by its request."""
+        ...
+
+    def find(self, job: bytes) -> KnownJob | None:
+        """Look a job up by the digest of its signed query."""
+        ...
+
+    def open(self, job: KnownJob) -> None:
+        """Keep a job; digest and request are new."""
+        ...
+
+    def end(self, job: bytes, ended: bytes) -> None:
+        """Keep how a job ended; the first end stands."""
+        ...
+
+    def overdue(self, before: int) -> list[KnownJob]:
+        """Give jobs that expired before a time (Unix seconds) and have not ended."""
+        ...
+
+    def blocks(self, job: bytes) -> list[KnownBlock]:
+        """Give what is known of a job's blocks, by number."""
+        ...
+
+    def fix(self, job: bytes, block: int, fixed: bytes) -> None:
+        """Keep what was chosen for a block, before anybody is asked to release for it; an answered one stays."""
+        ...
+
+    def answer(self, job: bytes, block: int, receipt: bytes) -> None:
+        """Keep the receipt of a block that is fixed."""
+        ...
+
+
 class GatewayTransaction(ConsentUses, Protocol):
     """
     One unit of work inside a durable batch; units run one after another over all replicas.
@@ -212,6 +270,11 @@ class GatewayTransaction(ConsentUses, Protocol):
     @property
     def filings(self) -> FilingTransaction:
         """Give the filed documents."""
+        ...
+
+    @property
+    def jobs(self) -> JobTransaction:
+        """Give the jobs over lists."""
         ...
 
     def line(self, index: int) -> bytes | None:

@@ -72,3 +72,8 @@ class BlockMessage(Generic[BodyT]):
 def data_digest(ctx: bytes, member: str, data: bytes) -> bytes:
     """Digest the vector or seed of a block that travels beside a signed body, 32 bytes."""
     return transcript_hash(Label.BLOCK_WORDS, ctx, member.encode(), data)
+
+
+def sealed_digest(sealed: bytes) -> bytes:
+    """Digest a sealed block, 32 bytes: part of the exchange that it is asked about in."""
+    return transcript_hash(Label.ROWS_SEALED, sealed)

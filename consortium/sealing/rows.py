@@ -65,11 +65,6 @@ def manifest_digest(blocks: Sequence[bytes]) -> bytes:
     return transcript_hash(Label.ROWS_MANIFEST, *blocks)
 
 
-def sealed_digest(sealed: bytes) -> bytes:
-    """Digest a sealed block, 32 bytes: part of the exchange that it is asked about in."""
-    return transcript_hash(Label.ROWS_SEALED, sealed)
-
-
 def seal_rows(tags: bytes, proofs: bytes, sealing_key: bytes, header_digest: bytes, block: int) -> bytes:
     """Seal the tags and proofs of a block's rows; key and nonce are of this header and block alone."""
     key, nonce = _aead(sealing_key, Label.ROWS_KEY, header_digest, uint(block))

@@ -12,6 +12,7 @@ import jsonschema_rs
 
 from consortium.canonical import CanonicalValue, parse_canonical
 from consortium.errors import Code, CreditError
+from consortium.transparency.portfolio_kinds import portfolio_fields
 from consortium.transparency.schemas import Schema, count, digest, fields, listed, member, members, text
 from consortium.transparency.supervision_kinds import SUPERVISION
 
@@ -202,6 +203,7 @@ _FIELDS: dict[str, tuple[str, dict[str, Schema]]] = {
         },
     ),
     **SUPERVISION,
+    **portfolio_fields(_CONTRIBUTIONS, _DIFFERING, _REQUEST),
 }
 
 

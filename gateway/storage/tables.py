@@ -120,7 +120,27 @@ pieces = Table(
     Column("number", BigInteger, primary_key=True, autoincrement=False),
     Column("content", LargeBinary, nullable=False),
 )
+jobs = Table(
+    "jobs",
+    METADATA,
+    Column("job", LargeBinary, primary_key=True),
+    Column("requester", String(32), nullable=False),
+    Column("request_id", LargeBinary, nullable=False),
+    Column("begin", LargeBinary, nullable=False),
+    Column("admission", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("ended", LargeBinary),
+)
+job_blocks = Table(
+    "job_blocks",
+    METADATA,
+    Column("job", LargeBinary, primary_key=True),
+    Column("block", BigInteger, primary_key=True, autoincrement=False),
+    Column("fixed", LargeBinary, nullable=False),
+    Column("receipt", LargeBinary),
+)
 
+Index("jobs_by_request", jobs.c.requester, jobs.c.request_id, unique=True)
 Index("requests_by_query", requests.c.query_digest)
 Index("filings_by_author", filings.c.author, filings.c.kind, filings.c.index)
 Index("filings_about", filings.c.about, filings.c.kind)

@@ -22,6 +22,7 @@ from gateway.ports import Appended, GatewayTransaction, KnownRequest, ResultT, U
 from gateway.storage.board import SqlBoard
 from gateway.storage.bodies import SqlBodies
 from gateway.storage.filings import SqlFilings
+from gateway.storage.jobs import SqlJobs
 
 LAST = 'SELECT "index", line FROM entries ORDER BY "index" DESC LIMIT 1'
 LINE = 'SELECT line FROM entries WHERE "index" = :index'
@@ -78,6 +79,7 @@ class SqlTransaction:
         self.board = SqlBoard(self._one, self._run)
         self.bodies = SqlBodies(self._one, self._run, self._every)
         self.filings = SqlFilings(self._one, self._run, self._every)
+        self.jobs = SqlJobs(self._one, self._run, self._every)
         last = self._one(LAST)
         self.size: int = last[0] + 1 if last else 0
         self._time: int = json.loads(bytes(last[1]))["time_ms"] if last else 0

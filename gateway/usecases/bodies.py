@@ -11,6 +11,7 @@ from consortium.model.rulebook import Rulebook
 from consortium.wire.bodies import entry_body_to_bytes
 from gateway.ports import GatewayTransaction
 from gateway.usecases import entries
+from gateway.usecases.blocks import BlockRun
 from gateway.usecases.query import QueryRun
 
 DAY_MS = 86_400_000
@@ -29,6 +30,13 @@ def of_answer(run: QueryRun, transcript: Transcript) -> bytes:
     first, second = run.messages
     body = EntryBody(None, transcript.roster, first, second, transcript.product, transcript.block)
     return entry_body_to_bytes(body)
+
+
+def of_block(run: BlockRun, transcript: Transcript) -> bytes:
+    """Give the body of a block's answer, without its receipt and without vectors."""
+    first = tuple(run.round1[member].signed for member in sorted(run.round1))
+    second = tuple(run.round2[member].signed for member in sorted(run.round2))
+    return entry_body_to_bytes(EntryBody(None, transcript.roster, first, second, transcript.product, transcript.block))
 
 
 def of_refusal(query: SignedQuery, run: QueryRun | None, *, admitted: bool) -> bytes:

@@ -11,6 +11,7 @@ from consortium.model.bodies import BodyOrder
 from consortium.model.members import MemberId
 from consortium.model.query import SignedQuery
 from consortium.model.rounds import Transcript
+from consortium.model.rulebook import Rulebook
 from consortium.model.signing import SIGNATURE_BYTES
 from gateway.usecases.query import QueryRun
 
@@ -19,9 +20,17 @@ Entry = dict[str, CanonicalValue]
 
 def admitted(query: SignedQuery, run: QueryRun, request_id: bytes, quota: tuple[int, int, int]) -> Entry:
     """Give the entry of an admission, written before any answer arrives; `quota` is used before, after, limit."""
+    return {
+        **query_fields(query, run.rulebook, request_id),
+        "kind": "query-admitted",
+        "quota": {"before": quota[0], "after": quota[1], "limit": quota[2]},
+    }
+
+
+def query_fields(query: SignedQuery, rulebook: Rulebook, request_id: bytes) -> Entry:
+    """Give what an admission says of its query."""
     header = query.header
     return {
-        "kind": "query-admitted",
         "request": request_id.hex(),
         "query": query.digest.hex(),
         "requester": header.requester,
@@ -34,10 +43,9 @@ def admitted(query: SignedQuery, run: QueryRun, request_id: bytes, quota: tuple[
         "expires_at": header.expires_at,
         "rulebook": header.rulebook_digest.hex(),
         "tags": query.tags_commitment.hex(),
-        "payload": _body(query.payload),
-        "envelope": _body(query.envelope),
-        "roster": [*run.rulebook.roster],
-        "quota": {"before": quota[0], "after": quota[1], "limit": quota[2]},
+        "payload": body_digest(query.payload),
+        "envelope": body_digest(query.envelope),
+        "roster": [*rulebook.roster],
     }
 
 
@@ -53,8 +61,8 @@ def answered(run: QueryRun, transcript: Transcript, raw_transcript: bytes, admis
         "answering": sorted(transcript.members),
         "contributions": _contributions(run),
         "differing": [list(pair) for pair in run.differing],
-        "product": _body(transcript.product),
-        "transcript": _body(raw_transcript),
+        "product": body_digest(transcript.product),
+        "transcript": body_digest(raw_transcript),
         "decision": "ANSWERED" if transcript.members == run.rulebook.roster_set else "INCOMPLETE",
     }
 
@@ -74,7 +82,7 @@ def refused(
     `admission` is the index of its admission's entry, where there is one. What was refused need not be signed in all
     its parts, so nothing else would bind them.
     """
-    kept: Entry = {} if body is None else {"body": _body(body)}
+    kept: Entry = {} if body is None else {"body": body_digest(body)}
     of: Entry = {} if admission is None else {"admission": admission}
     return {
         **kept,
@@ -159,5 +167,6 @@ def _message(signed: tuple[bytes, int] | None) -> CanonicalValue:
     return {"digest": signed[0].hex(), "counter": signed[1]} if signed else None
 
 
-def _body(body: bytes) -> str:
+def body_digest(body: bytes) -> str:
+    """Digest what lies beside an entry, as the entry names it."""
     return transcript_hash(Label.BODY, body).hex()

@@ -62,6 +62,7 @@ def access_report(
             "looked_at": found.looked_at,
             "erased": [*found.erased],
             "unreadable": [*found.unreadable],
+            "lists": [*found.lists],
         }
         write_new(out / "report.json", json.dumps(report, indent=2).encode() + b"\n")
         shown.show(report, _table(found), _note(found))
@@ -113,6 +114,8 @@ def _note(found: AccessSearch) -> str:
         left += f"; {len(found.erased):,} were erased and cannot be looked at"
     if found.unreadable:
         left += f"; {len(found.unreadable):,} envelopes do not open with this key"
+    if found.lists:
+        left += f"; {len(found.lists):,} lists are named by digest: their requesters have to show who is on them"
     return left
 
 

@@ -18,6 +18,7 @@ from consortium.model.query import SignedQuery
 from consortium.sealing.payload import open_envelope
 from consortium.transparency.kinds import parse_entry
 from consortium.transparency.outcomes import OpenAdmissions
+from consortium.transparency.portfolio_kinds import BLOCK
 from consortium.wire.bodies import StoredBody, entry_body_from_bytes
 from participants.regulator.archive import Export
 from participants.regulator.body_checks import QUERY_KINDS
@@ -45,12 +46,17 @@ class Access:
 
 @dataclass
 class AccessSearch:
-    """What was found, and what could not be looked at: erased bodies, envelopes that do not open."""
+    """
+    What was found, and what could not be looked at: erased bodies, envelopes that do not open, and lists.
+
+    The envelope of a list has the digest of its tags: whether a person is on it the requester has to show.
+    """
 
     found: list[Access] = field(default_factory=list)
     looked_at: int = 0
     erased: list[int] = field(default_factory=list)
     unreadable: list[int] = field(default_factory=list)
+    lists: list[int] = field(default_factory=list)
 
 
 def tags_from_text(text: str) -> tuple[SubjectTag, ...]:
@@ -108,12 +114,15 @@ def _look(
     result: AccessSearch,
 ) -> Access | None:
     if body.erased_by is not None:
-        if entry["kind"] != "query-answered":
+        if entry["kind"] not in ("query-answered", BLOCK):
             result.erased.append(body.index)
         return None
     try:
         query = entry_body_from_bytes(body.content).query
         if query is None:
+            return None
+        if query.header.rows is not None:
+            result.lists.append(body.index)
             return None
         result.looked_at += 1
         tags, _ = open_by_any(keys, lambda key: open_envelope(key, query.header_digest, query.envelope))

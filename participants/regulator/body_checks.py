@@ -26,6 +26,7 @@ from consortium.rules.travel import check_travel
 from consortium.sums.paillier import PublicKey, public_key_from_bytes
 from consortium.sums.profiles import Profile
 from consortium.transparency.outcomes import OpenAdmissions, is_unused
+from consortium.transparency.portfolio_kinds import ADMITTED, BLOCK, ENDED
 from consortium.wire.bodies import StoredBody, entry_body_from_bytes
 from consortium.wire.rounds import transcript_to_bytes
 from participants.regulator.counters import ConsentUses
@@ -38,7 +39,7 @@ EXCHANGES = "exchanges"
 """What bodies say that digests in the lines bind, byte for byte: nobody but the gateway can have changed it."""
 ERASURES = "erasures"
 CONSENTS = "consent records"
-QUERY_KINDS = frozenset({"query-admitted", "query-answered", "query-refused"})
+QUERY_KINDS = frozenset({"query-admitted", "query-answered", "query-refused", ADMITTED, BLOCK})
 DAY_MS = 86_400_000
 
 
@@ -66,6 +67,8 @@ class BodyChecks:
     _next: StoredBody | None = None
     _last: int = -1
     _open: OpenAdmissions[_Open] = field(default_factory=OpenAdmissions)
+    _jobs: dict[int, _Open] = field(default_factory=dict)
+    """Admitted jobs over lists, by their admissions."""
     _uses: ConsentUses = field(default_factory=ConsentUses)
     _times: dict[int, int] = field(default_factory=dict)
     _unexplained: dict[int, int] = field(default_factory=dict)
@@ -84,6 +87,8 @@ class BodyChecks:
             self._advance()
         if entry["kind"] in QUERY_KINDS:
             self._take_query(entry, leaf, body)
+        elif entry["kind"] == ENDED:
+            self._jobs.pop(entry["admission"], None)
         elif body is not None:
             self.verdict.fail(BODIES, f"entry {index}: a body beside an entry that has none")
         elif entry["kind"] == "query-abandoned":
@@ -120,7 +125,8 @@ class BodyChecks:
 
     def _take_query(self, entry: Entry, leaf: bytes, body: StoredBody | None) -> None:
         index: int = entry["index"]
-        ended = self._open.end(entry) if entry["kind"] != "query-admitted" else None
+        ended = self._open.end(entry) if entry["kind"] in ("query-answered", "query-refused") else None
+        ended = self._jobs.get(entry["admission"]) if entry["kind"] == BLOCK else ended
         if body is None:
             self.verdict.fail(BODIES, f"entry {index}: its body is missing", index)
         elif body.erased_by is not None:
@@ -136,6 +142,10 @@ class BodyChecks:
                 case "query-admitted":
                     self._admitted(entry, body)
                 case "query-answered":
+                    self._answered(entry, body, leaf, ended)
+                case kind if kind == ADMITTED:
+                    self._admitted(entry, body)
+                case kind if kind == BLOCK:
                     self._answered(entry, body, leaf, ended)
                 case _:
                     self._refused(entry, body, content, ended)
@@ -159,7 +169,12 @@ class BodyChecks:
             check_permitted(query, rulebook)
         if query.consent and self._uses.take(query.consent.digest, query.digest) > query.consent.record.maximum_uses:
             self.verdict.fail(CONSENTS, f"entry {entry['index']}: more queries than its consent record allows")
-        self._open.admit(entry, _Open(query, rulebook, tuple(entry["roster"]), entry["index"]))
+        admitted = _Open(query, rulebook, tuple(entry["roster"]), entry["index"])
+        if entry["kind"] == ADMITTED:
+            check_list_named(entry, query)
+            self._jobs[entry["index"]] = admitted
+        else:
+            self._open.admit(entry, admitted)
 
     def _refused(self, entry: Entry, body: EntryBody, content: bytes, admitted: _Open | None) -> None:
         if entry.get("body") not in (None, _body(content)):
@@ -189,7 +204,10 @@ class BodyChecks:
         else:
             with bound():
                 _check_exchange(entry, body, admitted)
-                check_product(transcript, admitted.query, admitted.rulebook)
+                if entry["kind"] == BLOCK:
+                    check_block(entry, transcript)  # its vectors are nobody's but the requester's
+                else:
+                    check_product(transcript, admitted.query, admitted.rulebook)
         self._by_one_rulebook(
             admitted, lambda rulebook: check_receipt(receipt, _gateway(rulebook).identity_key, subject)
         )
@@ -269,6 +287,26 @@ def check_named(entry: Entry, query: SignedQuery) -> None:
     for name, value in said.items():
         if entry[name] != value:
             raise _wrong(f"{name} is not the query's")
+
+
+def check_list_named(entry: Entry, query: SignedQuery) -> None:
+    """Raise CreditError(EXPORT_INVALID) unless a job's admission says of the list what the query says."""
+    rows = query.header.rows
+    if rows is None or (rows.digest.hex(), rows.rows, rows.rows_per_block) != (
+        entry["list"],
+        entry["rows"],
+        entry["rows_per_block"],
+    ):
+        raise _wrong("another list than the query's")
+
+
+def check_block(entry: Entry, transcript: Transcript) -> None:
+    """Raise CreditError(EXPORT_INVALID) unless a block's messages are of this block, and leave the same rows out."""
+    if transcript.block != entry["block"]:
+        raise _wrong("another block")
+    left_out = {second.body.left_out for second in transcript.round2}
+    if len(left_out) != 1 or (left_out == {b""}) != (entry["left_out"] == 0):
+        raise _wrong("other rows left out")
 
 
 class BoundError(CreditError):
@@ -368,7 +406,8 @@ def _check_exchange(entry: Entry, body: EntryBody, admitted: _Open) -> None:
     if tuple(one.member for one in body.roster) != admitted.roster:
         raise _wrong("another roster than at the admission")
     intended = frozenset(entry["intended"])
-    ctx = exchange_ctx(admitted.query, body.roster, entry["attempt"], intended, body.block)
+    rows = bytes.fromhex(entry.get("rows", "")) if entry["kind"] == BLOCK else b""
+    ctx = exchange_ctx(admitted.query, body.roster, entry["attempt"], intended, body.block, rows)
     if ctx.hex() != entry["ctx"]:
         raise _wrong("another exchange")
 

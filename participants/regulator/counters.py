@@ -106,13 +106,13 @@ class QuotaChain:
     _after: list[int] = field(default_factory=list)
     used: dict[int, int] = field(default_factory=dict)
 
-    def take(self, before: int, after: int, time_ms: int) -> bool:
-        """Take an admission; False where it does not follow."""
+    def take(self, before: int, after: int, time_ms: int, step: int = 1) -> bool:
+        """Take an admission that uses `step` of the quota, or nothing; False where it does not follow."""
         seconds = time_ms // 1000
         day = seconds // SECONDS_PER_DAY
         near = min(seconds % SECONDS_PER_DAY, -seconds % SECONDS_PER_DAY) <= MIDNIGHT_SECONDS
         follows = not self._after or before in self._after or (before == 0 and (near or day not in self.used))
-        grows = after - before in (0, 1)
+        grows = after - before in (0, step)
         others = [one for one in self._after if one != before] if near else []
         self._after = [*others[-1:], after]
         self.used[day] = max(self.used.get(day, 0), after)

@@ -80,7 +80,7 @@ class EntryChecks:
         """Look at what is left open, and say what holds."""
         for admission in self.still_open.unended():
             if admission.expires_at * 1000 + GRACE_MS < self.time_ms:
-                self._fail(OUTCOMES, admission.index, "admitted, and neither answered nor refused")
+                self.fail(OUTCOMES, admission.index, "admitted, and neither answered nor refused")
         for part, text in (
             (OUTCOMES, "every admitted query has one outcome, or was still open at the end"),
             (SETS, "every roster is its rulebook's, every answering set lawful"),
@@ -98,87 +98,94 @@ class EntryChecks:
 
     def _admitted(self, entry: Entry) -> None:
         index, rulebook = entry["index"], self.rulebooks.get(entry["rulebook"])
-        admission = Admission(
-            index,
+        self.still_open.admit(entry, self.admission_of(entry))
+        quota = entry["quota"]
+        chain = self.quotas[entry["requester"]]
+        if not chain.take(quota["before"], quota["after"], entry["time_ms"]) and self.all_purposes:
+            self.fail(QUOTAS, index, "the member's count of the day does not follow")
+        if quota["after"] > quota["limit"]:
+            self.fail(RULES, index, "beyond the limit of its day")
+        if rulebook is not None:
+            if quota["limit"] > (rulebook.policy.queries_per_day or quota["limit"]):
+                self.fail(RULES, index, "by a limit of the day that is beyond the rulebook's")
+            self.check_rules(entry, rulebook)
+        elif self.rulebooks:
+            self.fail(VERSIONS, index, "under a rulebook that is not in the chain")
+
+    @staticmethod
+    def admission_of(entry: Entry) -> Admission:
+        """Read what outcomes need of an admission's entry."""
+        return Admission(
+            entry["index"],
             entry["requester"],
             entry["time_ms"],
             entry["expires_at"],
             entry["rulebook"],
             tuple(entry["roster"]),
         )
-        self.still_open.admit(entry, admission)
-        quota = entry["quota"]
-        chain = self.quotas[entry["requester"]]
-        if not chain.take(quota["before"], quota["after"], entry["time_ms"]) and self.all_purposes:
-            self._fail(QUOTAS, index, "the member's count of the day does not follow")
-        if quota["after"] > quota["limit"]:
-            self._fail(RULES, index, "beyond the limit of its day")
-        if rulebook is not None:
-            self._check_rules(entry, rulebook)
-        elif self.rulebooks:
-            self._fail(VERSIONS, index, "under a rulebook that is not in the chain")
 
-    def _check_rules(self, entry: Entry, rulebook: Rulebook) -> None:
+    def check_rules(self, entry: Entry, rulebook: Rulebook) -> None:
+        """Hold an admission to the rulebook that it names."""
         index, member = entry["index"], rulebook.members.get(entry["requester"])
         if tuple(entry["roster"]) != rulebook.roster:
-            self._fail(SETS, index, "the roster is not the rulebook's")
+            self.fail(SETS, index, "the roster is not the rulebook's")
         rule = next((rule for purpose, rule in rulebook.purposes.items() if purpose.value == entry["purpose"]), None)
         if member is None or member.status is not MemberStatus.ACTIVE or rule is None or member.role not in rule.roles:
-            self._fail(RULES, index, "the requester may not ask for this purpose")
+            self.fail(RULES, index, "the requester may not ask for this purpose")
         elif rule.consent_required and entry["consent"] == NO_CONSENT:
-            self._fail(RULES, index, "no consent where the purpose needs one")
-        if entry["quota"]["limit"] > (rulebook.policy.queries_per_day or entry["quota"]["limit"]):
-            self._fail(RULES, index, "by a limit of the day that is beyond the rulebook's")
+            self.fail(RULES, index, "no consent where the purpose needs one")
         if not rulebook.attributes.keys() >= set(entry["attributes"]):
-            self._fail(RULES, index, "an attribute that the catalogue has not")
+            self.fail(RULES, index, "an attribute that the catalogue has not")
         if entry["issued_at"] < rulebook.document.issued_at - rulebook.policy.clock_skew:
-            self._fail(RULES, index, "issued before its rulebook")
+            self.fail(RULES, index, "issued before its rulebook")
         skew = 1000 * (rulebook.policy.clock_skew + 1)
         if not 1000 * entry["issued_at"] - skew <= entry["time_ms"] <= 1000 * entry["expires_at"] + skew:
-            self._fail(RULES, index, "dated outside of the query's own life")
+            self.fail(RULES, index, "dated outside of the query's own life")
 
     def _answered(self, entry: Entry) -> Admission | None:
         admission = self._end(entry)
-        self._check_contributions(entry)
+        self.check_contributions(entry)
         if admission is not None:
-            self._check_sets(entry, admission)
+            self.check_sets(entry, admission)
         return admission
 
     def _refused(self, entry: Entry) -> Admission | None:
-        self._check_contributions(entry)
+        self.check_contributions(entry)
         return self._end(entry) if "admission" in entry else None
 
     def _end(self, entry: Entry) -> Admission | None:
         """Give the admission that an outcome names, which must be open."""
         admission = self.still_open.end(entry)
         if admission is None and entry["admission"] >= self.first:
-            self._fail(OUTCOMES, entry["index"], "a second outcome, or one without admission")
+            self.fail(OUTCOMES, entry["index"], "a second outcome, or one without admission")
         return admission
 
-    def _check_sets(self, entry: Entry, admission: Admission) -> None:
+    def check_sets(self, entry: Entry, admission: Admission, *, whole: bool = True) -> None:
+        """Hold an answer's sets to each other and to the roster; `whole` says that no row of a block is left out."""
         index, roster, before = entry["index"], frozenset(admission.roster), admission.index
         answering, intended = frozenset(entry["answering"]), frozenset(entry["intended"])
         if not answering <= intended <= roster:
-            self._fail(SETS, index, "a set leaves the one that it is of", before)
-        if (entry["decision"] == "ANSWERED") != (answering == roster):
-            self._fail(SETS, index, "the decision does not fit the answering set", before)
+            self.fail(SETS, index, "a set leaves the one that it is of", before)
+        if (entry["decision"] == "ANSWERED") != (answering == roster and whole):
+            self.fail(SETS, index, "the decision does not fit the answering set", before)
         given = {one["member"] for one in entry["contributions"] if one["round1"] and one["round2"]}
         if not answering <= given:
-            self._fail(SETS, index, "a member of the answering set without both messages", before)
+            self.fail(SETS, index, "a member of the answering set without both messages", before)
         rulebook = self.rulebooks.get(admission.rulebook)
         if rulebook is not None and roster == rulebook.roster_set:
             try:
                 check_answering_set(answering, roster, admission.requester, rulebook.groups, rulebook.limits)
             except CreditError as error:
-                self._fail(SETS, index, error.cause, before)
+                self.fail(SETS, index, error.cause, before)
 
-    def _check_contributions(self, entry: Entry) -> None:
+    def check_contributions(self, entry: Entry) -> None:
+        """Follow the numbers of members' messages."""
         for one in entry["contributions"]:
             for message in filter(None, (one["round1"], one["round2"])):
                 counters = self.counters[one["member"]]
                 other = counters.take(message["counter"], message["digest"], entry["index"])
                 if other is not None:
-                    self._fail(COUNTERS, entry["index"], "a message number that stood for another message", other)
+                    self.fail(COUNTERS, entry["index"], "a message number that stood for another message", other)
                 self._note_day(one["member"], message["counter"], entry["time_ms"])
 
     def _note_day(self, member: MemberId, counter: int, time_ms: int) -> None:
@@ -189,10 +196,11 @@ class EntryChecks:
     def _abandoned(self, entry: Entry) -> Admission | None:
         admission = self._end(entry)
         if entry["expired_at"] * 1000 > entry["time_ms"]:
-            self._fail(OUTCOMES, entry["index"], "abandoned before it expired")
+            self.fail(OUTCOMES, entry["index"], "abandoned before it expired")
         if admission is not None and admission.expires_at != entry["expired_at"]:
-            self._fail(OUTCOMES, entry["index"], "abandoned with another expiry")
+            self.fail(OUTCOMES, entry["index"], "abandoned with another expiry")
         return admission
 
-    def _fail(self, part: str, index: int, text: str, *others: int) -> None:
+    def fail(self, part: str, index: int, text: str, *others: int) -> None:
+        """Note that an entry does not hold, by a part of the checks; `others` are entries that it contradicts."""
         self.verdict.fail(part, f"entry {index}: {text}", *others, index)

@@ -20,6 +20,7 @@ from participants.regulator import archive
 from participants.regulator.archive import Export, open_export
 from participants.regulator.body_checks import BODIES, BodyChecks
 from participants.regulator.entry_checks import EntryChecks
+from participants.regulator.job_checks import JobChecks
 from participants.regulator.order_checks import OrderChecks, SelectionChecks, place
 from participants.regulator.receipts import HeldReceipts
 from participants.regulator.statistics import Statistics
@@ -159,6 +160,7 @@ class _Verification:
         proof, verdict = self.export.proof, self.audit.verdict
         checks = EntryChecks(verdict, proof.first, self.rulebooks, proof.selection.purpose is None)
         self.audit.checks = checks
+        jobs = JobChecks(checks)
         supervision = self.audit.supervision = SupervisionChecks(verdict, self.rulebooks, proof.first)
         statistics = self.audit.statistics = Statistics(proof.selection.from_ms, proof.selection.to_ms)
         receipts = self.audit.receipts = HeldReceipts(verdict)
@@ -172,6 +174,7 @@ class _Verification:
             order.take(*place(entry))
             selection.take(place(entry)[1])
             ended = checks.take(entry)
+            jobs.take(entry, leaf_hash(line))
             statistics.take(entry, ended)
             versions.take(entry, ended)
             supervision.take(entry)
@@ -182,6 +185,7 @@ class _Verification:
         order.finish(self._witnessed())
         selection.finish(self._witnessed())
         if not proof.selection.filtered:
+            jobs.finish()
             checks.finish()
             supervision.finish(checks)
         if bodies is not None:

@@ -17,7 +17,7 @@ from gateway.usecases.blocks import BlockRun
 from participants.lender.answer_ports import Binding
 from participants.lender.portfolio.ask import BlockResult, ListPeople
 from tests.support.codes import refused
-from tests.support.list_hub import ListHub, RowAlarmsSeen, keys, list_contributor, tag_of, vectors
+from tests.support.list_hub import ListHub, RowAlarmsSeen, hold_digits, keys, list_contributor, tag_of, vectors
 from tests.support.world import LENDERS, World, Worlds, seeded_rng, tradeline
 
 PEOPLE = keys(50)
@@ -30,16 +30,6 @@ def hub(worlds: Worlds) -> ListHub:
 
 def balances(results: list[BlockResult]) -> list[int]:
     return [int(value) for result in results for value in result.totals["balance"]]
-
-
-def hold_digits(hub: ListHub, people: list[bytes]) -> dict[bytes, int]:
-    """Lender number i holds every (i+1)th person with 100**i, so that sums show who is in them."""
-    expected = dict.fromkeys(people, 0)
-    for power, member in enumerate(LENDERS):
-        for key in people[:: power + 1]:
-            hub.hold(member, key, 100**power)
-            expected[key] += 100**power
-    return expected
 
 
 def in_order(people: ListPeople, expected: dict[bytes, int]) -> list[int]:

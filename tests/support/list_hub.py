@@ -44,7 +44,7 @@ from participants.lender.portfolio.jobs import Jobs
 from participants.lender.ports import HeldFile
 from participants.lender.protect import subject_tag
 from participants.storage.answers import SqliteAnswers
-from tests.support.world import World, seeded_rng, tradeline
+from tests.support.world import LENDERS, World, seeded_rng, tradeline
 
 ATTRIBUTES = ("balance", "open_tradelines", "amount_past_due")
 
@@ -181,3 +181,13 @@ def keys(count: int, seed: bytes = b"people") -> list[bytes]:
 
 def tag_of(world: World, key: bytes) -> SubjectTag:
     return subject_tag(world.foundation.secrets, SubjectKey(key))
+
+
+def hold_digits(hub: ListHub, people: list[bytes]) -> dict[bytes, int]:
+    """Lender number i holds every (i+1)th person with 100**i, so that sums show who is in them."""
+    expected = dict.fromkeys(people, 0)
+    for power, member in enumerate(LENDERS):
+        for key in people[:: power + 1]:
+            hub.hold(member, key, 100**power)
+            expected[key] += 100**power
+    return expected

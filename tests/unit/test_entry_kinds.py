@@ -15,7 +15,8 @@ from consortium.membership.ballots import Decision, Vote
 from consortium.membership.emergency import EmergencySuspension
 from consortium.membership.signed import sign_document
 from consortium.model.bodies import BodyAction, BodyOrder
-from consortium.model.query import SignedQuery
+from consortium.model.query import SignedQuery, Suite
+from consortium.model.receipts import Receipt
 from consortium.supervision.documents import (
     FORMS,
     NO_STATEMENT,
@@ -40,12 +41,13 @@ from consortium.transparency.kinds import DIALECT, SCHEMAS, check_entry, parse_e
 from consortium.wire.rounds import transcript_to_bytes
 from demo.schema_pages import FOLDER, pages
 from gateway.membership import entries as membership
-from gateway.usecases import entries
+from gateway.usecases import entries, job_entries
 from gateway.usecases.admission import open_run
 from gateway.usecases.query import QueryRun
 from participants.regulator.dictionary import data_dictionary
 from tests.support.codes import refused
-from tests.support.world import ALICE, World
+from tests.support.list_hub import ListHub, keys
+from tests.support.world import ALICE, World, Worlds
 
 
 def test_the_published_schemas_are_those_of_the_code() -> None:
@@ -138,8 +140,25 @@ def written_of_supervision(world: World) -> list[dict[str, Any]]:
     return [*made, entries.inspection_answered(7, "lender-a", b"d" * 32, 900)]
 
 
-def test_every_kind_that_the_gateway_writes_is_true_to_its_schema(world: World) -> None:
-    all_written = [*written(world), *written_of_members(), *written_of_supervision(world)]
+def written_of_jobs(world: World) -> list[dict[str, Any]]:
+    """Make the kinds of jobs over lists."""
+    hub = ListHub(world)
+    job, sealed = hub.build(hub.people(keys(3)))
+    hub.distribute(job, sealed)
+    run = hub.carry(hub.terms(job), 0)
+    transcript = run.transcript()
+    receipt = Receipt(4, b"l" * 32, 5, bytes(64))
+    return [
+        job_entries.admitted(job.query, world.rulebook, b"r" * 16, (0, 3, 10)),
+        job_entries.answered(run, transcript, transcript_to_bytes(transcript), 7),
+        job_entries.ended(job.query.digest, 7, 1, [receipt], "ANSWERED"),
+        job_entries.ended(job.query.digest, 7, 1, [], "LIST_OVERLAPS", "3 members refused"),
+    ]
+
+
+def test_every_kind_that_the_gateway_writes_is_true_to_its_schema(world: World, worlds: Worlds) -> None:
+    jobs = written_of_jobs(worlds.make(suite=Suite.MASKED_SUM))
+    all_written = [*written(world), *jobs, *written_of_members(), *written_of_supervision(world)]
     made = [{**entry, "index": index, "time_ms": 1_790_000_000_000} for index, entry in enumerate(all_written)]
     assert {check_entry(entry) for entry in made} == set(SCHEMAS)
     for entry in made:

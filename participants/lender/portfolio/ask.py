@@ -13,7 +13,7 @@ from consortium.bitmaps import Truths
 from consortium.errors import Code, CreditError
 from consortium.hashing import Randomness, encode_fields
 from consortium.labels import Label
-from consortium.model.blocks import data_digest
+from consortium.model.blocks import data_digest, sealed_digest
 from consortium.model.catalogue import Purpose
 from consortium.model.consent import SignedConsent
 from consortium.model.keys import CertifiedKey
@@ -43,7 +43,6 @@ from consortium.sealing.rows import (
     list_envelope,
     manifest_digest,
     seal_rows,
-    sealed_digest,
     tags_digest,
 )
 from consortium.silent import Silent

@@ -8,7 +8,7 @@ import numpy as np
 from consortium.bitmaps import bitmap
 from consortium.errors import Code, CreditError
 from consortium.membership.changeover import generation_before
-from consortium.model.blocks import JobBegin, ListState, SealedRows
+from consortium.model.blocks import JobBegin, ListState, SealedRows, sealed_digest
 from consortium.model.lists import RowList
 from consortium.model.members import MemberId
 from consortium.model.query import SignedQuery
@@ -23,7 +23,6 @@ from consortium.sealing.rows import (
     check_list_envelope,
     list_consent,
     open_rows,
-    sealed_digest,
     tags_digest,
 )
 from consortium.silent import Silent
