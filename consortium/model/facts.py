@@ -22,7 +22,7 @@ NO_BUCKET = -1
 
 _CURRENT, _LATE_120, _CHARGE_OFF = 0, DPD_BUCKETS.index("120_plus"), DPD_BUCKETS.index("charge_off")
 
-_ENDED = {
+ENDED = {
     AccountStatus.TRANSFERRED: _CURRENT,
     AccountStatus.PAID_OR_CLOSED: _CURRENT,
     AccountStatus.PAID_WAS_COLLECTION: _LATE_120,
@@ -31,7 +31,7 @@ _ENDED = {
     AccountStatus.PAID_WAS_CHARGE_OFF: _CHARGE_OFF,
     AccountStatus.PAID_WAS_FORECLOSURE: _CHARGE_OFF,
 }
-_LOST = {
+LOST = {
     AccountStatus.IN_COLLECTION: _LATE_120,
     AccountStatus.GOVERNMENT_CLAIM: _CHARGE_OFF,
     AccountStatus.DEED_IN_LIEU: _CHARGE_OFF,
@@ -48,7 +48,7 @@ _PAST_DUE = {
     AccountStatus.PAST_DUE_150_179: _LATE_120,
     AccountStatus.PAST_DUE_180_PLUS: _LATE_120,
 }
-STATUS_BUCKETS = dict.fromkeys(AccountStatus, _CURRENT) | _ENDED | _LOST | _PAST_DUE
+STATUS_BUCKETS = dict.fromkeys(AccountStatus, _CURRENT) | ENDED | LOST | _PAST_DUE
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Facts:
 
     def _add_tradeline(self, line: Tradeline, moment: Moment) -> None:
         adverse_days = moment.day - _adverse_since(line) if _is_adverse(line) else 0
-        if adverse_days > moment.retention_days and line.status in _LOST:
+        if adverse_days > moment.retention_days and line.status in LOST:
             return
         contributed = 0 <= adverse_days <= moment.retention_days
         self.oldest = min(self.oldest, line.opened)
@@ -155,7 +155,7 @@ class Facts:
         if _is_open(line, moment):
             self.open_tradelines += 1
             self.credit_limit += line.limit
-        if line.status not in _ENDED and line.status not in _LOST:
+        if line.status not in ENDED and line.status not in LOST:
             self._add_payment(line, moment)
         self._add_worst(line, moment, contributed=contributed)
         if contributed:
@@ -169,7 +169,7 @@ class Facts:
 
     def _add_worst(self, line: Tradeline, moment: Moment, *, contributed: bool) -> None:
         now = _bucket_now(line) if contributed else _CURRENT
-        if line.status not in _ENDED and (line.balance or now or _is_open(line, moment)):
+        if line.status not in ENDED and (line.balance or now or _is_open(line, moment)):
             self.worst_now = max(self.worst_now, now)
         if line.closed is None or line.closed > moment.day - YEAR_DAYS:
             self.worst_12m = max(self.worst_12m, now, _bucket_of_history(line, moment))
@@ -185,7 +185,7 @@ class Facts:
 
 
 def _is_open(line: Tradeline, moment: Moment) -> bool:
-    if line.status in _ENDED or line.status in _LOST:
+    if line.status in ENDED or line.status in LOST:
         return False
     return line.closed is None or line.closed > moment.day
 

@@ -9,6 +9,7 @@ BOOK = {
     "load": f"{_CLI}.book_load:load",
     "quality": f"{_CLI}.book_quality:quality",
     "retokenise": f"{_CLI}.book_retokenise:retokenise",
+    "snapshot": f"{_CLI}.book_snapshot:snapshot",
     "status": f"{_CLI}.book_status:status",
 }
 SCORECARD = {
