@@ -34,6 +34,7 @@ from consortium.model.rulebook import (
 from consortium.model.scorecard import Scorecard
 from consortium.model.signal_policy import SignalPolicy
 from consortium.model.signing import Ed25519Signer
+from consortium.model.statistic_policy import StatisticsPolicy
 from consortium.oprf.sharing import KeyShare, ThresholdKey
 from consortium.signals.defaults import DEFAULT_SIGNALS
 from consortium.silent import Silent
@@ -92,11 +93,18 @@ class Terms:
     storage: str = "sqlite:///gateway.db"
     travel: TravelPolicy | None = None
     signals: SignalPolicy | None = DEFAULT_SIGNALS
+    statistics: StatisticsPolicy | None = None
+    observers: tuple[MemberId, ...] = ()
 
     @property
     def sections(self) -> dict[str, object]:
         """Give the sections of the rulebook that a consortium may do without."""
-        return {"travel": self.travel, "scorecards": self.scorecards, "signals": self.signals}
+        return {
+            "travel": self.travel,
+            "scorecards": self.scorecards,
+            "signals": self.signals,
+            "statistics": self.statistics,
+        }
 
     @property
     def policy(self) -> Policy:
@@ -137,12 +145,13 @@ class Foundation(Silent):
 
 def found(lenders: Sequence[MemberId], now: int, rng: Randomness, terms: Terms) -> Foundation:
     """Found in memory, for tests: draw all keys, hold the first ceremony, and have two lenders sign version 1."""
-    parties = (*lenders, *HOLDERS, REGULATOR)
+    roles = roles_of(lenders) | dict.fromkeys(terms.observers, Role.OBSERVER)
+    parties = (*lenders, *HOLDERS, REGULATOR, *terms.observers)
     keys = {party: Keys.create(rng) for party in parties}
     shared = LendersSecrets(1, rng(32), rng(32), 1, rng(32))
     fingerprints = fingerprints_of(shared)
     shares, oprf = first_ceremony({holder: keys[holder].signer for holder in HOLDERS}, fingerprints[0], rng)
-    members = [_member(party, role, keys[party], terms) for party, role in roles_of(lenders).items()]
+    members = [_member(party, role, keys[party], terms) for party, role in roles.items()]
     charter = charter_of(lenders, attributes=terms.attributes, policy=terms.policy, **terms.sections)
     document = first_document(CONSORTIUM, members, oprf, fingerprints[1], charter, now)
     raw = document.to_bytes()

@@ -26,7 +26,11 @@ OWED_RECEIPTS, MOST_OWED = 64, 1024
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A message to a node: its number on this gateway, the round (0: receipts alone), and the request's bytes."""
+    """
+    A message to a node: its number on this gateway, the round, and the request's bytes.
+
+    Rounds are 1 and 2 of a query, 3 and 4 of a statistic; 0 stands for receipts alone.
+    """
 
     number: int
     round: int
@@ -62,9 +66,13 @@ class Attachment:
         answer.add_done_callback(lambda _: self.waiting.pop(call.number, None))
         return answer
 
-    def silent(self, number: int) -> CreditError:
-        """Wait no longer for an answer: the node is not well until it answers something; gives what that means."""
-        self.well = False
+    def silent(self, number: int, *, well: bool = False) -> CreditError:
+        """
+        Wait no longer for an answer; gives what that means.
+
+        The node is not well until it answers something, unless it is known that the answer takes long (`well`).
+        """
+        self.well = self.well and well
         answer = self.waiting.get(number)
         if answer:
             answer.cancel()

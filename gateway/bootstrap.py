@@ -33,6 +33,7 @@ from gateway.rpc.bulk import BulkServicer
 from gateway.rpc.identity import Bindings
 from gateway.rpc.interceptor import Watcher
 from gateway.rpc.services import KeyHolderServicer, QueryServicer, RulebookServicer
+from gateway.rpc.statistics import StatisticsServicer
 from gateway.rpc.supervision import SupervisionServicer
 from gateway.rpc.transparency import TransparencyServicer
 from gateway.rulebooks import Rulebooks, first_fingerprint
@@ -53,12 +54,16 @@ from gateway.usecases.job_run import Pace
 from gateway.usecases.jobs import JobDesk
 from gateway.usecases.query import QueryRun
 from gateway.usecases.refusals import Refusals
+from gateway.usecases.statistic_run import StatisticRun
+from gateway.usecases.statistics import AskingStatistics, check_statistic_still
 from protos.credit.v1 import (
     gateway_pb2,
     gateway_pb2_grpc,
     membership_pb2,
     portfolio_pb2,
     portfolio_pb2_grpc,
+    statistics_pb2,
+    statistics_pb2_grpc,
     supervision_pb2,
     supervision_pb2_grpc,
     transparency_pb2,
@@ -81,6 +86,7 @@ class Parts:
     attachments: Attachments
     mask_keys: MaskKeys
     asking: Asking
+    statistics: AskingStatistics
     holding: HoldingService
     metrics: Metrics
     membership: MembershipService
@@ -100,6 +106,7 @@ def build(settings: Settings) -> Parts:
     members = RulebookMembers(rulebooks.current, settings.limits.elements_per_day)
     holding = HoldingService(shares, members, StoredEvaluations(store, seconds), secrets.token_bytes)
     asking = _asking(settings, signer, rulebooks, committer, attachments, mask_keys)
+    statistics = _statistics(settings, asking, rulebooks, attachments)
     consortium = rulebooks.current().document.consortium
     log = log_parts(settings.log, settings.storage, rulebooks.current) if settings.log else None
     membership = MembershipService(Around(settings, consortium, signer, committer, rulebooks, seconds))
@@ -114,6 +121,7 @@ def build(settings: Settings) -> Parts:
         attachments,
         mask_keys,
         asking,
+        statistics,
         holding,
         metrics,
         membership,
@@ -165,6 +173,24 @@ def _asking(
     )
 
 
+def _statistics(settings: Settings, asking: Asking, rulebooks: Rulebooks, attachments: Attachments) -> AskingStatistics:
+    """Give the use-case of statistics, beside that of questions and with its ports."""
+    timeouts = Timeouts(settings.timeouts.statistic, settings.timeouts.statistic)
+
+    def still(run: StatisticRun) -> None:
+        check_statistic_still(run, rulebooks.current(), seconds())
+
+    return AskingStatistics(
+        rulebook=asking.rulebook,
+        roster=asking.roster,
+        committer=asking.committer,
+        carrier=Carrier(attachments, timeouts, still, asking.signer, patient=True),
+        signer=asking.signer,
+        refusals=asking.refusals,
+        clock=seconds,
+    )
+
+
 class GatewayServer:
     """A gateway that listens; `start`, then `stop`, which drains."""
 
@@ -213,7 +239,8 @@ class GatewayServer:
         """Say that we drain, wait for what is open, then close; every answer given is durable."""
         await self._health.enter_graceful_shutdown()
         self.parts.jobs.stop()
-        await self.parts.asking.drain(self.parts.settings.timeouts.drain)
+        drain = self.parts.settings.timeouts.drain
+        await asyncio.gather(self.parts.asking.drain(drain), self.parts.statistics.drain(drain))
         self.parts.attachments.close_all()
         self.parts.bulk.close_all()
         servers = [one for one in (self._server, self._join_server) if one is not None]
@@ -255,11 +282,14 @@ class GatewayServer:
         gateway_pb2_grpc.add_RulebookServiceServicer_to_server(RulebookServicer(parts.rulebooks), server)
         holder = KeyHolderServicer(parts.holding, parts.rulebooks)
         gateway_pb2_grpc.add_KeyHolderServiceServicer_to_server(holder, server)
+        statistics = StatisticsServicer(parts.statistics, parts.rulebooks)
+        statistics_pb2_grpc.add_StatisticsServiceServicer_to_server(statistics, server)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, server)
         parts.membership.add_members_door(server)
         services = [*gateway_pb2.DESCRIPTOR.services_by_name.values()]
         services += portfolio_pb2.DESCRIPTOR.services_by_name.values()
         services.append(membership_pb2.DESCRIPTOR.services_by_name["MembershipService"])
+        services += statistics_pb2.DESCRIPTOR.services_by_name.values()
         if self.publisher and parts.log:
             transparency = TransparencyServicer(
                 self.publisher.log, parts.log.bodies, parts.rulebooks, parts.log.witnesses

@@ -40,10 +40,15 @@ class Limits(_Section):
 
 
 class TimeoutSettings(_Section):
-    """Seconds: waiting for round 1, round 2, open requests when draining, and members to come back after a start."""
+    """
+    Seconds: waiting for round 1, round 2, open requests when draining, and members to come back after a start.
+
+    `statistic` is for each round of a statistic, for which lenders read their whole book.
+    """
 
     round1: Seconds = 2.0
     round2: Seconds = 5.0
+    statistic: Seconds = 120.0
     drain: Seconds = 10.0
     settle: Annotated[float, Field(ge=0, le=60)] = 5.0
 

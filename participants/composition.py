@@ -24,6 +24,7 @@ from participants.gateway_client.asking import AskClient
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.lender import ask_gateway
 from participants.generations import BookBehind, Books
+from participants.holder_files import read_holder_counts
 from participants.keys.obfuscators import ObfuscatorPool
 from participants.keys.pads import PadPool
 from participants.keys.query_key import QueryKeyFiles
@@ -38,6 +39,7 @@ from participants.lender.ledger import ChangedOver
 from participants.lender.node import LenderNode
 from participants.lender.questions import Asker, AskGateway
 from participants.lender.statements import Stating
+from participants.lender.statistic_cells import LenderCells
 from participants.lender.tokens import GatheringTokeniser, RememberingTokeniser, Tokenises
 from participants.mask_secrets import MaskSecretFile
 from participants.receipt_keeper import ReceiptKeeper
@@ -46,6 +48,7 @@ from participants.settings import NodeSettings
 from participants.storage.answers import SqliteAnswers
 from participants.storage.assessments import SqliteAssessments
 from participants.storage.consents import SqliteConsents
+from participants.storage.dimensions import SqliteDimensions
 from participants.storage.questions import SqliteQuestions
 from participants.storage.supervision import SqliteSupervision
 from participants.supervising import Supervised
@@ -80,6 +83,7 @@ class Parts:
     """Its asker holds the node, which a change of the rulebook replaces."""
     client: AskClient
     receipts: ReceiptKeeper
+    cells: LenderCells
     answering: Executor
     """One thread: a contributor answers one call after another."""
 
@@ -118,7 +122,20 @@ def compose(settings: NodeSettings, stack: ExitStack, tokeniser: Tokenises, tls:
     asker.node = replace(asker.node, version=rulebooks.with_digest)
     answering = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="answer"))
     assessor = _assessor(settings, asker, books, rulebooks, stack)
-    return Parts(settings, rulebooks, books, answers, supervision, query_keys, assessor, client, receipts, answering)
+    cells = _cells(settings, rulebooks, books, answers)
+    return Parts(
+        settings, rulebooks, books, answers, supervision, query_keys, assessor, client, receipts, cells, answering
+    )
+
+
+def _cells(settings: NodeSettings, rulebooks: TrustedRulebooks, books: Books, answers: SqliteAnswers) -> LenderCells:
+    """Give what the node's statistics are computed from."""
+    return LenderCells(
+        book=lambda: books.in_use(rulebooks.current()),
+        answers=answers,
+        holders=lambda: read_holder_counts(settings.path(settings.file.lender_counts)),
+        dimensions=SqliteDimensions(settings.path(settings.file.dimensions)),
+    )
 
 
 def _assessor(

@@ -21,10 +21,11 @@ from participants.both_books import record_in_books
 from participants.composition import Parts, compose, gateway_addresses, requester_of_today, seconds, supervised
 from participants.following import follow_rulebooks, run_until
 from participants.gateway_client.asking import while_attached
-from participants.gateway_client.attach import AttachClient, Handlers
+from participants.gateway_client.attach import AttachClient, Handlers, StatisticHandlers
 from participants.gateway_client.channel import Tls
 from participants.lender.answer import Contributor
 from participants.lender.event_input import EVENT_KINDS, parse_event
+from participants.lender.statistics import StatisticContributor
 from participants.lender.tokenise import unalarmed
 from participants.membership.lookout import Lookout
 from participants.membership.upkeep import Upkeep
@@ -160,7 +161,15 @@ def _handlers(parts: Parts, metrics: Metrics) -> Handlers:
                 store.quarantine(seconds() + parts.rulebooks.current().policy.ledger_window)
                 LOG.error("restored-from-backup", extra={"code": Code.RESTORED_FROM_BACKUP.value})
 
+    def statistics() -> StatisticContributor:
+        return StatisticContributor.beside(contributor(), parts.cells)
+
     return Handlers(
+        statistics=StatisticHandlers(
+            prepare=lambda request: statistics().prepare(request, seconds()),
+            round1=lambda request: statistics().round1(request, seconds()),
+            round2=lambda request: statistics().round2(request, seconds()),
+        ),
         round1=metrics.measured(1, lambda request: contributor().round1(request, seconds())),
         round2=metrics.measured(2, lambda request: contributor().round2(request, seconds())),
         hello=hello,

@@ -118,6 +118,8 @@ class NodeFile(Table):
     assessments: Path = Path("assessments.db")
     supervision: Path = Path("supervision.db")
     query_key: Path = Path("query-key.bin")
+    dimensions: Path = Path("dimensions.db")
+    lender_counts: Path = Path("lender-counts.json")
     rulebooks: Path = Path("rulebooks")
     log_level: str = "INFO"
     metrics_port: int = Field(default=0, ge=0, le=65535)

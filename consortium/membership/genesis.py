@@ -29,6 +29,7 @@ from consortium.model.rulebook import (
 from consortium.model.rulebook_document import CatalogueAttribute, absent
 from consortium.model.scorecard import Scorecard
 from consortium.model.signal_policy import SignalPolicy
+from consortium.model.statistic_policy import StatisticsPolicy
 from consortium.signals.defaults import DEFAULT_SIGNALS
 from consortium.travel.policy import TravelPolicy
 
@@ -79,6 +80,7 @@ class Charter(Document):
     travel: TravelPolicy | None = Field(default=None, exclude_if=absent)
     scorecards: tuple[Scorecard, ...] = ()
     signals: SignalPolicy | None = Field(default=DEFAULT_SIGNALS, exclude_if=absent)
+    statistics: StatisticsPolicy | None = Field(default=None, exclude_if=absent)
 
 
 def first_document(
@@ -101,6 +103,7 @@ def first_document(
         travel=charter.travel,
         scorecards=charter.scorecards,
         signals=charter.signals,
+        statistics=charter.statistics,
     )
 
 

@@ -22,7 +22,7 @@ RHO_UNITS = 1_000_000
 MAXIMUM_CELLS = 16_384
 """Of one template; a vector of so many words fits a message of 1 MiB many times."""
 MAXIMUM_TEMPLATES = 64
-MAXIMUM_BOUND = 2**40
+MAXIMUM_BOUND = 2**36
 MAXIMUM_RHO = 10 * RHO_UNITS
 HOLDERS_CAP = 8
 """So many lenders of one person can be told apart; the largest number among the cells has everything above, too."""

@@ -35,11 +35,16 @@ MAXIMUM_DISTANCE = 1e-15
 
 @dataclass(frozen=True, slots=True)
 class Statistic:
-    """A template under a rulebook: its dimensions' values, and the noise that its roster calls for."""
+    """
+    A template under a rulebook: its dimensions' values, and the noise that its roster calls for.
+
+    One unit may count at `lenders` of the `members` of the roster.
+    """
 
     template: Template
     values: tuple[tuple[str, ...], ...]
     lenders: int
+    members: int
     noise: Noise
 
     @property
@@ -88,7 +93,7 @@ def _statistic(template: Template, roster: tuple[MemberId, ...], colluders: int)
     lenders = len(roster) if template.unit in EVERYWHERE else 1
     variance = variance_for(sensitivity_square(template, lenders), Fraction(template.rho, RHO_UNITS))
     noise = Noise(variance, template.minimum_contributors, colluders)
-    found = Statistic(template, values, lenders, noise)
+    found = Statistic(template, values, lenders, len(roster), noise)
     if not 0 < found.count <= MAXIMUM_CELLS:
         raise CreditError(Code.RULEBOOK_INVALID, f"{template.id}: more than {MAXIMUM_CELLS} cells")
     if variance * len(roster) > MAXIMUM_VARIANCE or sum_distance(noise) > MAXIMUM_DISTANCE:

@@ -14,6 +14,7 @@ from consortium.canonical import CanonicalValue, parse_canonical
 from consortium.errors import Code, CreditError
 from consortium.transparency.portfolio_kinds import portfolio_fields
 from consortium.transparency.schemas import Schema, count, digest, fields, listed, member, members, text
+from consortium.transparency.statistic_kinds import STATISTICS
 from consortium.transparency.supervision_kinds import SUPERVISION
 
 UNKNOWN_KIND = "unknown kind"
@@ -202,12 +203,13 @@ _FIELDS: dict[str, tuple[str, dict[str, Schema]]] = {
             "valid_until": count("when it ends, Unix seconds"),
         },
     ),
+    **STATISTICS,
     **SUPERVISION,
     **portfolio_fields(_CONTRIBUTIONS, _DIFFERING, _REQUEST),
 }
 
 
-_OPTIONAL = {"query-refused": ("admission", "body")}
+_OPTIONAL = {"query-refused": ("admission", "body"), "statistic-refused": ("admission",)}
 
 
 def _schema(kind: str, title: str, described: Mapping[str, Schema]) -> Schema:

@@ -127,6 +127,11 @@ def answered_to_bytes(answered: Answered) -> bytes:
     )
 
 
+def answered_from_bytes(raw: bytes, most: int) -> Answered:
+    """Parse a serialised AskResponse of at most so many bytes; raises CreditError(MALFORMED)."""
+    return answered_from_proto(parse(gateway_pb2.AskResponse, raw, most))
+
+
 def answered_from_proto(message: gateway_pb2.AskResponse) -> Answered:
     """Read an AskResponse; raises CreditError(MALFORMED)."""
     return Answered(

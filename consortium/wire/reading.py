@@ -20,9 +20,9 @@ IntEnumT = TypeVar("IntEnumT", bound=IntEnum)
 StrEnumT = TypeVar("StrEnumT", bound=StrEnum)
 
 
-def parse(kind: type[MessageT], data: bytes) -> MessageT:
-    """Parse at most 1 MiB of protobuf; raises CreditError(MALFORMED) for anything else."""
-    if len(data) > MAXIMUM_MESSAGE_BYTES:
+def parse(kind: type[MessageT], data: bytes, most: int = MAXIMUM_MESSAGE_BYTES) -> MessageT:
+    """Parse at most so many bytes of protobuf, 1 MiB; raises CreditError(MALFORMED) for anything else."""
+    if len(data) > most:
         raise malformed("size")
     message = kind()
     try:

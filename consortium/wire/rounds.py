@@ -28,6 +28,7 @@ from consortium.wire.queries import (
 )
 from consortium.wire.reading import (
     MAXIMUM_MEMBERS,
+    MAXIMUM_MESSAGE_BYTES,
     SIGNATURE_BYTES,
     digest,
     exact,
@@ -195,9 +196,9 @@ def transcript_to_bytes(transcript: Transcript) -> bytes:
     )
 
 
-def transcript_from_bytes(raw: bytes) -> Transcript:
-    """Parse a transcript; raises CreditError(MALFORMED). Nothing is verified yet."""
-    message = parse(rounds_pb2.Transcript, raw)
+def transcript_from_bytes(raw: bytes, most: int = MAXIMUM_MESSAGE_BYTES) -> Transcript:
+    """Parse a transcript of at most so many bytes; raises CreditError(MALFORMED). Nothing is verified yet."""
+    message = parse(rounds_pb2.Transcript, raw, most)
     return Transcript(
         roster=roster_from_proto(message.roster),
         attempt=_attempt(message.attempt),

@@ -120,5 +120,11 @@ def _call_to_proto(call: Call, receipts: list[bytes]) -> pb.AttachResponse:
             return pb.AttachResponse(round1=pb.Round1Call(call=call.number, request=call.request), receipts=receipts)
         case 2:
             return pb.AttachResponse(round2=pb.Round2Call(call=call.number, request=call.request), receipts=receipts)
+        case 3:
+            statistic = pb.StatisticCall(call=call.number, request=call.request)
+            return pb.AttachResponse(statistic=statistic, receipts=receipts)
+        case 4:
+            statistic = pb.StatisticCall(call=call.number, request=call.request)
+            return pb.AttachResponse(statistic_correction=statistic, receipts=receipts)
         case _:
             return pb.AttachResponse(receipts=receipts)

@@ -78,7 +78,7 @@ class Asking:
     roster: Callable[[Rulebook, int], Awaitable[tuple[RosterEntry, ...]]]
     keys: QueryKeys
     committer: GroupCommitter
-    carrier: Carrier
+    carrier: Carrier[QueryRun]
     signer: Signer
     quotas: Quotas
     refusals: Refusals

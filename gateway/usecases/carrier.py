@@ -1,20 +1,21 @@
-"""Carries one query through its rounds over the attached nodes; the decisions are `QueryRun`'s."""
+"""Carries one query or statistic through its rounds over the attached nodes; the decisions are those of its run."""
 
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId, MemberSet
-from consortium.model.receipts import sign_message_receipt
+from consortium.model.receipts import Round, sign_message_receipt
 from consortium.model.rounds import Transcript
+from consortium.model.rulebook import Rulebook
 from consortium.model.signing import Signer
 from consortium.wire.gateway import message_receipt_to_bytes
 from gateway.attachments import Attachment, Attachments, Call
 from gateway.failpoints import failpoint
-from gateway.usecases.query import QueryRun
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +35,87 @@ AGAIN_SECONDS = 0.1
 """A member that has not taken the rulebook in force yet is asked again after so long: it is about to."""
 
 
-class Carrier:
-    """Sends calls, feeds answers into the run, and closes rounds when all have come or time is up."""
+class Run(Protocol):
+    """What is carried: the attempts of one admitted query or statistic, as a state machine without I/O."""
+
+    rounds: ClassVar[tuple[int, int]]
+    """The kinds of calls of its two rounds; see `Call`."""
+
+    @property
+    def rulebook(self) -> Rulebook:
+        """The rulebook that it was admitted under."""
+        ...
+
+    @property
+    def intended(self) -> MemberSet:
+        """L of the attempt that is open."""
+        ...
+
+    @property
+    def answering(self) -> MemberSet:
+        """U, once it is chosen."""
+        ...
+
+    @property
+    def missing_round2(self) -> MemberSet:
+        """The members of U that owe a correction."""
+        ...
+
+    def call(self, attached: MemberSet) -> bytes:
+        """Open the next attempt; gives the message of round 1."""
+        ...
+
+    def receive_round1(self, member: MemberId, raw: bytes) -> None:
+        """Take a contribution."""
+        ...
+
+    def receive_refusal(self, member: MemberId, error: CreditError) -> None:
+        """Note that a member refused to contribute, or was silent."""
+        ...
+
+    def answering_call(self) -> bytes | None:
+        """Close round 1; gives the message of round 2, or None where another attempt is due."""
+        ...
+
+    def receive_round2(self, member: MemberId, raw: bytes) -> None:
+        """Take a correction."""
+        ...
+
+    def taken(self, number: int) -> tuple[Round, dict[MemberId, bytes]]:
+        """Give the messages that were accepted in a round, by their digests."""
+        ...
+
+    def transcript(self) -> Transcript:
+        """Add up."""
+        ...
+
+
+RunT = TypeVar("RunT", bound=Run)
+
+
+class Carrier(Generic[RunT]):
+    """
+    Sends calls, feeds answers into the run, and closes rounds when all have come or time is up.
+
+    A `patient` one does not take a node for unwell that answers late: what it asks for takes some nodes long.
+    """
 
     def __init__(
-        self, attachments: Attachments, timeouts: Timeouts, check_still: Callable[[QueryRun], None], signer: Signer
+        self,
+        attachments: Attachments,
+        timeouts: Timeouts,
+        check_still: Callable[[RunT], None],
+        signer: Signer,
+        *,
+        patient: bool = False,
     ) -> None:
         self._attachments = attachments
+        self._patient = patient
         self._timeouts = timeouts
         self._check_still = check_still
         self._signer = signer
 
-    async def carry(self, run: QueryRun) -> Transcript:
+    async def carry(self, run: RunT) -> Transcript:
         """
         Run up to three attempts; raises CreditError where the query cannot be completed.
 
@@ -57,20 +127,20 @@ class Carrier:
         await self._second_round(run, second)
         return run.transcript()
 
-    async def _first_round(self, run: QueryRun) -> bytes | None:
+    async def _first_round(self, run: RunT) -> bytes | None:
         self._check_still(run)
         request = run.call(self._attachments.well())
-        call = Call(self._attachments.next_number(), 1, request)
+        call = Call(self._attachments.next_number(), run.rounds[0], request)
         await self._ask_all(run, run.intended, call, self._timeouts.round1, run.receive_round1, run.receive_refusal)
         self._give_receipts(run, 1)
         failpoint("gateway.after-round1")
         return run.answering_call()
 
-    async def _second_round(self, run: QueryRun, request: bytes) -> None:
+    async def _second_round(self, run: RunT, request: bytes) -> None:
         refusals: dict[MemberId, CreditError] = {}
         failpoint("gateway.before-round2")
         self._check_still(run)
-        call = Call(self._attachments.next_number(), 2, request)
+        call = Call(self._attachments.next_number(), run.rounds[1], request)
         await self._ask_all(run, run.answering, call, self._timeouts.round2, run.receive_round2, refusals.__setitem__)
         self._give_receipts(run, 2)
         failpoint("gateway.after-round2")
@@ -78,7 +148,7 @@ class Carrier:
         if run.missing_round2 and causes:
             raise min(causes, key=lambda error: error.code is Code.TOO_FEW_CONTRIBUTORS)
 
-    def _give_receipts(self, run: QueryRun, number: int) -> None:
+    def _give_receipts(self, run: RunT, number: int) -> None:
         """Owe every member whose message was taken in a round the gateway's signature that it was."""
         of, taken = run.taken(number)
         if taken:
@@ -89,7 +159,7 @@ class Carrier:
 
     async def _ask_all(
         self,
-        run: QueryRun,
+        run: RunT,
         members: MemberSet,
         call: Call,
         seconds: float,
@@ -135,7 +205,7 @@ class Carrier:
         if asked:
             _, late = await asyncio.wait(asked, timeout=seconds)
             for answer in late:
-                refuse(asked[answer].member, asked[answer].silent(call.number))
+                refuse(asked[answer].member, asked[answer].silent(call.number, well=self._patient))
         return behind
 
 

@@ -9,6 +9,7 @@ corrections; it never sees a mask, a tag or a number.
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash
@@ -54,6 +55,8 @@ class QueryRun:
     `roster` holds every active lender, with its mask key of the day where it has published one; `tally` adds up what
     comes, in the query's suite.
     """
+
+    rounds: ClassVar[tuple[int, int]] = (1, 2)
 
     query: SignedQuery
     rulebook: Rulebook
@@ -104,7 +107,7 @@ class QueryRun:
     def receive_round1(self, member: MemberId, raw: bytes) -> None:
         """Take a signed contribution; a bad one counts as none, and its outcome says why. The first one stands."""
         if member in self.missing_round1:
-            self.outcomes[member] = _outcome(lambda: self._accept_round1(member, raw))
+            self.outcomes[member] = outcome_of(lambda: self._accept_round1(member, raw))
 
     def receive_refusal(self, member: MemberId, error: CreditError) -> None:
         """Note that a member refused to contribute, or was silent."""
@@ -266,7 +269,8 @@ def opening_of(signed: Signed[Round1Body] | Signed[Round2Body]) -> Opening:
     return signed.opening
 
 
-def _outcome(accept: Callable[[], None]) -> str:
+def outcome_of(accept: Callable[[], None]) -> str:
+    """Accept a message; gives OK, or the code of what is wrong with it."""
     try:
         accept()
     except CreditError as error:

@@ -35,12 +35,26 @@ RETIRE_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True)
+class StatisticHandlers:
+    """
+    What a node does for a statistic: the two rounds (blocking), and before the first what takes long.
+
+    `prepare` runs in a thread of its own, so that the answers to queries do not wait for it.
+    """
+
+    prepare: Callable[[bytes], None]
+    round1: Callable[[bytes], bytes]
+    round2: Callable[[bytes], bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Handlers:
     """What a node does for a call: the two rounds (blocking), and how it introduces itself."""
 
     round1: Callable[[bytes], bytes]
     round2: Callable[[bytes], bytes]
     hello: Callable[[], Hello]
+    statistics: "StatisticHandlers | None" = None
     welcome: Callable[[int], None] = lambda _: None
     """Told the number of the last signed message that the gateway has seen of this member."""
     receipt: Callable[[bytes], None] = lambda _: None
@@ -195,18 +209,33 @@ class _Stream:
                 self._start(response.round1.call, self._handlers.round1, response.round1.request, answering)
             case "round2":
                 self._start(response.round2.call, self._handlers.round2, response.round2.request, answering)
+            case "statistic" if known := self._handlers.statistics:
+                call, request = response.statistic.call, response.statistic.request
+                self._start(call, known.round1, request, answering, known.prepare)
+            case "statistic_correction" if known := self._handlers.statistics:
+                call, request = response.statistic_correction.call, response.statistic_correction.request
+                self._start(call, known.round2, request, answering)
 
     def _start(
-        self, call: int, work: Callable[[bytes], bytes], request: bytes, answering: set[asyncio.Task[None]]
+        self,
+        call: int,
+        work: Callable[[bytes], bytes],
+        request: bytes,
+        answering: set[asyncio.Task[None]],
+        before: Callable[[bytes], None] | None = None,
     ) -> None:
-        task = asyncio.create_task(self._answer(call, work, request))
+        task = asyncio.create_task(self._answer(call, work, request, before))
         answering.add(task)
         task.add_done_callback(answering.discard)
 
-    async def _answer(self, call: int, work: Callable[[bytes], bytes], request: bytes) -> None:
+    async def _answer(
+        self, call: int, work: Callable[[bytes], bytes], request: bytes, before: Callable[[bytes], None] | None
+    ) -> None:
         loop = asyncio.get_running_loop()
         start = loop.time()
         try:
+            if before is not None:
+                await asyncio.to_thread(before, request)
             answer = await loop.run_in_executor(self._workers, work, request)
             message = pb.AttachRequest(answer=pb.CallAnswer(call=call, answer=answer))
         except CreditError as error:

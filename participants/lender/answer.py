@@ -294,6 +294,8 @@ class Contributor(Silent):
         counted = (*opened.tags, *opened.record.earlier)
         check_often(store, opened.request.query, counted, rulebook, now)
         note_release(store, opened.request.query, counted, now)
+        hits = int(any(opened.record.proven))  # written in any case, so that it takes as long
+        store.statistics.count_hit(opened.request.query.header.requester, utc_day(now), hits)
         bind_all(store, opened.tags, bindings[: len(opened.tags)], Binding(request.members, tested, now))
         answer = self._sign_round2(opened, rulebook, (request.members, tested), store.next_counter(utc_day(now)))
         store.release(request.ctx, answer)

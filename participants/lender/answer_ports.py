@@ -51,8 +51,91 @@ class BookReader(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What an exchange of a statistic costs: rho in millionths, of a template's budget and the whole, in a period."""
+
+    template: str
+    period: int
+    rho: int
+    template_limit: int
+    whole_limit: int
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class StatisticExchange(Silent):
+    """
+    What round 1 of a statistic left behind: the call, the answer, and the seed of its blind.
+
+    The noise is not in it: it is in the answer alone, under the masks, and nowhere else.
+    """
+
+    request: bytes
+    answer: bytes
+    seed: bytes
+
+
+class StatisticTransaction(Protocol):
+    """
+    The privacy budget of a lender, and its exchanges of statistics, in the transaction of its answers.
+
+    A charge is reserved before noise is drawn, spent with the release, and given back only by a tombstone, after which
+    nothing is ever released for its ctx.
+    """
+
+    def reserve(self, ctx: bytes, statistic: bytes, charge: Charge, expires_at: int) -> None:
+        """
+        Reserve what an exchange costs; a ctx that has a reservation or a release is left as it is.
+
+        Another exchange of the same signed statistic that has released nothing gets a tombstone first. Raises
+        STATISTIC_CLOSED for a ctx with a tombstone, STATISTIC_BUDGET_SPENT where either budget does not suffice.
+        """
+        ...
+
+    def exchange(self, ctx: bytes) -> StatisticExchange | None:
+        """Give what round 1 stored; raises STATISTIC_CLOSED for a ctx with a tombstone."""
+        ...
+
+    def keep(self, ctx: bytes, exchange: StatisticExchange) -> None:
+        """Keep round 1 of a reserved exchange; raises STATISTIC_CLOSED where there is no reservation any more."""
+        ...
+
+    def correction(self, ctx: bytes) -> bytes | None:
+        """Give the signed answer of round 2, if it was released."""
+        ...
+
+    def release(self, ctx: bytes, answer: bytes) -> None:
+        """Spend the charge and store the signed answer of round 2, once; the seed is forgotten."""
+        ...
+
+    def releases(self, statistic: bytes) -> int:
+        """Count the releases for one signed statistic."""
+        ...
+
+    def bury(self, now: int) -> int:
+        """Put a tombstone on what has expired without a release, and forget old answers; gives how many tombstones."""
+        ...
+
+    def used(self, period: int, template: str = "") -> int:
+        """Give what is reserved and spent in a period, of one template or of all."""
+        ...
+
+    def count_hit(self, requester: MemberId, day: int, hits: int) -> None:
+        """Count queries of a member that hit the book on a UTC day; zero is written like any other number."""
+        ...
+
+    def hits(self, days: range) -> dict[MemberId, int]:
+        """Give the hits by requester on these days."""
+        ...
+
+
 class AnswerTransaction(Protocol):
     """One exclusive transaction; all of it or nothing becomes durable when its context ends without an exception."""
+
+    @property
+    def statistics(self) -> StatisticTransaction:
+        """Give the statistics' part of the store."""
+        ...
 
     def exchange(self, ctx: bytes) -> Exchange | None:
         """Give what round 1 of this exchange stored, if it happened."""

@@ -315,19 +315,20 @@ def check_exchange(query: SignedQuery, transcript: Transcript, rulebook: Ruleboo
         raise CreditError(Code.TRANSCRIPT_INVALID, "a member without a mask key of the day was intended")
     if not transcript.members <= transcript.intended:
         raise CreditError(Code.TRANSCRIPT_INVALID, "an answer from outside the intended set")
-    _check_parts(transcript.round1, Label.ROUND1, ctx, transcript.members, rulebook)
-    _check_parts(transcript.round2, Label.ROUND2, ctx, transcript.members, rulebook)
+    check_parts(transcript.round1, Label.ROUND1, ctx, transcript.members, rulebook)
+    check_parts(transcript.round2, Label.ROUND2, ctx, transcript.members, rulebook)
     _check_answering(query.header.requester, transcript, rulebook)
-    _check_pairs(transcript, keyed)
+    check_pairs(transcript, keyed)
 
 
-def _check_parts(
+def check_parts(
     parts: Sequence[Signed[Round1Body]] | Sequence[Signed[Round2Body]],
     label: Label,
     ctx: bytes,
     members: MemberSet,
     rulebook: Rulebook,
 ) -> None:
+    """Hold one round's messages to their signatures, the exchange and the answering set."""
     if [part.body.contributor for part in parts] != sorted(members):
         raise CreditError(Code.TRANSCRIPT_INVALID, "not one message of each answering member")
     for part in parts:
@@ -347,7 +348,8 @@ def _check_answering(requester: MemberId, transcript: Transcript, rulebook: Rule
     check_answering_set(transcript.members, tested, requester, rulebook.groups, rulebook.limits)
 
 
-def _check_pairs(transcript: Transcript, roster: Sequence[MemberId]) -> None:
+def check_pairs(transcript: Transcript, roster: Sequence[MemberId]) -> None:
+    """Raise PAIR_MISMATCH, or TRANSCRIPT_INVALID for another number of digests than there are peers."""
     if any(len(part.body.pair_digests) != len(roster) - 1 for part in transcript.round1):
         raise CreditError(Code.TRANSCRIPT_INVALID, "number of pair digests")
     digests = {part.body.contributor: digests_by_peer(part.body, roster) for part in transcript.round1}

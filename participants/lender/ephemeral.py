@@ -56,7 +56,7 @@ def requester_keys(
     keys = []
     for first in transcript.round1:
         member, ctx = first.body.contributor, first.body.ctx
-        key = key_of_member(private, _mask_key(shown[member], rulebook, query.header.issued_at), ctx, member)
+        key = key_of_member(private, certified_mask_key(shown[member], rulebook, query.header.issued_at), ctx, member)
         if not compare_digest(requester_digest(ctx, member, key), first.body.requester_digest):
             raise CreditError(Code.PAIR_MISMATCH, f"{member} and the requester")
         keys.append(key)
@@ -67,8 +67,8 @@ def _private(identity: LenderIdentity, nonce: bytes) -> X25519PrivateKey:
     return X25519PrivateKey.from_private_bytes(derive(identity.audit_secret.value, Label.REQUESTER_KEY, nonce))
 
 
-def _mask_key(entry: RosterEntry, rulebook: Rulebook, issued_at: int) -> bytes:
-    """Give a member's mask key of the day, checked against its identity key."""
+def certified_mask_key(entry: RosterEntry, rulebook: Rulebook, issued_at: int) -> bytes:
+    """Give a member's mask key of the day, checked against its identity key; raises TRANSCRIPT_INVALID."""
     member, certified = rulebook.active_member(entry.member), entry.mask_key
     if certified is None:
         raise CreditError(Code.TRANSCRIPT_INVALID, f"{member.id} has no mask key of the day")

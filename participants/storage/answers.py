@@ -14,8 +14,9 @@ from participants.lender.portfolio.ledger import binding_of_tag
 from participants.lender.portfolio.ports import KnownList, ListAnswerTransaction
 from participants.storage.database import open_database, storage_errors, write_transaction
 from participants.storage.lists import LISTS, ListFolder, SqliteLists
+from participants.storage.statistics import STATISTICS, SqliteStatistics
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 TRAVEL_SECONDS = 2 * 86_400
 """How long a release is counted at least."""
 MESSAGE_DAYS = "CREATE TABLE message_days (day INTEGER PRIMARY KEY, last INTEGER NOT NULL)"
@@ -27,7 +28,7 @@ CREATE TABLE travel_payments (
     requester TEXT NOT NULL, payment BLOB NOT NULL, query BLOB NOT NULL, PRIMARY KEY (requester, payment)
 ) WITHOUT ROWID
 """
-UPGRADES = (MESSAGE_DAYS, TRAVEL, LISTS)
+UPGRADES = (MESSAGE_DAYS, TRAVEL, LISTS, STATISTICS)
 SCHEMA = f"""
 CREATE TABLE exchanges (
     ctx BLOB PRIMARY KEY, request BLOB NOT NULL, answer BLOB NOT NULL, reveal BLOB NOT NULL, correction BLOB
@@ -41,6 +42,7 @@ CREATE TABLE consent_uses (
 {MESSAGE_DAYS};
 {TRAVEL};
 {LISTS};
+{STATISTICS};
 CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO numbers VALUES ('counter', 0), ('quarantined_until', 0)
 """  # noqa: S608  no input
@@ -78,6 +80,11 @@ class _SqliteTransaction:
         self._connection = connection
         self._files = files
         self.lists = SqliteLists(connection)
+
+    @property
+    def statistics(self) -> SqliteStatistics:
+        """Give the statistics' part."""
+        return SqliteStatistics(self._connection)
 
     def exchange(self, ctx: bytes) -> Exchange | None:
         """Give what round 1 stored."""

@@ -122,6 +122,18 @@ class SqliteBook:
         held = tuple(_held_or_none(row) for row in rows)
         return BookView(held, book.root.root, book.journal.size, book.journal.head)
 
+    def committed(self) -> Iterator[tuple[SubjectTag, CreditFile]]:
+        """Give every file of the day's book, whatever the journal says since; one consistent snapshot."""
+        with read_transaction(self._connections.own()) as connection:
+            for tag, data in files(connection, live=False):
+                yield tag, stored_credit_file(data)
+
+    def state(self) -> bytes:
+        """Give what changes when the day's book does."""
+        with read_transaction(self._connections.own()) as connection:
+            book = current_book(connection)
+        return book.number.to_bytes(8, "big") + book.root.root
+
     def status(self) -> BookStatus:
         """Give the book in force and where its journal stands."""
         with read_transaction(self._connections.own()) as connection:

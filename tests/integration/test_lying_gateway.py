@@ -172,7 +172,7 @@ def silence_of_everybody(patch: pytest.MonkeyPatch) -> None:
     """Lets a query fail after all messages have come, and has it that none had."""
     carry, told = carrier.Carrier.carry, entries._contributions
 
-    async def carried_for_nothing(self: carrier.Carrier, run: QueryRun) -> Any:
+    async def carried_for_nothing(self: carrier.Carrier[QueryRun], run: QueryRun) -> Any:
         await carry(self, run)
         raise CreditError(Code.DEADLINE, "nobody answered")
 

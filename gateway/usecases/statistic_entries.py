@@ -1,0 +1,109 @@
+"""What the log says of a statistic: what was charged to which budget, who contributed, what became of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consortium.canonical import CanonicalValue
+from consortium.errors import CreditError
+from consortium.hashing import transcript_hash
+from consortium.labels import Label
+from consortium.model.rounds import Transcript
+from consortium.model.statistic import SignedStatistic
+from gateway.usecases.entries import Entry
+from gateway.usecases.statistic_run import StatisticRun
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """One budget in millionths of rho: used before and after, and its limit."""
+
+    before: int
+    after: int
+    limit: int
+
+
+def admitted(
+    statistic: SignedStatistic, run: StatisticRun, request_id: bytes, period: int, charges: Sequence[Charged]
+) -> Entry:
+    """Give the entry of an admission, written before anybody is asked; `charges` are the template's and the whole."""
+    header, (own, whole) = statistic.header, charges
+    return {
+        "kind": "statistic-admitted",
+        "request": request_id.hex(),
+        "statistic": statistic.digest.hex(),
+        "requester": header.requester,
+        "template": header.template,
+        "issued_at": header.issued_at,
+        "expires_at": header.expires_at,
+        "rulebook": header.rulebook_digest.hex(),
+        "roster": [*run.rulebook.roster],
+        "period": period,
+        "budget": _charge(own),
+        "whole": _charge(whole),
+    }
+
+
+def answered(run: StatisticRun, transcript: Transcript, raw_transcript: bytes) -> Entry:
+    """Give the entry of an answer: who contributed with what, and the digest of the result."""
+    return {
+        "kind": "statistic-answered",
+        "statistic": run.statistic.digest.hex(),
+        "admission": run.admission,
+        "ctx": run.ctx.hex(),
+        "attempt": transcript.attempt,
+        "intended": sorted(transcript.intended),
+        "answering": sorted(transcript.members),
+        "contributions": _contributions(run),
+        "differing": [list(pair) for pair in run.differing],
+        "product": _body(transcript.product),
+        "transcript": _body(raw_transcript),
+    }
+
+
+def refused(
+    statistic: SignedStatistic, request_id: bytes, error: CreditError, run: StatisticRun | None, back: int
+) -> Entry:
+    """
+    Give the entry of a refusal; `back` is what it gives back of its admission's charge, in millionths of rho.
+
+    `run` is None where nothing was admitted.
+    """
+    of: Entry = {} if run is None else {"admission": run.admission}
+    return {
+        **of,
+        "kind": "statistic-refused",
+        "request": request_id.hex(),
+        "statistic": statistic.digest.hex(),
+        "requester": statistic.header.requester,
+        "template": statistic.header.template.encode("ascii", "replace").decode(),
+        "attempt": run.attempt if run else 0,
+        "contributions": _contributions(run) if run else [],
+        "back": back,
+        "decision": error.code.value,
+        "reason": error.cause.encode("ascii", "replace").decode(),
+    }
+
+
+def _charge(charged: Charged) -> CanonicalValue:
+    return {"before": charged.before, "after": charged.after, "limit": charged.limit}
+
+
+def _contributions(run: StatisticRun) -> list[CanonicalValue]:
+    first, second = run.round1_digests, run.round2_digests
+    return [
+        {
+            "member": member,
+            "outcome": outcome,
+            "round1": _message(first.get(member)),
+            "round2": _message(second.get(member)),
+        }
+        for member, outcome in sorted(run.outcomes.items())
+    ]
+
+
+def _message(signed: tuple[bytes, int] | None) -> CanonicalValue:
+    return {"digest": signed[0].hex(), "counter": signed[1]} if signed else None
+
+
+def _body(body: bytes) -> str:
+    return transcript_hash(Label.BODY, body).hex()

@@ -1,0 +1,142 @@
+"""
+Where a lender's cells come from: its book, its last portfolio run over its own book, or its own count of hits.
+
+What a book knows of region and age is read here and nowhere else; queries have no way to it.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from consortium.errors import Code, CreditError
+from consortium.model.credit_file import CreditFile
+from consortium.model.facts import Moment
+from consortium.model.identifiers import SubjectTag
+from consortium.model.keys import utc_day
+from consortium.model.rulebook import Rulebook
+from consortium.model.statistic_policy import OF_PEOPLE, Axis, Measure
+from consortium.noise.vectors import Integers
+from consortium.rules.statistic_cells import NOWHERE, CellReader, Surroundings, hit_cells, holder_cells
+from consortium.rules.statistics import Statistic, canonical_template
+from participants.lender.answer_ports import AnswerStore
+
+HOLDER_DAYS = 100
+"""How old a portfolio run may be from which people are counted by their lenders."""
+KEPT_VECTORS = 64
+_OF_DIMENSIONS = frozenset({Axis.REGION_TIER, Axis.AGE_BAND})
+
+
+@dataclass(frozen=True, slots=True)
+class HolderCounts:
+    """
+    What a lender learnt of its own customers in its last whole portfolio run: how many have how many lenders.
+
+    `open` counts lenders with an open tradeline, `files` lenders with a file of the person, this one included;
+    `as_of` is the run's moment, Unix seconds.
+    """
+
+    as_of: int
+    open: Mapping[int, int]
+    files: Mapping[int, int]
+
+
+class BookFiles(Protocol):
+    """The part of a book that statistics read."""
+
+    def committed(self) -> Iterable[tuple[SubjectTag, CreditFile]]:
+        """Give every file of the day's book, whatever the journal says since."""
+        ...
+
+    def state(self) -> bytes:
+        """Give what changes when the day's book does."""
+        ...
+
+
+class Dimensions(Protocol):
+    """What a lender knows of its customers for statistics alone."""
+
+    def around(self) -> Mapping[SubjectTag, Surroundings]:
+        """Give region tier and age band by tag."""
+        ...
+
+    def state(self) -> bytes:
+        """Give what changes when they do."""
+        ...
+
+
+class NoDimensions:
+    """A book without any: everybody's region and age are unknown."""
+
+    def around(self) -> Mapping[SubjectTag, Surroundings]:
+        """Give nothing."""
+        return {}
+
+    def state(self) -> bytes:
+        """Give nothing."""
+        return b""
+
+
+@dataclass
+class LenderCells:
+    """The source of one lender's cells; the vectors of the last few are kept, since reading a book takes long."""
+
+    book: Callable[[], BookFiles]
+    answers: AnswerStore
+    holders: Callable[[], HolderCounts | None]
+    dimensions: Dimensions = field(default_factory=NoDimensions)
+    _known: OrderedDict[tuple[bytes, ...], Integers] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def cells(self, found: Statistic, issued_at: int, rulebook: Rulebook) -> Integers:
+        """Give the sums of every cell; see `CellSource`."""
+        measure, day = found.template.measure, utc_day(issued_at)
+        if measure is Measure.HITS:
+            with self.answers.transaction() as store:
+                hits = store.statistics.hits(range(day - found.template.days, day))
+            return _vector(found, hit_cells(found, hits))
+        if measure in OF_PEOPLE:
+            return _vector(found, holder_cells(found, self._people(measure, issued_at)))
+        with self._lock:
+            return self._of_book(found, issued_at, rulebook)
+
+    def _people(self, measure: Measure, issued_at: int) -> Mapping[int, int]:
+        counts = self.holders()
+        if counts is None:
+            raise CreditError(Code.STATISTIC_NO_BASIS, "no portfolio run over the own book: `portfolio run`")
+        if utc_day(issued_at) - utc_day(counts.as_of) > HOLDER_DAYS:
+            raise CreditError(Code.STATISTIC_NO_BASIS, f"the last portfolio run is older than {HOLDER_DAYS} days")
+        return counts.open if measure is Measure.BORROWERS else counts.files
+
+    def _of_book(self, found: Statistic, issued_at: int, rulebook: Rulebook) -> Integers:
+        book, policy = self.book(), rulebook.policy
+        day = utc_day(issued_at).to_bytes(8, "big", signed=True)
+        state = book.state(), self.dimensions.state(), policy.retention_days.to_bytes(8, "big")
+        key = canonical_template(found.template), day, *state
+        if key not in self._known:
+            moment = Moment.of(
+                issued_at, live=False, retention_days=policy.retention_days, clock_skew=policy.clock_skew
+            )
+            self._known[key] = self._read(book, found, moment)
+            while len(self._known) > KEPT_VECTORS:
+                self._known.popitem(last=False)
+        return self._known[key]
+
+    def _read(self, book: BookFiles, found: Statistic, moment: Moment) -> Integers:
+        wanted = any(dimension.axis in _OF_DIMENSIONS for dimension in found.template.dimensions)
+        around = self.dimensions.around() if wanted else {}
+        reader, sums = CellReader(found, moment), np.zeros(found.count, dtype=np.int64)
+        for tag, file in book.committed():
+            for cell, value in reader.cells(file, around.get(tag, NOWHERE)).items():
+                sums[cell] += value
+        return sums
+
+
+def _vector(found: Statistic, cells: Mapping[int, int]) -> Integers:
+    sums = np.zeros(found.count, dtype=np.int64)
+    for cell, value in cells.items():
+        sums[cell] = value
+    return sums
