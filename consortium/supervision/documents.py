@@ -17,6 +17,7 @@ from consortium.membership.signed import document_digest, open_document
 from consortium.model.document import Bytes, Document, Id, Key32, Line
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Role, Rulebook
+from consortium.supervision.releases import ASKERS, StatisticRelease
 
 NO_STATEMENT = bytes(32)
 """What the first statement of a member names as the one before."""
@@ -232,7 +233,16 @@ class QualityStatement(Document):
 
 
 FilingT = TypeVar("FilingT", bound=Document)
-Filing = MemberStatement | InspectionOrder | InspectionVerdict | Case | CaseClosed | AuditKeyUse | QualityStatement
+Filing = (
+    MemberStatement
+    | InspectionOrder
+    | InspectionVerdict
+    | Case
+    | CaseClosed
+    | AuditKeyUse
+    | QualityStatement
+    | StatisticRelease
+)
 
 
 class FilingKind(StrEnum):
@@ -245,6 +255,7 @@ class FilingKind(StrEnum):
     CASE_CLOSED = "case-closed"
     KEY_USE = "audit-key-used"
     QUALITY = "quality-stated"
+    RELEASE = "statistic-released"
 
 
 FORMS: dict[FilingKind, tuple[type[Filing], Label]] = {
@@ -255,6 +266,7 @@ FORMS: dict[FilingKind, tuple[type[Filing], Label]] = {
     FilingKind.CASE_CLOSED: (CaseClosed, Label.CASE_CLOSED),
     FilingKind.KEY_USE: (AuditKeyUse, Label.AUDIT_KEY_USE),
     FilingKind.QUALITY: (QualityStatement, Label.QUALITY_STATED),
+    FilingKind.RELEASE: (StatisticRelease, Label.STATISTIC_RELEASE),
 }
 
 
@@ -295,6 +307,8 @@ def _roles(filing: Filing) -> frozenset[Role]:
     match filing:
         case MemberStatement() | QualityStatement():
             return frozenset({Role.LENDER})
+        case StatisticRelease():
+            return ASKERS
         case Case():
             return frozenset({Role.REGULATOR if filing.kind is CaseKind.COMPLAINT else Role.LENDER})
         case CaseClosed():

@@ -17,9 +17,8 @@ from consortium.canonical import CanonicalValue, canonical_json, parse_canonical
 from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash
 from consortium.labels import Label
-from consortium.membership.signed import open_document
 from consortium.model.document import Document, Id, Key32, Line
-from consortium.model.rulebook import Role, Rulebook
+from consortium.model.rulebook import Role
 from consortium.model.statistic_policy import Measure, PrivacyUnit, TemplateId
 
 DIGITS = 6
@@ -102,18 +101,6 @@ def _table(value: CanonicalValue) -> ReleasedTable:
             raise CreditError(Code.MALFORMED, "a row")
         rows.append((tuple(map(str, row[:-1])), row[-1]))
     return ReleasedTable(tuple(map(str, axes)), tuple(rows))
-
-
-def read_release(signed: bytes, rulebook: Rulebook) -> StatisticRelease:
-    """Verify a release; raises MALFORMED, MEMBER_NOT_ACTIVE, ROLE_NOT_ALLOWED or SIGNATURE_INVALID."""
-
-    def key_of(release: StatisticRelease) -> bytes:
-        member = rulebook.active_member(release.member)
-        if release.consortium != rulebook.document.consortium or member.role not in ASKERS:
-            raise CreditError(Code.ROLE_NOT_ALLOWED, "a release of somebody who may not ask")
-        return member.identity_key
-
-    return open_document(StatisticRelease, signed, Label.STATISTIC_RELEASE, key_of, Code.MALFORMED)
 
 
 def check_table(release: StatisticRelease, table: ReleasedTable) -> None:

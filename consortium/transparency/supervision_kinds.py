@@ -34,6 +34,10 @@ def _choice(description: str, *values: str) -> Schema:
     return {"enum": [*values], "description": description}
 
 
+def _decimal(description: str) -> Schema:
+    return text("^[0-9]{1,30}([.][0-9]{1,6})?$", f"{description}, as a decimal text")
+
+
 def _second(description: str) -> Schema:
     return count(f"{description}, Unix seconds")
 
@@ -149,6 +153,30 @@ SUPERVISION: dict[str, tuple[str, dict[str, Schema]]] = {
             "outcome": _choice("how it ended", "upheld", "rejected", "settled", "withdrawn"),
             "text": _LINE,
             "closed_at": _second("when it was signed"),
+        },
+    ),
+    "statistic-released": _filed(
+        "A statistic was published: what its numbers are worth, and the digest of its table.",
+        {
+            "member": member("who asked, and publishes"),
+            "answer": count("index of the answer's entry"),
+            "template": text("^[a-z][a-z0-9-]*[a-z0-9]$", "id of the template"),
+            "template_digest": digest("digest of the template as the rulebook has it"),
+            "title": _LINE,
+            "measure": text("^[a-z-]{1,32}$", "what is added up"),
+            "unit": text("^[a-z]{1,32}$", "the unit of privacy"),
+            "rulebook": digest("digest of the rulebook that it was asked under"),
+            "as_of": _second("the moment of the data"),
+            "contributors": listed(member("whose contribution is in the sums"), "sorted", 1024),
+            "rho": count("what it cost, in millionths of rho", 1),
+            "epsilon": _decimal("epsilon of rho at `delta`"),
+            "delta": text("^1e-[0-9]{1,2}$", "delta"),
+            "sigma": _decimal("the noise that holds against c contributors and the requester together"),
+            "standard_error": _decimal("the noise of each cell"),
+            "count": count("how many cells", 1),
+            "cells": digest("digest of the table"),
+            "transcript": digest("digest of the transcript, as the answer's entry has it"),
+            "released_at": _second("the answer's time"),
         },
     ),
     "audit-key-used": _filed(

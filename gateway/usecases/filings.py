@@ -35,13 +35,14 @@ from consortium.supervision.documents import (
     filing_digest,
     read_filing,
 )
+from consortium.supervision.releases import StatisticRelease
 from consortium.wire.supervision import Piece
 from gateway.committer import GroupCommitter
 from gateway.ports import GatewayTransaction, KnownFiling, NewFiling
 from gateway.usecases import entries
 
 DAY_MS = 86_400_000
-FILINGS_A_DAY = {Role.LENDER: 256, Role.REGULATOR: 8192}
+FILINGS_A_DAY = {Role.LENDER: 256, Role.REGULATOR: 8192, Role.OBSERVER: 256}
 EVERYBODY = "*"
 FormT = TypeVar("FormT", bound=Document)
 
@@ -100,7 +101,9 @@ def file_document(
     return appended.index
 
 
-def _check(filing: Filing, rulebook: Rulebook, transaction: GatewayTransaction) -> tuple[str, int | None]:
+def _check(  # noqa: PLR0911  one line for each kind of document
+    filing: Filing, rulebook: Rulebook, transaction: GatewayTransaction
+) -> tuple[str, int | None]:
     """Hold a document to what is in the log; gives who may read it, and the entry that it is about."""
     match filing:
         case MemberStatement():
@@ -113,6 +116,8 @@ def _check(filing: Filing, rulebook: Rulebook, transaction: GatewayTransaction) 
             return _check_case(filing, rulebook, transaction)
         case CaseClosed():
             return _check_closed(filing, transaction)
+        case StatisticRelease():
+            return _check_release(filing, transaction)
         case AuditKeyUse() | QualityStatement():
             return EVERYBODY if isinstance(filing, QualityStatement) else "", None
         case _:
@@ -173,6 +178,21 @@ def _check_closed(closed: CaseClosed, transaction: GatewayTransaction) -> tuple[
     if transaction.filings.about(FilingKind.CASE_CLOSED, closed.case):
         raise _invalid("the case is closed")
     return EVERYBODY if case.kind is CaseKind.DISPUTE else case.about or "", closed.case
+
+
+def _check_release(release: StatisticRelease, transaction: GatewayTransaction) -> tuple[str, int]:
+    """Hold a release to an answer of its author's own, which has none yet; everybody may read it."""
+    answer = _entry(release.answer, transaction)
+    if answer.get("kind") != "statistic-answered" or answer["transcript"] != release.transcript.hex():
+        raise _invalid(f"entry {release.answer} is not the answer that was released")
+    admission = _entry(answer["admission"], transaction)
+    if (admission["requester"], admission["template"]) != (release.member, release.template):
+        raise _invalid("the answer is to somebody else, or of another template")
+    if [*release.contributors] != answer["answering"]:
+        raise _invalid("other contributors are in that answer")
+    if transaction.filings.about(FilingKind.RELEASE, release.answer):
+        raise _invalid("that answer was released before")
+    return EVERYBODY, release.answer
 
 
 def _keep_piece(piece: Piece, number: int, caller: MemberId, transaction: GatewayTransaction) -> None:
@@ -249,6 +269,8 @@ def _made_at(filing: Filing) -> int:
             return filing.closed_at
         case AuditKeyUse():
             return filing.used_at
+        case StatisticRelease():
+            return filing.released_at
         case _:
             assert_never(filing)
 

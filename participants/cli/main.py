@@ -20,6 +20,8 @@ SCORECARD = {
     "propose": f"{_CLI}.scorecard_propose:propose",
 }
 STATISTICS = {
+    **{name: f"{_CLI}.statistics:{name}" for name in ("ask", "show", "publish")},
+    "list": f"{_CLI}.statistics:list_statistics",
     "rules": f"{_CLI}.statistics_rules:rules",
     "propose": f"{_CLI}.statistics_rules:propose",
 }

@@ -85,11 +85,13 @@ def init(
     fingerprint: FingerprintOption = "",
     listen: LocalOption = "127.0.0.1:7501",
     witness: Annotated[bool, typer.Option("--witness", help="Witness the gateway's log, too.")] = False,  # noqa: FBT002
+    observer: Annotated[bool, typer.Option("--observer", help="Observe: ask for statistics alone.")] = False,  # noqa: FBT002
     *,
     as_json: JsonOption = False,
 ) -> None:
     """Make the folder and its keys; nothing leaves this machine."""
-    show_init(Wish(Role.LENDER, member, listen, witness), node, invitation, fingerprint, as_json=as_json)
+    role = Role.OBSERVER if observer else Role.LENDER
+    show_init(Wish(role, member, listen, witness), node, invitation, fingerprint, as_json=as_json)
 
 
 def trust(

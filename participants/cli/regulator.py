@@ -5,6 +5,11 @@ from participants.cli.lazy import lazy_app
 _CLI = "participants.cli"
 _DECIDE, _JOIN, _CASES = f"{_CLI}.membership_decide", f"{_CLI}.membership_join", f"{_CLI}.regulator_cases"
 
+STATISTICS = {
+    **{name: f"{_CLI}.statistics:{name}" for name in ("ask", "show", "publish")},
+    "list": f"{_CLI}.statistics:list_statistics",
+}
+
 app = lazy_app(
     {
         "init": f"{_CLI}.regulator_init:init",
@@ -24,6 +29,7 @@ app = lazy_app(
         "dispute": f"{_CASES}:dispute",
         "sum-reports": f"{_CLI}.regulator_sums:sum_reports",
         "indicators": f"{_CLI}.regulator_indicators:indicators",
+        "statistics": lazy_app(STATISTICS, "Statistics over all books: list, ask, show, publish.", nested=True),
         "order": f"{_CLI}.regulator_order:order",
         "approve": f"{_DECIDE}:approve",
         "reject": f"{_DECIDE}:reject",

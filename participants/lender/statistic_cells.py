@@ -47,7 +47,7 @@ class HolderCounts:
 class BookFiles(Protocol):
     """The part of a book that statistics read."""
 
-    def committed(self) -> Iterable[tuple[SubjectTag, CreditFile]]:
+    def committed_files(self) -> Iterable[tuple[SubjectTag, CreditFile]]:
         """Give every file of the day's book, whatever the journal says since."""
         ...
 
@@ -129,7 +129,7 @@ class LenderCells:
         wanted = any(dimension.axis in _OF_DIMENSIONS for dimension in found.template.dimensions)
         around = self.dimensions.around() if wanted else {}
         reader, sums = CellReader(found, moment), np.zeros(found.count, dtype=np.int64)
-        for tag, file in book.committed():
+        for tag, file in book.committed_files():
             for cell, value in reader.cells(file, around.get(tag, NOWHERE)).items():
                 sums[cell] += value
         return sums

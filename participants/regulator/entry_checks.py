@@ -74,6 +74,8 @@ class EntryChecks:
                 return self._refused(entry)
             case "query-abandoned":
                 return self._abandoned(entry)
+            case "statistic-answered" | "statistic-refused":
+                self._check_contributions(entry)
         return None
 
     def finish(self) -> None:

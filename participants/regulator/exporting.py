@@ -293,12 +293,13 @@ def _is_chosen(entry: Mapping[str, Any], selection: Selection, queries: set[str]
     """Choose by requester and purpose; an outcome without them is chosen with its admission."""
     wanted = {"requester": selection.member, "purpose": selection.purpose}
     asked = {name: value for name, value in wanted.items() if value is not None}
-    if entry.get("query") in queries:
+    question = entry.get("query") or entry.get("statistic")
+    if question in queries:
         return True
     if any(entry.get(name) != value for name, value in asked.items()):
         return False
-    if "query" in entry:
-        queries.add(entry["query"])
+    if question:
+        queries.add(question)
     return True
 
 

@@ -25,6 +25,7 @@ from consortium.supervision.documents import (
     filing_digest,
     read_filing,
 )
+from consortium.supervision.releases import StatisticRelease
 from consortium.supervision.statements import StatementChain, begin_chain, begins_anew
 from participants.regulator.entry_checks import DAY_MS, VERSIONS, EntryChecks
 from participants.regulator.markup import day as as_date
@@ -70,6 +71,7 @@ class SupervisionChecks:
     anew: list[tuple[MemberId, int]] = field(default_factory=list)
     """Member and entry of statements with a book that follows no other, without a new generation of tags."""
     generations: dict[MemberId, int] = field(default_factory=dict)
+    releases: dict[int, StatisticRelease] = field(default_factory=dict)
     filed: int = 0
     first_ms: int = 0
     last_ms: int = 0
@@ -164,6 +166,8 @@ class SupervisionChecks:
                 self.closed[filing.case] = filing
             case AuditKeyUse():
                 self.key_uses[filing.purpose] += 1
+            case StatisticRelease():
+                self.releases[index] = filing
 
     def _statement(self, entry: Entry, statement: MemberStatement, digest: bytes) -> None:
         member = statement.member

@@ -23,6 +23,7 @@ from participants.regulator.entry_checks import EntryChecks
 from participants.regulator.job_checks import JobChecks
 from participants.regulator.order_checks import OrderChecks, SelectionChecks, place
 from participants.regulator.receipts import HeldReceipts
+from participants.regulator.statistic_checks import StatisticChecks
 from participants.regulator.statistics import Statistics
 from participants.regulator.supervision_checks import SupervisionChecks
 from participants.regulator.trust import Trust
@@ -169,6 +170,7 @@ class _Verification:
         order = OrderChecks(verdict, proof.first, proof.selection.filtered, self.before)
         selection = SelectionChecks(verdict, proof)
         bodies, versions = self._bodies(), VersionChecks(verdict, self.rulebooks)
+        noised = StatisticChecks(verdict, self.rulebooks, proof.first, whole=not proof.selection.filtered)
         for line in self._stepped("entries")(self.export.lines()):
             entry = parse_entry(line)
             order.take(*place(entry))
@@ -178,6 +180,7 @@ class _Verification:
             statistics.take(entry, ended)
             versions.take(entry, ended)
             supervision.take(entry)
+            noised.take(entry)
             if bodies is not None:
                 bodies.take(entry, leaf_hash(line))
             if not receipts.empty:
@@ -188,6 +191,7 @@ class _Verification:
             jobs.finish()
             checks.finish()
             supervision.finish(checks)
+            noised.finish(supervision.releases)
         if bodies is not None:
             bodies.finish(proof.end)
         if self.receipts_file is not None:

@@ -122,7 +122,7 @@ class SqliteBook:
         held = tuple(_held_or_none(row) for row in rows)
         return BookView(held, book.root.root, book.journal.size, book.journal.head)
 
-    def committed(self) -> Iterator[tuple[SubjectTag, CreditFile]]:
+    def committed_files(self) -> Iterator[tuple[SubjectTag, CreditFile]]:
         """Give every file of the day's book, whatever the journal says since; one consistent snapshot."""
         with read_transaction(self._connections.own()) as connection:
             for tag, data in files(connection, live=False):

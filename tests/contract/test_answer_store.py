@@ -108,7 +108,7 @@ def test_a_file_from_before_travel_checks_is_brought_up_to_date(tmp_path: Path) 
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(
             "DROP TABLE travel_releases; DROP TABLE travel_payments; DROP TABLE lists; DROP TABLE list_jobs; "
-            "DROP TABLE list_bindings; PRAGMA user_version = 2; "
+            "DROP TABLE list_bindings; DROP TABLE statistics; DROP TABLE query_hits; PRAGMA user_version = 2; "
             "UPDATE numbers SET value = 7 WHERE name = 'counter'"
         )
     with SqliteAnswers(path).transaction() as store:

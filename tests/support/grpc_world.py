@@ -24,10 +24,11 @@ from gateway.rulebooks import write_version
 from gateway.settings import Limits, Settings, TimeoutSettings
 from gateway.settings import Tls as TlsFiles
 from participants.gateway_client.asking import AskClient
-from participants.gateway_client.attach import AttachClient, Handlers
+from participants.gateway_client.attach import AttachClient, Handlers, StatisticHandlers
 from participants.gateway_client.channel import Tls
 from participants.lender.ask import QueryResult, new_query_key
 from participants.lender.identity import DerivedMaskKeys, PairKeys
+from participants.lender.statistics import StatisticContributor
 from tests.support.world import World
 
 GATEWAY = HOLDERS[0]
@@ -44,6 +45,8 @@ class GrpcWorld:
     server: GatewayServer
     clients: dict[MemberId, AttachClient] = field(default_factory=dict)
     tasks: dict[MemberId, asyncio.Task[None]] = field(default_factory=dict)
+    statistics: dict[MemberId, StatisticContributor] = field(default_factory=dict)
+    """Who answers statistics."""
     receipts: list[bytes] = field(default_factory=list)
     """What the gateway signed for the attached nodes, as it came."""
     workers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1))
@@ -79,7 +82,10 @@ class GrpcWorld:
             keys = tuple(contributor.pairs.own(now + day * SECONDS_PER_DAY).certified for day in range(2))
             return Hello(keys, self.world.rulebook.digest, 0, "test")
 
+        noised = self.statistics.get(member)
+        statistics = None if noised is None else statistic_handlers(noised)
         return Handlers(
+            statistics=statistics,
             round1=lambda request: contributor.round1(request, int(time.time())),
             round2=lambda request: contributor.round2(request, int(time.time())),
             hello=hello,
@@ -109,6 +115,15 @@ class GrpcWorld:
         query = world.query(subject, by=by, **options)  # type: ignore[arg-type]  # passed through
         raw = await self.ask(signed_query_to_bytes(query), request_id, by)
         return world.nodes[by].conclude(query, transcript_from_bytes(raw))
+
+
+def statistic_handlers(contributor: StatisticContributor) -> StatisticHandlers:
+    """What an attached node does for statistics."""
+    return StatisticHandlers(
+        prepare=lambda request: contributor.prepare(request, int(time.time())),
+        round1=lambda request: contributor.round1(request, int(time.time())),
+        round2=lambda request: contributor.round2(request, int(time.time())),
+    )
 
 
 def now_world(world: World) -> World:

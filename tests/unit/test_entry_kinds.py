@@ -41,12 +41,15 @@ from consortium.transparency.kinds import DIALECT, SCHEMAS, check_entry, parse_e
 from consortium.wire.rounds import transcript_to_bytes
 from demo.schema_pages import FOLDER, pages
 from gateway.membership import entries as membership
-from gateway.usecases import entries, job_entries
+from gateway.usecases import entries, job_entries, statistic_entries
 from gateway.usecases.admission import open_run
 from gateway.usecases.query import QueryRun
 from participants.regulator.dictionary import data_dictionary
+from participants.statistics.asking import conclude
+from participants.statistics.releases import sign_release
 from tests.support.codes import refused
 from tests.support.list_hub import ListHub, keys
+from tests.support.statistics import statistic_world
 from tests.support.world import ALICE, World, Worlds
 
 
@@ -156,14 +159,36 @@ def written_of_jobs(world: World) -> list[dict[str, Any]]:
     ]
 
 
+def written_of_statistics(worlds: Worlds) -> list[dict[str, Any]]:
+    """Make the kinds of statistics by the code that makes them, from a statistic that was carried."""
+    consortium = statistic_world(worlds)
+    statistic, private = consortium.build()
+    transcript = consortium.carry(statistic)
+    run, raw = consortium.runs[-1], transcript_to_bytes(transcript)
+    refusal = CreditError(Code.STATISTIC_BUDGET_SPENT, "nothing left")
+    charged = [statistic_entries.Charged(0, 2_000, 6_000)] * 2
+    values = conclude(statistic, transcript, consortium.rulebook, private)
+    receipt = Receipt(7, bytes(32), 1_790_000_000_000, bytes(64))
+    signer = consortium.world.foundation.keys["regulator"].signer
+    signed, _ = sign_release(statistic, transcript, values, receipt, consortium.rulebook, signer)
+    return [
+        statistic_entries.admitted(statistic, run, b"r" * 16, 227, charged),
+        statistic_entries.answered(run, transcript, raw),
+        statistic_entries.refused(statistic, b"r" * 16, refusal, None, 0),
+        statistic_entries.refused(statistic, b"r" * 16, refusal, run, 2_000),
+        entries.filed(FilingKind.RELEASE.value, signed, b"r" * 32),
+    ]
+
+
 def test_every_kind_that_the_gateway_writes_is_true_to_its_schema(world: World, worlds: Worlds) -> None:
+    of_queries = [*written(world), *written_of_members(), *written_of_supervision(world)]
     jobs = written_of_jobs(worlds.make(suite=Suite.MASKED_SUM))
-    all_written = [*written(world), *jobs, *written_of_members(), *written_of_supervision(world)]
+    all_written = [*of_queries, *jobs, *written_of_statistics(worlds)]
     made = [{**entry, "index": index, "time_ms": 1_790_000_000_000} for index, entry in enumerate(all_written)]
     assert {check_entry(entry) for entry in made} == set(SCHEMAS)
     for entry in made:
         assert parse_entry(canonical_json(entry)) == json.loads(json.dumps(entry))
-        optional = {"admission", "body"} if entry["kind"] == "query-refused" else set()
+        optional = {"admission", "body"} if entry["kind"].endswith("-refused") else set()
         for name in entry.keys() - optional:
             with refused(Code.ENTRY_INVALID):
                 check_entry({key: value for key, value in entry.items() if key != name})
