@@ -75,7 +75,7 @@ class EntryChecks:
             case "query-abandoned":
                 return self._abandoned(entry)
             case "statistic-answered" | "statistic-refused":
-                self._check_contributions(entry)
+                self.check_contributions(entry)
         return None
 
     def finish(self) -> None:

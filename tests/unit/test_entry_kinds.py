@@ -34,6 +34,7 @@ from consortium.supervision.documents import (
     InspectionVerdict,
     KeyPurpose,
     MemberStatement,
+    QualityStatement,
     StatedBook,
     StatedDay,
 )
@@ -117,6 +118,8 @@ def written_of_supervision(world: World) -> list[dict[str, Any]]:
     chain |= {"days": (StatedDay(day=20_000, last=3),), "messages": 4, "report": bytes(SUM_REPORT_BYTES)}
     verdict: dict[str, Any] = {**common, "regulator": "regulator", "order": 7, "member": "lender-a"}
     case: dict[str, Any] = {**member, "cause": CaseCause.CONSENT, "text": "naming nobody", "opened_at": second}
+    shares = {"identified": 1000, "current": 7, "history": None, "dated": 0, "described": 500}
+    quality: dict[str, Any] = {"day": 20_000, "root": bytes(32), **shares}
     filings: list[tuple[FilingKind, Filing]] = [
         (FilingKind.STATEMENT, MemberStatement(**member, **chain, stated_at=second)),
         (FilingKind.ORDER, InspectionOrder(**order)),
@@ -135,6 +138,7 @@ def written_of_supervision(world: World) -> list[dict[str, Any]]:
                 **common, regulator="regulator", purpose=KeyPurpose.INSPECTION, reference="order 7", used_at=second
             ),
         ),
+        (FilingKind.QUALITY, QualityStatement(**member, **quality, stated_at=second)),
     ]
     signer = world.foundation.keys["regulator"].signer
     made = [
