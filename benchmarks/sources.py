@@ -24,7 +24,7 @@ from benchmarks.rows import Row
 from consortium.model.identifiers import Secret
 from demo.consortium import Terms, found
 from participants.lender.loading import BookLoad
-from participants.lender.mapping import SourceMapping, parse_mapping
+from participants.lender.mapping import MappingFile, SourceMapping, parse_mapping
 from participants.storage.book import SqliteBook
 from participants.storage.book_rows import BookIdentity
 
@@ -120,7 +120,7 @@ def _write(folder: Path, rows: int) -> None:
     lite.close()
 
 
-def _mapping(folder: Path, source: str) -> SourceMapping:
+def _mapping(folder: Path, source: str) -> SourceMapping[MappingFile]:
     return parse_mapping(MAPPING.format(source=source).encode(), folder)
 
 

@@ -22,6 +22,7 @@ SCORECARD = {
 STATISTICS = {
     **{name: f"{_CLI}.statistics:{name}" for name in ("ask", "show", "publish")},
     "list": f"{_CLI}.statistics:list_statistics",
+    "dimensions": f"{_CLI}.statistics_dimensions:dimensions",
     "rules": f"{_CLI}.statistics_rules:rules",
     "propose": f"{_CLI}.statistics_rules:propose",
 }

@@ -133,7 +133,7 @@ def book_rows(batches: Iterable[Sequence[RawRecord]], tokens: Tokenises) -> Iter
 
     A person with several rows is tokenised once as long as the rows do not lie too far apart (REMEMBERED_TOKENS).
     """
-    known = _KnownTokens(tokens)
+    known = KnownTokens(tokens)
     for batch in batches:
         records = [record for record in batch if record.pieces]
         found = known.find({record.identifier for record in records})
@@ -154,7 +154,7 @@ def link_people(
     `tokens` gives tokens of two generations; `keep` keeps the links that it needs and gives how many. Gives how many
     identifiers there were, and how many were kept, both counted once as long as rows do not lie too far apart.
     """
-    known, people, kept = _KnownTokens(tokens), 0, 0
+    known, people, kept = KnownTokens(tokens), 0, 0
     for batch in batches:
         fresh = {record.identifier for record in batch} - known.identifiers
         links = [link for token in known.find(fresh).values() if (link := _link(token)) is not None]
@@ -169,7 +169,7 @@ def _link(token: Token) -> Link | None:
     return Link(token.tag, token.key, token.earlier.tag) if token.earlier is not None else None
 
 
-class _KnownTokens(Silent):
+class KnownTokens(Silent):
     """The tokens used last, in memory only."""
 
     def __init__(self, tokens: Tokenises) -> None:
@@ -182,6 +182,7 @@ class _KnownTokens(Silent):
         return self._known.keys()
 
     def find(self, identifiers: AbstractSet[NormalisedIdentifier]) -> dict[NormalisedIdentifier, Token]:
+        """Give the token of each; asks the key holders for those that are not known."""
         found = {}
         for identifier in identifiers & self._known.keys():
             self._known.move_to_end(identifier)

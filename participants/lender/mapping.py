@@ -13,7 +13,7 @@ import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -81,6 +81,19 @@ class IdentifierTable(Table):
         return self
 
 
+class DimensionTable(Table):
+    """What a row says of a person for statistics alone; it goes into no credit file."""
+
+    region_tier: Expression | None = None
+    age_band: Expression | None = None
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> Self:
+        if self.region_tier is None and self.age_band is None:
+            raise ValueError("needs one of region_tier, age_band")
+        return self
+
+
 class Block(Table):
     """One piece made of a row, where its conditions hold: an expression for each field."""
 
@@ -115,11 +128,22 @@ class MappingFile(Table):
         return self
 
 
+class DimensionsFile(Table):
+    """A mapping of its own for what statistics alone know of people: nothing of it can get into a book."""
+
+    source: SourceTable
+    identifiers: IdentifierTable
+    dimensions: DimensionTable
+
+
+FileT = TypeVar("FileT", MappingFile, DimensionsFile)
+
+
 @dataclass(frozen=True, slots=True)
-class SourceMapping:
+class SourceMapping(Generic[FileT]):
     """A mapping file that is valid, and the folder that its paths are relative to."""
 
-    file: MappingFile
+    file: FileT
     folder: Path
 
     def source(self, path: Path | None = None) -> Source:
@@ -147,23 +171,35 @@ class SourceMapping:
         return SqlSource(url, query, self.folder)
 
 
-def load_mapping(path: Path) -> SourceMapping:
+def load_mapping(path: Path) -> SourceMapping[MappingFile]:
     """Read a mapping file; raises CreditError(MAPPING_INVALID), naming the key, or (SOURCE_UNREADABLE)."""
+    return parse_mapping(_read(path), path.parent)
+
+
+def load_dimensions_mapping(path: Path) -> SourceMapping[DimensionsFile]:
+    """Read a mapping for statistics; raises as `load_mapping`."""
+    return _parsed(DimensionsFile, _read(path), path.parent)
+
+
+def _read(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_MAPPING_BYTES + 1)
+            return file.read(MAX_MAPPING_BYTES + 1)
     except (OSError, ValueError):
         raise CreditError(Code.SOURCE_UNREADABLE, "the mapping file") from None
-    return parse_mapping(data, path.parent)
 
 
-def parse_mapping(data: bytes, folder: Path) -> SourceMapping:
+def parse_mapping(data: bytes, folder: Path) -> SourceMapping[MappingFile]:
     """Parse the bytes of a mapping file; raises CreditError(MAPPING_INVALID), naming the key."""
+    return _parsed(MappingFile, data, folder)
+
+
+def _parsed(form: type[FileT], data: bytes, folder: Path) -> SourceMapping[FileT]:
     if len(data) > MAX_MAPPING_BYTES:
         raise _invalid("the file is longer than one mebibyte")
     problem = "not TOML in UTF-8"
     try:
-        return SourceMapping(MappingFile.model_validate(tomllib.loads(data.decode(), parse_float=Decimal)), folder)
+        return SourceMapping(form.model_validate(tomllib.loads(data.decode(), parse_float=Decimal)), folder)
     except ValidationError as error:
         problem = _first_problem(error)
     except tomllib.TOMLDecodeError as error:

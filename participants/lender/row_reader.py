@@ -48,7 +48,7 @@ class RowReader:
     def __init__(self, mapping: MappingFile, columns: Sequence[str]) -> None:
         index = {name: place for place, name in enumerate(columns)}
         bound = Columns(index, frozenset(mapping.source.missing), mapping.source.zone)
-        self._identifiers = _Identifiers(mapping.identifiers, bound)
+        self._identifiers = IdentifierReader(mapping.identifiers, bound)
         self._pieces = [
             *(_piece(block, Tradeline, f"tradeline.{i}", bound) for i, block in enumerate(mapping.tradeline)),
             *(_piece(block, Inquiry, f"inquiry.{i}", bound) for i, block in enumerate(mapping.inquiry)),
@@ -67,20 +67,21 @@ class RowReader:
         return RawRecord(identifier, tuple(piece for piece in found if piece is not None))
 
 
-class _Identifiers:
+class IdentifierReader:
     """Finds the strongest identifier of a row and brings it into canonical form."""
 
     def __init__(self, table: IdentifierTable, columns: Columns) -> None:
-        self._country = _compile(table.country, Target("identifiers.country", FieldKind.TEXT), columns)
+        self._country = compiled(table.country, Target("identifiers.country", FieldKind.TEXT), columns)
         self._country_column = table.country.column or "identifiers.country"
         self._readers: list[tuple[IdentifierKind, str, FieldReader]] = []
         for kind, name in _IDENTIFIERS.items():
             expression: FullExpression | None = getattr(table, name)
             if expression is not None:
-                read = _compile(expression, Target(f"identifiers.{name}", FieldKind.TEXT), columns)
+                read = compiled(expression, Target(f"identifiers.{name}", FieldKind.TEXT), columns)
                 self._readers.append((kind, expression.column or name, read))
 
     def read(self, cells: Cells) -> NormalisedIdentifier:
+        """Give it; raises RefusedError."""
         for kind, column, read in self._readers:
             text = read(cells)
             if text is not None:
@@ -175,11 +176,12 @@ def _fields(block: Block, targets: Mapping[str, Target], path: str, columns: Col
         if target is None:
             raise CreditError(Code.MAPPING_INVALID, f"{path}.{name}: no such field")
         column = expression.column or ", ".join(expression.columns or ()) or target.path
-        rows.append(_FieldOfRow(name, column, target.required, _compile(expression, target, columns)))
+        rows.append(_FieldOfRow(name, column, target.required, compiled(expression, target, columns)))
     return rows
 
 
-def _compile(expression: FullExpression, target: Target, columns: Columns) -> FieldReader:
+def compiled(expression: FullExpression, target: Target, columns: Columns) -> FieldReader:
+    """Compile an expression whose columns the source must have; raises CreditError(MAPPING_INVALID)."""
     _check_columns(expression.named, target.path, columns)
     try:
         return compile_expression(expression, target, columns)
