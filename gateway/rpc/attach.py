@@ -54,10 +54,11 @@ class AttachServicer(grpc_pb.AttachServiceServicer):
         member = identity.active_lender(self._rulebooks.current()).id
         check = partial(self._check, peer_certificate(rpc_context))
         attachment = Attachment(member, await self._read_hello(member, requests), check)
-        yield pb.AttachResponse(welcome=await self._welcome(attachment))
-        self._attachments.add(attachment)
+        welcome = await self._welcome(attachment)
+        self._attachments.add(attachment)  # whoever has the welcome may ask at once, and is to be among the asked
         reader = asyncio.create_task(self._read(identity, attachment, requests))
         try:
+            yield pb.AttachResponse(welcome=welcome)
             while (call := await attachment.next_call()) is not None:
                 identity.active_lender(self._rulebooks.current())
                 message = _call_to_proto(call, attachment.take_owed())

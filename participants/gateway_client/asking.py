@@ -82,12 +82,19 @@ async def while_attached(
     asking: Coroutine[Any, Any, ResultT], attached: Callable[[], bool], patience: float = PATIENCE_SECONDS
 ) -> ResultT:
     """
-    Wait for an answer as long as the node is attached to some gateway, or has not been for `patience` seconds.
+    Ask once the node is attached to some gateway, and wait as long as it is, or has not been for `patience` seconds.
 
+    A question that is asked before would lack the node's own part, and bind its subject to that for a ledger window.
     Raises CreditError(NOT_ATTACHED) after that: whoever asks should hear at once that nobody listens.
     """
-    task = asyncio.create_task(asking)
     left = patience
+    while not attached():
+        if left <= 0:
+            asking.close()
+            raise CreditError(Code.NOT_ATTACHED)
+        await asyncio.sleep(STEP_SECONDS)
+        left -= STEP_SECONDS
+    task, left = asyncio.create_task(asking), patience
     try:
         while not (await asyncio.wait({task}, timeout=STEP_SECONDS))[0]:
             left = patience if attached() else left - STEP_SECONDS

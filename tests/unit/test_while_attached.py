@@ -20,9 +20,19 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(STEP, 0.01)
 
 
-def test_an_answer_comes_through_whether_attached_or_not() -> None:
-    for attached in (lambda: True, lambda: False):
-        assert asyncio.run(while_attached(answer(0.02), attached, patience=0.5)) == "answer"
+def test_nothing_is_asked_before_the_node_is_attached() -> None:
+    attached, asked = iter([False] * 5 + [True] * 100), []
+
+    async def ask() -> str:
+        asked.append(next(attached))
+        return await answer(0.02)
+
+    assert asyncio.run(while_attached(ask(), lambda: next(attached), patience=0.5)) == "answer"
+    assert asked == [True]
+    with pytest.raises(CreditError) as caught:
+        asyncio.run(while_attached(ask(), lambda: False, patience=0.05))
+    assert caught.value.code is Code.NOT_ATTACHED
+    assert len(asked) == 1
 
 
 def test_without_a_gateway_it_is_given_up_and_the_call_is_cancelled() -> None:
@@ -36,7 +46,8 @@ def test_without_a_gateway_it_is_given_up_and_the_call_is_cancelled() -> None:
             raise
 
     async def ask() -> None:
-        await while_attached(hangs(), lambda: False, patience=0.05)
+        attached = iter([True])
+        await while_attached(hangs(), lambda: next(attached, False), patience=0.05)
 
     with pytest.raises(CreditError) as caught:
         asyncio.run(ask())
