@@ -128,6 +128,7 @@ class Code(StrEnum):
     STORAGE_FULL = "STORAGE_FULL"
     STORAGE_SCHEMA = "STORAGE_SCHEMA"
     STORAGE_BUSY = "STORAGE_BUSY"
+    WORKERS_LOST = "WORKERS_LOST"
     STORAGE_BROKEN = "STORAGE_BROKEN"
     JOURNAL_BROKEN = "JOURNAL_BROKEN"
     TREE_PROOF_INVALID = "TREE_PROOF_INVALID"
@@ -449,6 +450,9 @@ CATALOGUE: dict[Code, CatalogueEntry] = {
     ),
     Code.STORAGE_BUSY: _entry(
         _DOWN, "Another process is changing the book. Nothing was recorded: try again when it is done."
+    ),
+    Code.WORKERS_LOST: _entry(
+        _DOWN, "Worker processes died, or the cluster is gone. What was done is kept: see their memory, then repeat."
     ),
     Code.STORAGE_BROKEN: _entry(_LOSS, "The database cannot be read or written. Stop the node and keep its files."),
     Code.TREE_PROOF_INVALID: _entry(

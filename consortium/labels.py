@@ -28,6 +28,7 @@ class Label(bytes, Enum):
     CONSENT_TERMS = b"credit/v1/consent-terms"
     KEY_CERTIFICATE = b"credit/v1/key-certificate"
     KEY_DIGEST = b"credit/v1/key-digest"
+    LIST_PARTITION = b"credit/v1/list-partition"
     ROW_LIST = b"credit/v1/row-list"
     ROW_SALT = b"credit/v1/row-salt"
     ROW_TAGS = b"credit/v1/row-tags"

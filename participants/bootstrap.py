@@ -17,6 +17,8 @@ from consortium.membership.changeover import generation_before, generations_held
 from consortium.model.identifiers import NormalisedIdentifier
 from consortium.model.rulebook import Member, Oprf, Rulebook, RulebookDocument, threshold_key, verify_rulebook
 from consortium.model.signing import Signer
+from consortium.oprf.elements import BlindedElement, Evaluation
+from consortium.oprf.sharing import ThresholdKey
 from consortium.rules.queries import taking_part
 from consortium.silent import Silent
 from participants.gateway_client.channel import Tls
@@ -112,6 +114,34 @@ class SharedTokeniser(Silent):
             return self._tokeniser.tokenise(identifiers)
 
 
+class SharedAsks(Silent):
+    """A `Tokeniser` whose counters several processes share, for batches that are blinded and finalized elsewhere."""
+
+    def __init__(self, tokeniser: Tokeniser, lock: Path) -> None:
+        self._tokeniser = tokeniser
+        self._lock = lock
+
+    @property
+    def key(self) -> ThresholdKey:
+        """The key whose holders are asked."""
+        return self._tokeniser.key
+
+    @property
+    def secrets(self) -> LendersSecrets:
+        """What identifiers and tags are hashed under."""
+        return self._tokeniser.secrets
+
+    def ask(self, elements: tuple[BlindedElement, ...]) -> dict[int, Evaluation]:
+        """Have a batch evaluated; raises as `Tokeniser.ask`, or CreditError(STORAGE_BUSY)."""
+        with exclusive(self._lock):
+            return self._tokeniser.ask(elements)
+
+    def evaluate(self, inputs: Sequence[bytes]) -> list[bytes]:
+        """Give verified outputs; raises as `Tokeniser.evaluate`, or CreditError(STORAGE_BUSY)."""
+        with exclusive(self._lock):
+            return self._tokeniser.evaluate(inputs)
+
+
 @contextmanager
 def open_tokeniser(
     settings: NodeSettings,
@@ -127,6 +157,24 @@ def open_tokeniser(
     CreditError(RULEBOOK_MISMATCH) where secrets are missing or of another generation or epoch, and
     (SETTINGS_INVALID) where the rulebook does not know this node's key, or a holder is not one of the rulebook's.
     """
+    with _open_ways(settings, alarm, clock, tls) as (ways, rulebook, now):
+        others = [ways.tokeniser(one) for one in beside(rulebook.document, now)]
+        tokeniser: Tokenises = ways.tokeniser(rulebook.document.oprf)
+        tokeniser = GenerationsTokeniser(tokeniser, others) if others else tokeniser
+        yield SharedTokeniser(tokeniser, settings.path(Path(LOCK_NAME)))
+
+
+@contextmanager
+def open_asks(settings: NodeSettings, alarm: Alarm, clock: Callable[[], float] = time.time) -> Iterator["SharedAsks"]:
+    """Open the way to the key holders for whoever blinds and finalizes elsewhere; raises as `open_tokeniser`."""
+    with _open_ways(settings, alarm, clock, None) as (ways, rulebook, _):
+        yield SharedAsks(ways.tokeniser(rulebook.document.oprf), settings.path(Path(LOCK_NAME)))
+
+
+@contextmanager
+def _open_ways(
+    settings: NodeSettings, alarm: Alarm, clock: Callable[[], float], tls: Callable[[], Tls] | None
+) -> Iterator[tuple["_Ways", Rulebook, int]]:
     now = int(clock())
     rulebook = open_rulebook(settings, now)
     with ExitStack() as stack:
@@ -138,10 +186,7 @@ def open_tokeniser(
             channel = _channel(settings, holder, rulebook, clock, tls or partial(open_tls, settings))
             stack.callback(channel.close)
             ways.channels[name] = channel
-        others = [ways.tokeniser(one) for one in beside(rulebook.document, now)]
-        tokeniser: Tokenises = ways.tokeniser(rulebook.document.oprf)
-        tokeniser = GenerationsTokeniser(tokeniser, others) if others else tokeniser
-        yield SharedTokeniser(tokeniser, settings.path(Path(LOCK_NAME)))
+        yield ways, rulebook, now
 
 
 class _Ways:

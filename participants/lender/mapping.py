@@ -136,7 +136,29 @@ class DimensionsFile(Table):
     dimensions: DimensionTable
 
 
-FileT = TypeVar("FileT", MappingFile, DimensionsFile)
+class RowTable(Table):
+    """What names a row of a list in the output; without `id` its number does."""
+
+    id: Expression | None = None
+
+
+class ListFile(Table):
+    """
+    The mapping of a list of people: where its rows are and who they are about.
+
+    A book's own mapping file serves as well: what its rows bring is left out.
+    """
+
+    source: SourceTable
+    identifiers: IdentifierTable
+    row: RowTable = RowTable()
+    tradeline: tuple[Block, ...] = ()
+    inquiry: tuple[Block, ...] = ()
+    characteristics: Block | None = None
+    freeze: Block | None = None
+
+
+FileT = TypeVar("FileT", MappingFile, DimensionsFile, ListFile)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +201,11 @@ def load_mapping(path: Path) -> SourceMapping[MappingFile]:
 def load_dimensions_mapping(path: Path) -> SourceMapping[DimensionsFile]:
     """Read a mapping for statistics; raises as `load_mapping`."""
     return _parsed(DimensionsFile, _read(path), path.parent)
+
+
+def load_list_mapping(path: Path) -> SourceMapping[ListFile]:
+    """Read the mapping file of a list; raises as `load_mapping`."""
+    return _parsed(ListFile, _read(path), path.parent)
 
 
 def _read(path: Path) -> bytes:

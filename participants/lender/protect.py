@@ -1,6 +1,7 @@
 """From a normalised identifier to what the OPRF is asked about, and from its output to the tag that travels."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from consortium.errors import Code, CreditError
 from consortium.hashing import keyed_hash, uint
@@ -33,7 +34,21 @@ class LendersSecrets(Silent):
             raise CreditError(Code.SETTINGS_INVALID, "the lenders' secrets must be three different ones of 32 bytes")
 
 
-def pre_hash(secrets: LendersSecrets, identifier: NormalisedIdentifier) -> bytes:
+class TokenSecrets(Protocol):
+    """The part of the lenders' secrets that tags are made with."""
+
+    @property
+    def pre_hash_secret(self) -> bytes:
+        """What identifiers are hashed under."""
+        ...
+
+    @property
+    def tag_key(self) -> bytes:
+        """What tags are made under."""
+        ...
+
+
+def pre_hash(secrets: TokenSecrets, identifier: NormalisedIdentifier) -> bytes:
     """
     Hash an identifier under the pre-hash secret to the 32-byte OPRF input; version, kind and country are part of it.
 
@@ -49,7 +64,7 @@ def pre_hash(secrets: LendersSecrets, identifier: NormalisedIdentifier) -> bytes
     )
 
 
-def subject_tag(secrets: LendersSecrets, key: SubjectKey) -> SubjectTag:
+def subject_tag(secrets: TokenSecrets, key: SubjectKey) -> SubjectTag:
     """Derive the tag by which books, ledgers and the regulator know the subject."""
     if len(key.value) != OUTPUT_BYTES:
         raise CreditError(Code.MALFORMED, "a subject key of the wrong length")

@@ -22,7 +22,7 @@ from participants.lender.expressions import (
     compile_conditions,
     compile_expression,
 )
-from participants.lender.mapping import Block, IdentifierTable, MappingFile
+from participants.lender.mapping import Block, IdentifierTable, ListFile, MappingFile
 from participants.lender.normalise import normalise
 from participants.lender.records import RawRecord, RawRow, Reason
 from participants.lender.values import RefusedError, Value
@@ -65,6 +65,31 @@ class RowReader:
         identifier = self._identifiers.read(row.cells)
         found = (read(row.cells) for read in self._pieces)
         return RawRecord(identifier, tuple(piece for piece in found if piece is not None))
+
+
+class ListRowReader:
+    """
+    Reads the rows of a list of people: each one's name in the output, and whom it is about; raises as `RowReader`.
+
+    Names are told apart by nobody: two rows may have the same.
+    """
+
+    def __init__(self, mapping: ListFile, columns: Sequence[str]) -> None:
+        index = {name: place for place, name in enumerate(columns)}
+        bound = Columns(index, frozenset(mapping.source.missing), mapping.source.zone)
+        self._identifiers = IdentifierReader(mapping.identifiers, bound)
+        name = mapping.row.id
+        self._column = (name.column if name else None) or "row.id"
+        self._name = compiled(name, Target("row.id", FieldKind.TEXT), bound) if name else None
+
+    def read(self, row: RawRow) -> tuple[str, NormalisedIdentifier]:
+        """Read a row; raises RefusedError."""
+        if row.broken is not None:
+            raise RefusedError(row.broken)
+        name = self._name(row.cells) if self._name else str(row.number)
+        if name is None:
+            raise RefusedError(Reason.MISSING, self._column)
+        return str(name), self._identifiers.read(row.cells)
 
 
 class IdentifierReader:

@@ -14,7 +14,7 @@ from consortium.model.signing import Signer
 from consortium.oprf.blinding import BlindedBatch, VerifiedAnswer, blind, finalize_shared, verify_answer
 from consortium.oprf.elements import BlindedElement, Evaluation
 from consortium.oprf.sharing import ThresholdKey
-from consortium.oprf.suite import MAX_BATCH
+from consortium.oprf.suite import MAX_BATCH, check_batch
 from consortium.silent import Silent
 from participants.lender.protect import LendersSecrets, pre_hash, subject_tag
 
@@ -135,13 +135,18 @@ class BatchRun(Silent):
         """The holders that failed so far."""
         return tuple(self._failures)
 
+    @property
+    def missing(self) -> int:
+        """How many verified answers are missing to the threshold."""
+        return self._key.threshold - len(self._answers)
+
     def outgoing(self) -> dict[int, bytes]:
         """
         Give the requests to send now, by holder: as many as are missing to the threshold; none when it is reached.
 
         Raises CreditError(TOO_FEW_HOLDERS) when no more holders are left to ask.
         """
-        missing = self._key.threshold - len(self._answers)
+        missing = self.missing
         if missing > len(self._waiting):
             causes = ", ".join(f"holder {holder}: {error.code}" for holder, error in self._failures.items())
             raise CreditError(Code.TOO_FEW_HOLDERS, causes or "fewer holders are known than the threshold")
@@ -152,8 +157,7 @@ class BatchRun(Silent):
         try:
             evaluation = self._sessions[holder].accept(answer)
             if self._asked.pop(holder):
-                share_key = self._key.share_key(holder)
-                self._answers.append(verify_answer(self._batch.elements, evaluation, share_key))
+                self._take(holder, evaluation)
                 self._waiting.remove(holder)
         except CreditError as error:
             self.fail(holder, error)
@@ -168,11 +172,45 @@ class BatchRun(Silent):
         """Combine and finalize: a 64-byte output for each input; CreditError(TOO_FEW_HOLDERS) before that is due."""
         return finalize_shared(self._batch, self._answers, self._key)
 
+    def _take(self, holder: int, evaluation: Evaluation) -> None:
+        share_key = self._key.share_key(holder)
+        self._answers.append(verify_answer(self._batch.elements, evaluation, share_key))
+
     def _message(self, holder: int) -> bytes:
         session = self._sessions[holder]
         older = session.unanswered()
         self._asked[holder] = older is None
         return session.request(self._batch.elements) if older is None else older
+
+
+class CollectingRun(BatchRun):
+    """
+    A batch whose answers are verified by whoever finishes it: `evaluations` has them, as they came, by holder.
+
+    It has no outputs: those are made of verified answers only (`finalize_shared`).
+    """
+
+    __slots__ = ("evaluations",)
+
+    def __init__(
+        self,
+        elements: tuple[BlindedElement, ...],
+        key: ThresholdKey,
+        sessions: Mapping[int, HolderSession],
+        order: Sequence[int],
+        alarm: Alarm,
+    ) -> None:
+        super().__init__(BlindedBatch((), (), elements), key, sessions, order, alarm)
+        self.evaluations: dict[int, Evaluation] = {}
+
+    @property
+    def missing(self) -> int:
+        """How many answers are missing to the threshold."""
+        return self._key.threshold - len(self.evaluations)
+
+    def _take(self, holder: int, evaluation: Evaluation) -> None:
+        check_batch(self._batch.elements, evaluation.elements)
+        self.evaluations[holder] = evaluation
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +282,32 @@ class Tokeniser(Silent):
         CreditError(TOO_FEW_HOLDERS) when fewer than the threshold give a proven answer.
         """
         inputs = [pre_hash(self._secrets, identifier) for identifier in identifiers]
-        return [self._token(output) for chunk in self._chunks(inputs) for output in self._evaluate(chunk)]
+        return [self._token(output) for output in self.evaluate(inputs)]
+
+    @property
+    def key(self) -> ThresholdKey:
+        """The key whose holders are asked."""
+        return self._key
+
+    @property
+    def secrets(self) -> LendersSecrets:
+        """What identifiers and tags are hashed under."""
+        return self._secrets
+
+    def ask(self, elements: tuple[BlindedElement, ...]) -> dict[int, Evaluation]:
+        """
+        Have one blinded batch evaluated by as many holders as the threshold needs; nothing is verified yet.
+
+        For whoever verifies and finalizes elsewhere. Raises as `tokenise`.
+        """
+        sessions = {holder: link.session for holder, link in self._links.items()}
+        run = CollectingRun(elements, self._key, sessions, self._order, self._alarm)
+        self._run(run)
+        return run.evaluations
+
+    def evaluate(self, inputs: Sequence[bytes]) -> list[bytes]:
+        """Give the OPRF output of each pre-hashed identifier, in order; as `tokenise`, and raises as it does."""
+        return [output for chunk in self._chunks(inputs) for output in self._evaluate(chunk)]
 
     def _chunks(self, inputs: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
         for start in range(0, len(inputs), self._batch_size):
@@ -253,13 +316,16 @@ class Tokeniser(Silent):
     def _evaluate(self, inputs: Sequence[bytes]) -> list[bytes]:
         sessions = {holder: link.session for holder, link in self._links.items()}
         run = BatchRun(blind(inputs, self._rng), self._key, sessions, self._order, self._alarm)
+        self._run(run)
+        return run.outputs()
+
+    def _run(self, run: BatchRun) -> None:
         try:
             while outgoing := run.outgoing():
                 for holder, answer in zip(outgoing, self._map(self._ask, outgoing.items()), strict=True):
                     _take(run, holder, answer)
         finally:
             self._order.sort(key=lambda holder: holder in run.failed)
-        return run.outputs()
 
     def _ask(self, outgoing: tuple[int, bytes]) -> bytes | CreditError:
         holder, request = outgoing
