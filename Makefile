@@ -7,7 +7,7 @@ DATA   ?=
 PEOPLE ?=
 BUF    := 1.75.0
 PROTOC := $(BIN)/python -m grpc_tools.protoc -I.
-SERVICES := protos/credit/v1/gateway.proto protos/credit/v1/lender.proto protos/credit/v1/transparency.proto protos/credit/v1/membership.proto protos/credit/v1/supervision.proto protos/credit/v1/statistics.proto protos/credit/v1/portfolio.proto
+SERVICES := protos/credit/v1/gateway.proto protos/credit/v1/lender.proto protos/credit/v1/transparency.proto protos/credit/v1/membership.proto protos/credit/v1/supervision.proto protos/credit/v1/statistics.proto protos/credit/v1/portfolio.proto protos/credit/v1/local_portfolio.proto
 export CREDIT_SHARED ?= ../shared
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 

@@ -30,12 +30,14 @@ from participants.lender.tokenise import unalarmed
 from participants.membership.lookout import Lookout
 from participants.membership.upkeep import Upkeep
 from participants.metrics import Metrics
+from participants.portfolio_parts import ListParts, forget_lists, list_parts
 from participants.renewal import ExchangeableTokeniser, Renewal
 from participants.rpc.local import LenderServicer, NodeStatus, Token
+from participants.rpc.portfolio import PortfolioServicer
 from participants.settings import NodeSettings
 from participants.supervising import run_supervised
 from participants.witnessing import run_witness, witness_of
-from protos.credit.v1 import lender_pb2_grpc
+from protos.credit.v1 import lender_pb2_grpc, local_portfolio_pb2_grpc
 
 LOG = logging.getLogger("participants.node")
 VERSION = "0.1.0"
@@ -63,19 +65,26 @@ class LenderServer:
             renewal = Renewal(parts, tokeniser, upkeep.hurry if upkeep else lambda: None)
             lookout = upkeep.lookout(parts.rulebooks) if upkeep else None
             self._server = grpc.aio.server(options=OPTIONS)  # belongs to the loop that runs it
-            works = await self._start(parts, renewal, tls, lookout)
+            lists = list_parts(parts, tls, stack)
+            works = await self._start(parts, renewal, tls, lookout, lists)
             if upkeep:
                 upkeep.works.append(renewal.changing.round)
                 upkeep.on_renewed += [lambda: parts.client.renew(tls()), tokeniser.exchange, self._attach_again]
                 works.append(upkeep.run(lambda: _load_new(parts, renewal, lookout)))
             await run_until(stopping, works, started)
+            await lists.portfolios.stop()
             parts.receipts.last()
             await self._server.stop(grace=1.0)
             await parts.client.close()
         LOG.info("stopped")
 
     async def _start(
-        self, parts: Parts, renewal: Renewal, tls: Callable[[], Tls], lookout: Lookout | None
+        self,
+        parts: Parts,
+        renewal: Renewal,
+        tls: Callable[[], Tls],
+        lookout: Lookout | None,
+        lists: ListParts,
     ) -> list[Coroutine[Any, Any, Any]]:
         metrics = Metrics()
         metrics.serve(parts.settings.file.metrics_port)
@@ -86,9 +95,10 @@ class LenderServer:
         renewal.masks_changed = self._publish
         ask = parts.asker.ask_gateway
         parts.asker.ask_gateway = lambda *question: while_attached(ask(*question), lambda: self._attachments() > 0)
-        await self._open_local(parts)
+        await self._open_local(parts, lists)
         change_over = partial(_change_over, parts, renewal)
         works: list[Coroutine[Any, Any, Any]] = [client.run() for client in self._attached]
+        works += [client.run() for client in lists.contributing]
         works += [
             *(follow_rulebooks(parts.rulebooks, address, tls, lookout, change_over) for address in addresses),
             _renew_daily(parts),
@@ -101,7 +111,7 @@ class LenderServer:
             works += [run_witness(witness, address, tls) for address in addresses]
         return works
 
-    async def _open_local(self, parts: Parts) -> None:
+    async def _open_local(self, parts: Parts, lists: ListParts) -> None:
         local = parts.settings.file.local
         token = Token(_local_token(parts.settings.path(local.token)))
         servicer = LenderServicer(
@@ -112,6 +122,8 @@ class LenderServer:
             lambda: parts.rulebooks.current().policy.suites[0],
         )
         lender_pb2_grpc.add_LenderServiceServicer_to_server(servicer, self._server)
+        portfolios = PortfolioServicer(token, lambda: lists.portfolios)
+        local_portfolio_pb2_grpc.add_PortfolioServiceServicer_to_server(portfolios, self._server)
         checker = health.aio.HealthServicer()
         health_pb2_grpc.add_HealthServicer_to_server(checker, self._server)
         try:
@@ -227,6 +239,7 @@ def _forget(parts: Parts) -> None:
     try:
         parts.supervision.forget_receipts(before_day * SECONDS_PER_DAY)
         parts.history.forget_before(before_day)
+        forget_lists(parts)
     except CreditError as error:  # the book is being loaded, or the disk is full: the next day does it
         LOG.warning("forget", extra={"code": error.code, "cause": error.cause})
 

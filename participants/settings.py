@@ -110,6 +110,7 @@ class NodeFile(Table):
     member: MemberName
     book: Path = Path("book.db")
     answers: Path = Path("answers.db")
+    portfolios: Path = Path("portfolios")
     requests: Path = Path("requests.db")
     lenders_secrets: Path = Path("lenders-secrets.json")
     own_keys: Path = Path("own-keys.json")

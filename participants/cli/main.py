@@ -43,6 +43,11 @@ app = lazy_app(
         "explain": f"{_CLI}.assess:explain",
         "shadow": f"{_CLI}.assess:shadow",
         "backtest": f"{_CLI}.backtest:backtest",
+        "portfolio": lazy_app(
+            {name: f"{_CLI}.portfolio:{name}" for name in ("run", "status", "resume")},
+            "Whole lists of people, asked about in one job.",
+            nested=True,
+        ),
         "record": lazy_app(
             {event: f"{_RECORD}:{event}" for event in EVENTS},
             "Live events, from JSON on standard input or in a file.",

@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 from consortium.errors import Code, CreditError
 from consortium.model.catalogue import Family, Purpose
 from consortium.model.identifiers import IdentifierKind, RawIdentifier
+from participants.lender.ask import ConsentTerms
 from participants.lender.event_input import Identifiers, InputTable, Latitude, Longitude, Time, first_problem
 from participants.lender.travel import MAXIMUM_PAYMENT
 
@@ -35,6 +36,19 @@ class ConsentInput(InputTable):
     notice_digest: Digest
     notice_language: StrictStr
     evidence_digest: Digest
+
+    def terms(self, purpose: Purpose) -> ConsentTerms:
+        """Give the terms for a purpose."""
+        return ConsentTerms(
+            purpose=purpose,
+            families=frozenset(self.families),
+            issued_at=self.issued,
+            expires_at=self.expires,
+            maximum_uses=self.maximum_uses,
+            notice_digest=self.notice_digest,
+            notice_language=self.notice_language,
+            evidence_digest=self.evidence_digest,
+        )
 
 
 class TravelInput(InputTable):

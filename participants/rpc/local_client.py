@@ -1,9 +1,11 @@
 """The client of a node's local service: for the command line, and for Python applications beside the node."""
 
+import json
 from types import TracebackType
 from typing import Self
 
 import grpc
+from google.protobuf.message import Message
 
 from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
@@ -12,10 +14,12 @@ from participants.lender.assess_input import AssessInput
 from participants.lender.assessment import Assessment
 from participants.lender.ports import day_text
 from participants.lender.question_input import AboutInput, ConsentInput, QuestionInput, TravelInput
+from participants.portfolio_status import PortfolioStatus
 from participants.rpc.local import assessment_from_proto
 from participants.settings import NodeSettings
 from protos.credit.v1 import lender_pb2 as pb
 from protos.credit.v1 import lender_pb2_grpc as grpc_pb
+from protos.credit.v1 import local_portfolio_pb2, local_portfolio_pb2_grpc
 
 SECONDS = 90.0
 
@@ -34,6 +38,7 @@ class LocalClient:
         self._metadata = (("authorization", f"Bearer {token}"),)
         self._channel = grpc.insecure_channel(local.listen)
         self._stub = grpc_pb.LenderServiceStub(self._channel)
+        self._portfolio_stub = local_portfolio_pb2_grpc.PortfolioServiceStub(self._channel)
 
     def __enter__(self) -> Self:
         return self
@@ -67,6 +72,36 @@ class LocalClient:
         except grpc.RpcError as error:
             raise self._problem(error) from None
 
+    def start_portfolio(self, job: bytes, request: bytes) -> PortfolioStatus:
+        """Start a portfolio, or go on with it under the same request; it runs in the node."""
+        return self._portfolio(
+            "StartPortfolio", local_portfolio_pb2.StartPortfolioRequest(job=job, request_json=request)
+        )
+
+    def resume_portfolio(self, job: bytes) -> PortfolioStatus:
+        """Go on with a portfolio that was stopped."""
+        return self._portfolio("ResumePortfolio", local_portfolio_pb2.PortfolioWanted(job=job))
+
+    def portfolio(self, job: bytes) -> PortfolioStatus:
+        """Ask how a portfolio is."""
+        return self._portfolio("GetPortfolio", local_portfolio_pb2.PortfolioWanted(job=job))
+
+    def portfolios(self) -> list[PortfolioStatus]:
+        """Ask how every portfolio is."""
+        request = local_portfolio_pb2.ListPortfoliosRequest()
+        try:
+            found = self._portfolio_stub.ListPortfolios(request, metadata=self._metadata, timeout=SECONDS)
+        except grpc.RpcError as error:
+            raise self._problem(error) from None
+        return [portfolio_from_proto(one) for one in found.portfolios]
+
+    def _portfolio(self, method: str, request: Message) -> PortfolioStatus:
+        try:
+            found = getattr(self._portfolio_stub, method)(request, metadata=self._metadata, timeout=SECONDS)
+        except grpc.RpcError as error:
+            raise self._problem(error) from None
+        return portfolio_from_proto(found)
+
     def status(self) -> dict[str, CanonicalValue]:
         """Ask how the node is."""
         try:
@@ -90,6 +125,22 @@ class LocalClient:
         if problem.code is Code.UNREACHABLE:
             return CreditError(problem.code, f"{problem.cause}; is `credit-participant serve` running")
         return problem
+
+
+def portfolio_from_proto(message: local_portfolio_pb2.PortfolioStatus) -> PortfolioStatus:
+    """Read how a portfolio is."""
+    return PortfolioStatus(
+        job=message.job,
+        phase=message.phase,
+        done=message.done,
+        total=message.total,
+        seconds=message.milliseconds / 1000,
+        rows=message.rows,
+        expires_at=message.expires_at,
+        error=message.error,
+        cause=message.cause,
+        summary=json.loads(message.summary_json) if message.summary_json else {},
+    )
 
 
 def application_to_proto(application: AssessInput) -> pb.AssessRequest:

@@ -62,13 +62,47 @@ class JobFiles:
         """Give a sealed block."""
         return self._read(job, f"rows/{block}")
 
+    def folder(self, job: bytes) -> Path:
+        """Give a job's folder, for what goes with it."""
+        return self._job(job)
+
+    def noted(self) -> list[bytes]:
+        """Give the ids of all jobs that were asked for, whether they were built or not."""
+        with storage_errors():
+            return sorted(bytes.fromhex(path.parent.name) for path in self._folder.glob("*/note"))
+
     def keep_note(self, job: bytes, note: bytes) -> None:
-        """Keep what whoever began the job wants to know at its end."""
+        """Keep what was asked for."""
         self._write(job, "note", note)
 
     def note(self, job: bytes) -> bytes:
-        """Give that."""
+        """Give what was asked for; raises CreditError(JOB_UNKNOWN)."""
         return self._read(job, "note")
+
+    def find_note(self, job: bytes) -> bytes | None:
+        """Give what was asked for, None where nothing was."""
+        return self._find(job, "note")
+
+    def keep_summary(self, job: bytes, summary: bytes) -> None:
+        """Keep what a job that is done says of itself."""
+        self._write(job, "summary", summary)
+
+    def summary(self, job: bytes) -> bytes | None:
+        """Give that, None where the job is not done."""
+        return self._find(job, "summary")
+
+    def keep_trouble(self, job: bytes, trouble: bytes) -> None:
+        """Keep what stopped a job."""
+        self._write(job, "trouble", trouble)
+
+    def trouble(self, job: bytes) -> bytes | None:
+        """Give what stopped a job, None where nothing did."""
+        return self._find(job, "trouble")
+
+    def drop_trouble(self, job: bytes) -> None:
+        """Forget what stopped a job: it is tried again."""
+        with storage_errors():
+            (self._job(job) / "trouble").unlink(missing_ok=True)
 
     def keep_result(self, job: bytes, block: int, result: KeptResult) -> None:
         """Keep a block's result durably."""
@@ -121,6 +155,14 @@ class JobFiles:
         with storage_errors():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(path, data, 0o600)
+
+    def _find(self, job: bytes, name: str) -> bytes | None:
+        try:
+            return self._read(job, name)
+        except CreditError as error:
+            if error.code is not Code.JOB_UNKNOWN:
+                raise
+            return None
 
     def _read(self, job: bytes, name: str) -> bytes:
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import LENDERS, Processes, consortium
+from tests.support.processes import LENDERS, Processes, consortium, question_about
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "csv" / "mapping.toml"
 ALICE = {"phone": "13912345678"}
@@ -214,3 +214,39 @@ def test_every_folder_is_its_owners_alone(parties: Processes) -> None:
             assert folder.stat().st_mode & 0o077 == 0, folder
             open_files = [path for path in Path(folder).rglob("*.key") if path.stat().st_mode & 0o077]
             assert open_files == []
+
+
+def test_a_portfolio_is_run_by_a_command(parties: Processes, tmp_path: Path) -> None:
+    for lender in ("lender-two", "lender-three"):
+        parties.command(lender, "book", "load", "--mapping", str(EXAMPLE), "--as-of", "2026-01-01T00:00:00+0000")
+    wanted = portfolio(tmp_path / "out.csv")
+    done = parties.command("lender-one", "portfolio", "run", "--id", "7f" * 16, given=json.dumps(wanted))
+    assert (done["phase"], done["summary"]["statuses"]) == ("done", {"OK": 20})
+    rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert rows[0] == "row,account,status,lenders_with_open_tradeline,balance"
+    found = [row.split(",") for row in rows[1:]]
+    assert sum(int(row[4]) for row in found) > 0
+    assert all(int(row[3]) % 2 == int(row[4]) % 2 == 0 for row in found), "two lenders have the same book"
+    again = parties.command("lender-one", "portfolio", "run", "--id", "7f" * 16, given=json.dumps(wanted))
+    assert again["summary"] == done["summary"]
+    (shown,) = parties.command("lender-one", "portfolio", "status")["portfolios"]
+    assert (shown["id"], shown["phase"]) == ("7f" * 16, "done")
+    other = wanted | {"attributes": ["balance"]}
+    for refused, code in ((other, "REQUEST_ID_REUSED"), ({**wanted, "more": 1}, "RECORD_INVALID")):
+        failed = parties.command(
+            "lender-one", "portfolio", "run", "--id", "7f" * 16, given=json.dumps(refused), fails=True
+        )
+        assert failed["error"]["code"] == code
+    assert parties.command("lender-one", "portfolio", "resume", "7e" * 16, fails=True)["error"]["code"] == "JOB_UNKNOWN"
+
+
+def portfolio(out: Path) -> dict[str, object]:
+    """The example's accounts as a list, in blocks of a few people."""
+    return {
+        "source": str(EXAMPLE.with_name("accounts.csv")),
+        "out": str(out),
+        "columns": {"id": "account", "national_id": "id_card", "phone": "mobile", "email": "mail"},
+        "attributes": ["lenders_with_open_tradeline", "balance"],
+        "rows_per_block": 4,
+        "consent": question_about({})["consent"],
+    }

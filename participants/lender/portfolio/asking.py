@@ -157,7 +157,7 @@ class ListAsker(Silent):
     def results(self, job: bytes) -> Iterator[BlockRows]:
         """Give what has come, block after block; the blocks that have no answer are left out."""
         header = self.header(job)
-        rulebook, rows = self._version(header), _rows(header)
+        rulebook, rows = self.version_of(header), _rows(header)
         layout = query_layout(header, rulebook)
         for block in self.files.results(job):
             found, span = self.files.result(job, block), rows.rows_of(block)
@@ -168,7 +168,7 @@ class ListAsker(Silent):
     def conclude(self, job: bytes, answered: BlockAnswered) -> KeptResult:
         """Check a block, its receipt included, and open it; raises as `ListRequester.conclude`."""
         query = signed_query_from_bytes(self.files.query(job))
-        rulebook = self._version(query.header)
+        rulebook = self.version_of(query.header)
         gateway = next(one for one in rulebook.document.members if one.role is Role.GATEWAY)
         check_receipt(answered.receipt, gateway.identity_key, Subject(query.digest, answered.transcript))
         transcript = transcript_from_bytes(answered.transcript)
@@ -199,7 +199,8 @@ class ListAsker(Silent):
         have[[*self.files.results(job)]] = True
         return JobCall(job, query, signed.digest, self.files.sealed(job), bitmap(have))
 
-    def _version(self, header: QueryHeader) -> Rulebook:
+    def version_of(self, header: QueryHeader) -> Rulebook:
+        """Give the rulebook that a job is under; raises CreditError(RULEBOOK_MISMATCH)."""
         found = self.version(header.rulebook_digest)
         if found is None:
             raise CreditError(Code.RULEBOOK_MISMATCH, "the job belongs to a rulebook that is not known here")
