@@ -48,7 +48,7 @@ class TimeoutSettings(_Section):
 
     round1: Seconds = 2.0
     round2: Seconds = 5.0
-    statistic: Seconds = 120.0
+    statistic: Seconds = 240.0
     drain: Seconds = 10.0
     settle: Annotated[float, Field(ge=0, le=60)] = 5.0
 

@@ -8,6 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -27,6 +28,7 @@ from participants.lender.answer_ports import AnswerStore
 HOLDER_DAYS = 100
 """How old a portfolio run may be from which people are counted by their lenders."""
 KEPT_VECTORS = 64
+LARGE = 20_000
 _OF_DIMENSIONS = frozenset({Axis.REGION_TIER, Axis.AGE_BAND})
 
 
@@ -53,6 +55,16 @@ class BookFiles(Protocol):
 
     def state(self) -> bytes:
         """Give what changes when the day's book does."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """How many people there are."""
+        ...
+
+    @property
+    def path(self) -> Path:
+        """Where its file is."""
         ...
 
 
@@ -82,12 +94,17 @@ class NoDimensions:
 
 @dataclass
 class LenderCells:
-    """The source of one lender's cells; the vectors of the last few are kept, since reading a book takes long."""
+    """
+    The source of one lender's cells; the vectors of the last few are kept, since reading a book takes long.
+
+    Books of more than LARGE people are read by `apart`, if there is one: in a process of its own.
+    """
 
     book: Callable[[], BookFiles]
     answers: AnswerStore
     holders: Callable[[], HolderCounts | None]
     dimensions: Dimensions = field(default_factory=NoDimensions)
+    apart: Callable[[Path, Statistic, Moment], Integers] | None = None
     _known: OrderedDict[tuple[bytes, ...], Integers] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -126,13 +143,22 @@ class LenderCells:
         return self._known[key]
 
     def _read(self, book: BookFiles, found: Statistic, moment: Moment) -> Integers:
-        wanted = any(dimension.axis in _OF_DIMENSIONS for dimension in found.template.dimensions)
-        around = self.dimensions.around() if wanted else {}
-        reader, sums = CellReader(found, moment), np.zeros(found.count, dtype=np.int64)
-        for tag, file in book.committed_files():
-            for cell, value in reader.cells(file, around.get(tag, NOWHERE)).items():
-                sums[cell] += value
-        return sums
+        if self.apart is not None and book.size > LARGE:
+            return self.apart(book.path, found, moment)
+        return sum_of_files(book.committed_files(), self.dimensions, found, moment)
+
+
+def sum_of_files(
+    files: Iterable[tuple[SubjectTag, CreditFile]], dimensions: Dimensions, found: Statistic, moment: Moment
+) -> Integers:
+    """Add up what files add to the cells of a statistic; what statistics alone know is read where it is needed."""
+    wanted = any(dimension.axis in _OF_DIMENSIONS for dimension in found.template.dimensions)
+    around = dimensions.around() if wanted else {}
+    reader, sums = CellReader(found, moment), np.zeros(found.count, dtype=np.int64)
+    for tag, file in files:
+        for cell, value in reader.cells(file, around.get(tag, NOWHERE)).items():
+            sums[cell] += value
+    return sums
 
 
 def _vector(found: Statistic, cells: Mapping[int, int]) -> Integers:

@@ -1,6 +1,8 @@
 """A statistic through both rounds in one process: exact sums, fresh noise, budgets at every lender, what is refused."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from consortium.wire.statistics import (
     statistic_request_from_bytes,
     statistic_request_to_bytes,
 )
+from participants.lender import statistics as contributing
 from participants.sandbox.founding import REGULATOR
 from participants.statistics.asking import conclude
 from tests.support.codes import refused
@@ -267,3 +270,77 @@ def test_bytes_come_back_as_they_went(consortium: StatisticWorld) -> None:
         with refused(Code.MALFORMED):
             signed_statistic_from_bytes(raw)
     assert statistic.header.template == SMALL
+
+
+@pytest.mark.parametrize("place", ["lender.statistic-reserved", "lender.statistic-kept"])
+def test_a_node_that_dies_in_round_1_answers_the_repeat_and_is_charged_once(
+    consortium: StatisticWorld, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    statistic, _ = consortium.build()
+    contributor, now = consortium.contributors["lender-a"], consortium.world.now
+    call = statistic_request_to_bytes(request(consortium, statistic))
+    dying(monkeypatch, place, lambda: contributor.round1(call, now))
+    assert contributor.round1(call, now) == contributor.round1(call, now)
+    assert consortium.used("lender-a") == _RHO
+
+
+def test_a_node_that_dies_at_the_release_has_released_all_or_nothing(
+    consortium: StatisticWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for place, released in (("lender.statistic-inside-release", 0), ("lender.statistic-released", 1)):
+        statistic, _ = consortium.build()
+        contributor, now = consortium.contributors["lender-a"], consortium.world.now
+        contributor.round1(statistic_request_to_bytes(request(consortium, statistic)), now)
+        second = round2_request_to_bytes(Round2Request(request(consortium, statistic).ctx, frozenset(LENDERS)))
+        dying(monkeypatch, place, partial(contributor.round2, second, now))
+        with contributor.store.transaction() as store:
+            assert store.statistics.releases(statistic.digest) == released
+        assert contributor.round2(second, now) == contributor.round2(second, now)
+
+
+def dying(monkeypatch: pytest.MonkeyPatch, place: str, call: Callable[[], bytes]) -> None:
+    """Make a call that ends at a failpoint, as if the node had died there."""
+
+    def failpoint(name: str) -> None:
+        if name == place:
+            raise ZeroDivisionError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(contributing, "failpoint", failpoint)
+        with pytest.raises(ZeroDivisionError):
+            call()
+
+
+def test_what_hides_a_release_is_in_no_file(consortium: StatisticWorld) -> None:
+    """After a release neither noise nor the blind's seed is in the store: with them somebody could take noise off."""
+    statistic, _ = consortium.build()
+    run = consortium.open(statistic)
+    second = consortium.first_round(run)
+    store = consortium.contributors["lender-a"].store
+    with store.transaction() as before:
+        seed = before.statistics.exchange(run.ctx)
+    assert seed is not None
+    assert len(seed.seed) == 32
+    consortium.second_round(run, second or b"")
+    with store.transaction() as after:
+        kept = after.statistics.exchange(run.ctx)
+    assert kept is not None
+    assert kept.seed == b""
+
+
+def test_a_lender_without_noise_leaves_the_noise_of_the_others(
+    consortium: StatisticWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not found out, and what is counted on is still there: sigma^2 with c of them silent about it."""
+    statistic, private = consortium.build()
+    found, run = statistic_of(SMALL, consortium.rulebook), consortium.open(statistic)
+    call, now = run.call(frozenset(LENDERS)), consortium.world.now
+    for member in LENDERS:
+        with monkeypatch.context() as lying:
+            if member == "lender-e":
+                lying.setattr(contributing, "discrete_gaussians", lambda *_: np.zeros(found.count, dtype=np.int64))
+            run.receive_round1(member, consortium.contributors[member].round1(call, now))
+    second = run.answering_call()
+    consortium.second_round(run, second or b"")
+    opened = np.array(conclude(statistic, run.transcript(), consortium.rulebook, private))
+    assert np.mean(opened.astype(float) ** 2) > 0.5 * float(found.noise.variance) * 4 / found.noise.honest

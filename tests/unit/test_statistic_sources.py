@@ -11,12 +11,14 @@ import pytest
 from consortium.errors import Code
 from consortium.model.attributes import evaluate
 from consortium.model.credit_file import CreditFile, PortfolioType, Tradeline
+from consortium.model.facts import Moment
 from consortium.model.identifiers import IdentifierKind, NormalisedIdentifier, SubjectTag
 from consortium.model.keys import utc_day
 from consortium.model.rulebook import Rulebook
 from consortium.model.statistic_policy import HOLDERS_WEIGHT
 from consortium.rules.statistic_cells import Surroundings
 from consortium.rules.statistics import statistic_of
+from participants.cell_worker import read_in_process
 from participants.holder_files import read_holder_counts, write_holder_counts
 from participants.lender.connectors import CsvSource
 from participants.lender.dimension_source import DimensionLoad, check_bands
@@ -86,6 +88,9 @@ def test_cells_of_a_book_are_what_its_attributes_say(tmp_path: Path, rulebook: R
             place = ("tier-1", "26-35") if number < PEOPLE // 2 else ("unknown", "unknown")
             expected[line_of(number).portfolio.value, *place] += 1_000 + number
         assert {names: int(value) for names, value in zip(found.cells, known, strict=True) if value} == expected
+        moment = Moment.of(NOW, live=False, retention_days=rulebook.policy.retention_days, clock_skew=60)
+        apart = read_in_process(book.path, tmp_path / "dimensions.db", found, moment)
+        assert apart.tolist() == known.tolist(), "a process of its own gives the same"
         assert source.cells(found, NOW, rulebook) is known, "a book is read once a day and template"
         assert source.cells(found, NOW + 86_400, rulebook) is not known
 
