@@ -14,6 +14,7 @@ from rich.console import Console
 from consortium.errors import Code, CreditError
 from consortium.model.query import Suite
 from consortium.rules.profiles import PROFILES
+from consortium.rules.statistic_defaults import DEFAULT_STATISTICS
 from demo.assessments import FAMILIES, assess_four, differences, print_four, scorecards, signals, travel
 from demo.audit import audit
 from demo.books import Books, load_all, record_live
@@ -25,6 +26,7 @@ from demo.population import PEOPLE
 from demo.progress import Meter, Stages
 from demo.questions import Answer, ask_all
 from demo.report import print_books, print_people, print_summary
+from demo.statistics import print_release, release
 from demo.summary import Run, write_summary
 from demo.taiwan import taiwan
 from participants.membership.charter import catalogue_in
@@ -88,12 +90,17 @@ def run(options: Options, console: Console) -> int:
             four = assess_four(folder, dataset.lenders, int(time.time()))
             print_four(console, four)
         count = len(processes.running)
+        with stages.stage("statistics", "the regulator counts accounts by scene and channel, with noise"):
+            released = release(folder, dataset.lenders)
+            print_release(console, released)
         with stages.stage("audit", "the regulator exports the log, verifies it, and meets a copy changed in one byte"):
             audited = audit(processes, _fresh(options.out / "audit"))
             console.print(audited.told, highlight=False, soft_wrap=True)
-    done = Run(dataset.title, SUITES[options.suite], count, books, answers, carried, stages.seconds, audited, four)
+    suite, seconds = SUITES[options.suite], stages.seconds
+    done = Run(dataset.title, suite, count, books, answers, carried, seconds, audited, four, released)
     print_summary(console, write_summary(done, options.out / "summary.json"))
-    return sum(answer.unequal + (not answer.beside_equal) for answer in answers) + differences(four)
+    unequal = sum(answer.unequal + (not answer.beside_equal) for answer in answers)
+    return unequal + differences(four) + released.wrong
 
 
 def _dataset(options: Options) -> Dataset:
@@ -125,6 +132,7 @@ def _found(dataset: Dataset, options: Options, processes: Processes, ports: Port
         scorecards=scorecards(),
         travel=travel(),
         signals=signals(),
+        statistics=DEFAULT_STATISTICS,
     )
     found_in(processes, ports, dataset.lenders, terms, lambda line: console.print(line, highlight=False))
 

@@ -11,6 +11,7 @@ from demo.assessments import summary_of
 from demo.audit import Audited
 from demo.books import Books
 from demo.questions import Answer
+from demo.statistics import Released
 from participants.lender.assessment import Assessment
 
 Value: TypeAlias = "int | float | str | list[int] | Mapping[str, float] | Mapping[str, int | float | str]"
@@ -29,6 +30,7 @@ class Run(Silent):
     stages: Mapping[str, float]
     audited: Audited | None = None
     assessed: Mapping[str, Assessment] = field(default_factory=dict)
+    released: Released | None = None
 
 
 def summarise(run: Run) -> dict[str, Value]:
@@ -67,6 +69,7 @@ def summarise(run: Run) -> dict[str, Value]:
         "seconds": {stage: round(seconds, 1) for stage, seconds in run.stages.items()},
         **({"audit": run.audited.figures} if run.audited else {}),
         **({"assessments": summary_of(run.assessed)} if run.assessed else {}),
+        **({"statistics": run.released.figures} if run.released else {}),
     }
 
 

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 import demo.__main__ as command
 from consortium.errors import Code, CreditError
+from consortium.model.credit_file import Channel, Scene
 from consortium.model.identifiers import IdentifierKind
 from consortium.model.query import Suite
 from demo.assessments import ROLES
@@ -32,6 +33,7 @@ from demo.population import LENDERS, make_population
 from demo.progress import Meter, Stages
 from demo.questions import Answer, Result, Timed, Value, compare
 from demo.run import Options, run
+from demo.statistics import FARTHEST, Released
 from demo.summary import Run, latency, summarise
 from demo.taiwan import COLUMNS, KAGGLE_HEADER, MADE_COLUMNS, UCI_HEADER, taiwan
 from participants.lender.ask import ValueStatus
@@ -104,7 +106,7 @@ def test_the_summary_adds_up(finished: Finished) -> None:
 
 def test_every_stage_is_a_plain_line_where_there_is_no_terminal(finished: Finished) -> None:
     stages = [line.split()[1].rstrip(":") for line in finished.printed.splitlines() if line.startswith("== ")]
-    expected = ["data", "consortium", "books", "questions", "assessments", "audit"]
+    expected = ["data", "consortium", "books", "questions", "assessments", "statistics", "audit"]
     assert stages == expected == list(finished.summary["seconds"])  # type: ignore[call-overload]
 
 
@@ -147,6 +149,19 @@ def test_four_applications_come_to_what_they_must(finished: Finished) -> None:
     assert all(one["dimensions"]["repayment"]["status"] == "OK" for one in four.values())
     for role in ROLES:
         assert role.phone not in json.dumps(four)
+
+
+def test_a_released_statistic_is_the_books_with_the_stated_noise(finished: Finished) -> None:
+    figures = finished.summary["statistics"]
+    assert isinstance(figures, dict)
+    assert figures["cells"] == len(Scene) * len(Channel)
+    assert 0 < figures["farthest_in_standard_errors"] < FARTHEST
+    assert "scenes: epsilon" in finished.printed
+
+
+def test_a_released_number_that_no_noise_explains_is_counted() -> None:
+    made = Released("scenes", ("a", "b", "c"), (100, -40, 1_000), (0, 0, 0), 20.0, "0.3", 7)
+    assert (made.wrong, made.farthest) == (1, 50.0)
 
 
 def test_it_ends_with_an_export_that_is_complete_and_a_forged_one_that_is_not(finished: Finished) -> None:
