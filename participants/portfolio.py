@@ -49,8 +49,16 @@ class _Running:
 class Portfolios(Silent):
     """The portfolios of one node."""
 
-    def __init__(self, asker: ListAsker, files: JobFiles, stages: ListStages, workers: Executor) -> None:
-        """`workers` run the stages, which take as long as a list is."""
+    def __init__(
+        self,
+        asker: ListAsker,
+        files: JobFiles,
+        stages: ListStages,
+        workers: Executor,
+        done: Callable[[Answers], None] = lambda _: None,
+    ) -> None:
+        """`workers` run the stages, which take as long as a list is; `done` is given what a finished job brought."""
+        self._done = done
         self._asker, self._files, self._stages, self._workers = asker, files, stages, workers
         self._running: dict[bytes, _Running] = {}
         self._turn = asyncio.Semaphore(AT_ONCE)
@@ -139,6 +147,7 @@ class Portfolios(Silent):
         rulebook = self._asker.version_of(header)
         answers = Answers(header, rulebook, self._asker.results(job))
         summary = self._stages.finish(request, self._files.folder(job), answers, told)
+        self._done(Answers(header, rulebook, self._asker.results(job)))
         self._files.keep_summary(job, canonical_json(dict(summary)))
 
     def _status(self, job: bytes) -> PortfolioStatus:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId
@@ -15,6 +16,7 @@ from consortium.wire.portfolio import job_begin_from_bytes
 from participants.composition import LOG, Parts, gateway_addresses, mask_keys_of, seconds
 from participants.gateway_client.bulk import ContributeClient, run_job
 from participants.gateway_client.channel import Tls
+from participants.holder_files import count_holders, write_holder_counts
 from participants.lender.answer import Contributor
 from participants.lender.bulk.ports import BulkBook
 from participants.lender.portfolio.answer import ListContributor
@@ -23,6 +25,7 @@ from participants.lender.portfolio.asking import ListAsker
 from participants.lender.portfolio.job_ports import JobCall, JobHandler, RunOutcome
 from participants.lender.portfolio.jobs import Jobs
 from participants.lender.portfolio.plain_stages import PlainStages
+from participants.lender.portfolio.stages import Answers
 from participants.portfolio import Portfolios
 from participants.storage.book import SqliteBook
 from participants.storage.job_files import JobFiles
@@ -120,7 +123,16 @@ def list_parts(parts: Parts, tls: Callable[[], Tls], stack: ExitStack) -> ListPa
     )
     stages = PlainStages(lambda: parts.asker.node.tokeniser)
     workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="stages", initializer=step_back))
-    return ListParts(clients, Portfolios(asker, files, stages, workers))
+    return ListParts(clients, Portfolios(asker, files, stages, workers, partial(_count_holders, parts)))
+
+
+def _count_holders(parts: Parts, answers: Answers) -> None:
+    """Keep how many lenders the own customers have, for statistics, after a portfolio over the whole own book."""
+    settings, size = parts.settings, parts.books.in_use(parts.rulebooks.current()).size
+    roster, as_of = answers.rulebook.roster_set, answers.header.issued_at
+    counts = count_holders(answers.blocks, roster, as_of, size)
+    if counts is not None:
+        write_holder_counts(settings.path(settings.file.lender_counts), counts)
 
 
 def step_back() -> None:

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from consortium.errors import Code
@@ -16,13 +17,15 @@ from consortium.model.identifiers import IdentifierKind, NormalisedIdentifier, S
 from consortium.model.keys import utc_day
 from consortium.model.rulebook import Rulebook
 from consortium.model.statistic_policy import HOLDERS_WEIGHT
+from consortium.rules.contributions import MATCHED
 from consortium.rules.statistic_cells import Surroundings
 from consortium.rules.statistics import statistic_of
 from participants.cell_worker import read_in_process
-from participants.holder_files import read_holder_counts, write_holder_counts
+from participants.holder_files import WITH_OPEN, count_holders, read_holder_counts, write_holder_counts
 from participants.lender.connectors import CsvSource
 from participants.lender.dimension_source import DimensionLoad, check_bands
 from participants.lender.mapping import load_dimensions_mapping, parse_mapping
+from participants.lender.portfolio.asking import BlockRows
 from participants.lender.statistic_cells import HOLDER_DAYS, HolderCounts, LenderCells
 from participants.storage.answers import SqliteAnswers
 from participants.storage.book import SqliteBook
@@ -30,7 +33,7 @@ from participants.storage.dimensions import SqliteDimensions
 from tests.support.books import DAY, IDENTITY, NOW, subject, tradeline
 from tests.support.codes import refused
 from tests.support.sources import GOOD_PHONES, IDENTIFIERS, SOURCE, FakeTokens, token_of
-from tests.support.world import ALICE, Worlds
+from tests.support.world import ALICE, LENDERS, Worlds
 from tests.unit.test_statistic_rules import with_statistics
 
 PEOPLE = 40
@@ -183,3 +186,24 @@ def test_a_query_that_hits_a_book_is_counted_there_and_written_everywhere(worlds
         with node.contributor.store.transaction() as store:
             found = store.statistics.hits(range(today, today + 1))
         assert found == {"lender-a": 2 if member == "lender-b" else 0}
+
+
+def block(totals: list[int], own: list[int], *, everybody: bool = True) -> BlockRows:
+    """A block of rows that are matched by phone alone, each with an open tradeline wherever it is matched."""
+    slots = dict.fromkeys(MATCHED, np.zeros(len(totals), dtype=np.uint64))
+    both = np.array(totals, dtype=np.uint64), np.array(own, dtype=np.uint64)
+    found, mine = (slots | {MATCHED[1]: one, WITH_OPEN: one} for one in both)
+    answered = frozenset(LENDERS if everybody else LENDERS[1:])
+    return BlockRows(range(len(totals)), np.ones(len(totals), dtype=np.bool_), found, mine, answered)
+
+
+def test_a_portfolio_over_the_own_book_counts_its_customers_by_their_lenders() -> None:
+    blocks = [block([1, 2, 3], [1, 1, 0]), block([2, 0], [1, 0])]
+    counts = count_holders(blocks, frozenset(LENDERS), NOW, 3)
+    assert counts is not None
+    assert (counts.as_of, dict(counts.open), dict(counts.files)) == (NOW, {1: 1, 2: 2}, {1: 1, 2: 2})
+    assert count_holders(blocks, frozenset(LENDERS), NOW, 4) is None, "not the whole book"
+    partial = [blocks[0], block([2, 0], [1, 0], everybody=False)]
+    assert count_holders(partial, frozenset(LENDERS), NOW, 3) is None, "somebody is missing in a block"
+    without = [replace(one, totals={k: v for k, v in one.totals.items() if k != WITH_OPEN}) for one in blocks]
+    assert count_holders(without, frozenset(LENDERS), NOW, 3) is None
