@@ -83,6 +83,7 @@ class Label(bytes, Enum):
     STATISTIC_SHARE = b"credit/v1/statistic/share"
     STATISTIC_ROUND1 = b"credit/v1/statistic/round-1"
     STATISTIC_ROUND2 = b"credit/v1/statistic/round-2"
+    STATISTIC_LIST = b"credit/v1/statistic/list"
     STATISTIC_CELLS = b"credit/v1/statistic/cells"
     STATISTIC_RELEASE = b"credit/v1/statistic/release"
     # books

@@ -51,6 +51,8 @@ from participants.storage.assessments import SqliteAssessments
 from participants.storage.consents import SqliteConsents
 from participants.storage.dimensions import SqliteDimensions
 from participants.storage.questions import SqliteQuestions
+from participants.storage.snapshots import snapshot_of
+from participants.storage.statistics import listed_in
 from participants.storage.supervision import SqliteSupervision
 from participants.supervising import Supervised
 
@@ -138,6 +140,8 @@ def _cells(settings: NodeSettings, rulebooks: TrustedRulebooks, books: Books, an
         holders=lambda: read_holder_counts(settings.path(settings.file.lender_counts)),
         dimensions=SqliteDimensions(dimensions),
         apart=lambda book, found, moment: read_in_process(book, dimensions, found, moment),
+        listed=lambda header, since: listed_in(answers, header, since),
+        columns=lambda: snapshot_of(books.in_use(rulebooks.current())),
     )
 
 

@@ -115,7 +115,8 @@ def _check_rules(document: RulebookDocument) -> None:
     if document.signals is not None:
         check_signals(document.signals, [attribute.id for attribute in document.attributes])
     if document.statistics is not None:
-        check_statistics(document.statistics, (document.policy.colluders, document.policy.minimum_groups))
+        limits, known = (document.policy.colluders, document.policy.minimum_groups), document.attributes
+        check_statistics(document.statistics, limits, frozenset(attribute.id for attribute in known))
     _check_cards(document)
 
 

@@ -29,6 +29,13 @@ class StatisticHeader:
     expires_at: int
     nonce: bytes
     rulebook_digest: bytes
+    list_mark: bytes = b""
+    """Of a total over a list: what its contributors know the list by, 32 bytes; see `list_mark`."""
+
+
+def list_mark(nonce: bytes, tags_digest: bytes) -> bytes:
+    """Name a list for one statistic: whoever has it finds it, and two statistics over it do not look alike."""
+    return transcript_hash(Label.STATISTIC_LIST, nonce, tags_digest)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ to know what a released number is worth. Privacy parameters are integers: rho in
 `consortium.noise.accounting`), so that everybody computes the same variance.
 """
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from enum import StrEnum
 from typing import Annotated
 
@@ -44,13 +44,15 @@ class Axis(StrEnum):
     AGE_BAND = "age-band"
     HOLDERS = "holders"
     REQUESTER = "requester"
+    ATTRIBUTE = "attribute"
 
 
 class Measure(StrEnum):
     """
     What is added up in the cells; amounts are in minor units of the consortium's currency.
 
-    BORROWERS and FILES count people by how many lenders they have an open tradeline, or a file, with.
+    BORROWERS and FILES count people by how many lenders they have an open tradeline, or a file, with. LIST adds up
+    attributes over the people of a list that the requester has had a portfolio about.
     """
 
     TRADELINES = "tradelines"
@@ -60,6 +62,7 @@ class Measure(StrEnum):
     BORROWERS = "borrowers"
     FILES = "files"
     HITS = "hits"
+    LIST = "list"
 
 
 OF_PEOPLE = frozenset({Measure.BORROWERS, Measure.FILES})
@@ -151,13 +154,15 @@ _AXES: dict[Measure, frozenset[Axis]] = {
     Measure.BORROWERS: frozenset({Axis.HOLDERS}),
     Measure.FILES: frozenset({Axis.HOLDERS}),
     Measure.HITS: frozenset({Axis.REQUESTER}),
+    Measure.LIST: frozenset({Axis.ATTRIBUTE}),
 }
 
 
-def check_statistics(policy: StatisticsPolicy, limits: tuple[int, int]) -> None:
+def check_statistics(policy: StatisticsPolicy, limits: tuple[int, int], attributes: Container[str]) -> None:
     """
     Raise unless every template is bounded, within its budget, and asks for enough contributors; `limits` is (c, k_min).
 
+    `attributes` are the ids of the catalogue.
     CreditError(STATISTIC_UNBOUNDED) for one that nothing bounds, (RULEBOOK_INVALID) for what else is wrong.
     """
     names = [template.id for template in policy.templates]
@@ -166,6 +171,8 @@ def check_statistics(policy: StatisticsPolicy, limits: tuple[int, int]) -> None:
         if not (template.bound and template.touches):
             raise CreditError(Code.STATISTIC_UNBOUNDED, f"{template.id}: bound and touches say what one unit adds")
         _check_template(template, policy, limits)
+        if template.measure is Measure.LIST:
+            _check_list(template, attributes)
 
 
 def _check_template(template: Template, policy: StatisticsPolicy, limits: tuple[int, int]) -> None:
@@ -179,6 +186,14 @@ def _check_template(template: Template, policy: StatisticsPolicy, limits: tuple[
     for dimension in template.dimensions:
         _check_dimension(name, dimension)
     _check_unit(template)
+
+
+def _check_list(template: Template, attributes: Container[str]) -> None:
+    """Hold totals over a list to this: a person touches all of its attributes, and lenders alone have lists."""
+    name, values = template.id, template.dimensions[0].values
+    _require(all(value in attributes for value in values), f"{name}: an attribute that the catalogue has not")
+    _require(template.touches == len(values), f"{name}: a person touches all of its attributes")
+    _require(template.roles == (Asker.LENDER,), f"{name}: lists are lenders'")
 
 
 def _check_unit(template: Template) -> None:

@@ -94,9 +94,22 @@ HITS = Template(
     roles=(Asker.REGULATOR,),
     days=7,
 )
+LIST_TOTALS = Template(
+    id="list-totals",
+    title="balances, limits and amounts past due over a list of the asking lender",
+    measure=Measure.LIST,
+    dimensions=(Dimension(axis=Axis.ATTRIBUTE, values=("balance", "credit_limit", "amount_past_due")),),
+    unit=PrivacyUnit.PERSON,
+    bound=5_000_000,
+    touches=3,
+    rho=_RHO,
+    budget=_BUDGET,
+    minimum_contributors=3,
+    roles=(Asker.LENDER,),
+)
 DEFAULT_STATISTICS = StatisticsPolicy(
-    templates=(EXPOSURE, ARREARS, DELINQUENCY, SCENES, FRAGMENTATION, THIN_FILES, HITS),
+    templates=(EXPOSURE, ARREARS, DELINQUENCY, SCENES, FRAGMENTATION, THIN_FILES, HITS, LIST_TOTALS),
     period_days=90,
     budget=_WHOLE,
 )
-"""To begin with: exposure, arrears, delinquency, scenes, fragmentation, thin files, hits per requester."""
+"""To begin with: exposure, arrears, delinquency, scenes, fragmentation, thin files, hits, totals over a list."""

@@ -7,6 +7,7 @@ from functools import lru_cache
 from consortium.errors import Code, CreditError
 from consortium.hashing import transcript_hash, uint
 from consortium.labels import Label
+from consortium.model.catalogue import Purpose
 from consortium.model.keys import KeyType, check_certified_key, check_x25519_key, utc_day
 from consortium.model.members import MemberId, MemberSet
 from consortium.model.rounds import Transcript
@@ -20,6 +21,7 @@ from consortium.model.statistic_policy import (
     Asker,
     Axis,
     Dimension,
+    Measure,
     StatisticsPolicy,
     Template,
     combinations,
@@ -119,7 +121,8 @@ def check_statistic(statistic: SignedStatistic, rulebook: Rulebook, now: int) ->
     Raise unless this statistic may be asked for, by this member, under this rulebook, now (Unix seconds); gives it.
 
     RULEBOOK_INVALID, RULEBOOK_MISMATCH, MEMBER_NOT_ACTIVE, SIGNATURE_INVALID, CERTIFICATE_INVALID, PUBLIC_KEY_WEAK,
-    QUERY_NOT_YET_VALID, QUERY_EXPIRED, MALFORMED, STATISTIC_UNKNOWN or STATISTIC_NOT_ALLOWED.
+    QUERY_NOT_YET_VALID, QUERY_EXPIRED, MALFORMED, STATISTIC_UNKNOWN or STATISTIC_NOT_ALLOWED; for totals over a list
+    PURPOSE_NOT_ALLOWED, FAMILY_NOT_ALLOWED or TIER_NOT_CONTRIBUTED.
     """
     header = statistic.header
     rulebook.check_current(now)
@@ -132,7 +135,23 @@ def check_statistic(statistic: SignedStatistic, rulebook: Rulebook, now: int) ->
     found = statistic_of(header.template, rulebook)
     if requester.role.value not in found.template.roles:
         raise CreditError(Code.STATISTIC_NOT_ALLOWED, f"{found.template.id} is not for a {requester.role}")
+    if bool(header.list_mark) != (found.template.measure is Measure.LIST):
+        raise CreditError(Code.MALFORMED, "a list is named by totals over a list, and by nothing else")
+    if found.template.measure is Measure.LIST:
+        _check_attributes(found, requester, rulebook)
     return found
+
+
+def _check_attributes(found: Statistic, requester: Member, rulebook: Rulebook) -> None:
+    """Raise what a portfolio for these attributes would be refused with: by purpose, family or tier."""
+    for name in found.values[0]:
+        attribute = rulebook.attributes[name]
+        if Purpose.PORTFOLIO not in attribute.purposes:
+            raise CreditError(Code.PURPOSE_NOT_ALLOWED, f"{Purpose.PORTFOLIO} may not ask for {name}")
+        if attribute.family not in rulebook.policy.families:
+            raise CreditError(Code.FAMILY_NOT_ALLOWED, f"{attribute.family} is switched off")
+        if attribute.tier not in requester.tiers:
+            raise CreditError(Code.TIER_NOT_CONTRIBUTED, f"{name} needs tier {attribute.tier}")
 
 
 def check_life(header: StatisticHeader, rulebook: Rulebook, now: int) -> None:

@@ -37,6 +37,7 @@ def statistic_header_to_bytes(header: StatisticHeader) -> bytes:
             expires_at=header.expires_at,
             nonce=header.nonce,
             rulebook_digest=header.rulebook_digest,
+            list_mark=header.list_mark,
         )
     )
 
@@ -55,6 +56,7 @@ def statistic_header_from_bytes(raw: bytes) -> StatisticHeader:
         expires_at=unsigned(message.expires_at, "expires_at"),
         nonce=exact(message.nonce, NONCE_BYTES, "nonce"),
         rulebook_digest=digest(message.rulebook_digest, "rulebook_digest"),
+        list_mark=digest(message.list_mark, "list_mark") if message.list_mark else b"",
     )
 
 

@@ -24,8 +24,10 @@ from participants.cli.output import JsonOption, Output, output
 from participants.gateway_client.statistics import StatisticsClient
 from participants.gateway_client.supervision import SupervisionClient
 from participants.membership.member import Membership
+from participants.settings import NodeSettings
 from participants.statistics.asking import StatisticRequester
 from participants.statistics.desk import Release, StatisticsDesk, read_releases, release_named
+from participants.statistics.lists import tags_of_portfolio
 from participants.statistics.page import release_page, shown_error, shown_rows, write_data_set
 from participants.whole_files import write_public
 
@@ -33,6 +35,9 @@ RequestOption = Annotated[
     str, typer.Option("--request-id", help="32 hex digits: the same id again gives the same release.")
 ]
 PageOption = Annotated[Path | None, typer.Option("--html", help="Write it as one page with a chart.")]
+ListOption = Annotated[
+    str, typer.Option("--list", help="A portfolio's id: the total over its list, for templates of lists.")
+]
 ReleaseArgument = Annotated[str, typer.Argument(help="The request id of a release, or how it begins.")]
 MAXIMUM_LINES = 40
 
@@ -60,6 +65,7 @@ def ask(
     template: Annotated[str, typer.Argument(help="The template's id, as `statistics list` shows.")],
     request_id: RequestOption = "",
     html: PageOption = None,
+    over: ListOption = "",
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -67,8 +73,9 @@ def ask(
     with output(as_json=as_json) as shown, party_in(node) as party, closing_client(party) as client:
         number = request_of(request_id)
         shown.note({"request_id": number.hex()}, "repeat it with --request-id")
-        _newest(party, shown)
-        show_release(shown, desk_of(party, client).ask(template, number, int(time.time())), html)
+        rulebook = _newest(party, shown)
+        tags = tags_of_portfolio(NodeSettings(node), rulebook, over) if over else b""
+        show_release(shown, desk_of(party, client).ask(template, number, int(time.time()), tags), html)
 
 
 def show(node: FolderOption, release: ReleaseArgument, html: PageOption = None, *, as_json: JsonOption = False) -> None:

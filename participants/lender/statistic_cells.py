@@ -6,7 +6,7 @@ What a book knows of region and age is read here and nowhere else; queries have 
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -19,11 +19,16 @@ from consortium.model.facts import Moment
 from consortium.model.identifiers import SubjectTag
 from consortium.model.keys import utc_day
 from consortium.model.rulebook import Rulebook
+from consortium.model.statistic import StatisticHeader
 from consortium.model.statistic_policy import OF_PEOPLE, Axis, Measure
 from consortium.noise.vectors import Integers
 from consortium.rules.statistic_cells import NOWHERE, CellReader, Surroundings, hit_cells, holder_cells
 from consortium.rules.statistics import Statistic, canonical_template
 from participants.lender.answer_ports import AnswerStore
+from participants.lender.bulk.attributes import READERS, clamped_columns
+from participants.lender.bulk.columns import FileColumns, Keys
+from participants.lender.bulk.facts import FactColumns
+from participants.lender.portfolio.rows import ListTags
 
 HOLDER_DAYS = 100
 """How old a portfolio run may be from which people are counted by their lenders."""
@@ -80,6 +85,18 @@ class Dimensions(Protocol):
         ...
 
 
+class PeopleColumns(Protocol):
+    """A day's book in columns."""
+
+    def keys(self) -> Keys:
+        """Give who the files are about, in the order of their tags."""
+        ...
+
+    def parts(self) -> Iterator[FileColumns]:
+        """Give the files in the same order."""
+        ...
+
+
 class NoDimensions:
     """A book without any: everybody's region and age are unknown."""
 
@@ -105,12 +122,16 @@ class LenderCells:
     holders: Callable[[], HolderCounts | None]
     dimensions: Dimensions = field(default_factory=NoDimensions)
     apart: Callable[[Path, Statistic, Moment], Integers] | None = None
+    listed: Callable[[StatisticHeader, int], ListTags | None] = lambda _header, _since: None
+    """Gives the tags of the list that a header names, where its requester has used it since a time."""
+    columns: Callable[[], PeopleColumns] | None = None
     _known: OrderedDict[tuple[bytes, ...], Integers] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def cells(self, found: Statistic, issued_at: int, rulebook: Rulebook) -> Integers:
+    def cells(self, found: Statistic, header: StatisticHeader, rulebook: Rulebook) -> Integers:
         """Give the sums of every cell; see `CellSource`."""
-        measure, day = found.template.measure, utc_day(issued_at)
+        measure, issued_at = found.template.measure, header.issued_at
+        day = utc_day(issued_at)
         if measure is Measure.HITS:
             with self.answers.transaction() as store:
                 hits = store.statistics.hits(range(day - found.template.days, day))
@@ -118,7 +139,28 @@ class LenderCells:
         if measure in OF_PEOPLE:
             return _vector(found, holder_cells(found, self._people(measure, issued_at)))
         with self._lock:
+            if measure is Measure.LIST:
+                return self._of_list(found, header, rulebook)
             return self._of_book(found, issued_at, rulebook)
+
+    def _of_list(self, found: Statistic, header: StatisticHeader, rulebook: Rulebook) -> Integers:
+        """
+        Add up attributes over the people of a list; what it costs depends on the book and the list's length alone.
+
+        Every lender that took the list's portfolio within the ledger window has the list, whomever it holds.
+        """
+        wanted = self.listed(header, header.issued_at - rulebook.policy.ledger_window + 1)
+        if wanted is None or self.columns is None:
+            raise CreditError(Code.STATISTIC_NO_BASIS, "no such list here: have a portfolio about it first")
+        key = header.list_mark, canonical_template(found.template)
+        if key not in self._known:
+            self._keep(key, sum_of_list(self.columns(), wanted, found, header, rulebook))
+        return self._known[key]
+
+    def _keep(self, key: tuple[bytes, ...], sums: Integers) -> None:
+        self._known[key] = sums
+        while len(self._known) > KEPT_VECTORS:
+            self._known.popitem(last=False)
 
     def _people(self, measure: Measure, issued_at: int) -> Mapping[int, int]:
         counts = self.holders()
@@ -137,9 +179,7 @@ class LenderCells:
             moment = Moment.of(
                 issued_at, live=False, retention_days=policy.retention_days, clock_skew=policy.clock_skew
             )
-            self._known[key] = self._read(book, found, moment)
-            while len(self._known) > KEPT_VECTORS:
-                self._known.popitem(last=False)
+            self._keep(key, self._read(book, found, moment))
         return self._known[key]
 
     def _read(self, book: BookFiles, found: Statistic, moment: Moment) -> Integers:
@@ -158,6 +198,24 @@ def sum_of_files(
     for tag, file in files:
         for cell, value in reader.cells(file, around.get(tag, NOWHERE)).items():
             sums[cell] += value
+    return sums
+
+
+def sum_of_list(
+    people: PeopleColumns, wanted: ListTags, found: Statistic, header: StatisticHeader, rulebook: Rulebook
+) -> Integers:
+    """Add up each attribute over the book's people who are on a list, each clamped to its bound and the template's."""
+    policy, names = rulebook.policy, found.values[0]
+    moment = Moment.of(header.issued_at, live=False, retention_days=policy.retention_days, clock_skew=policy.clock_skew)
+    bounds = [min(found.template.bound, rulebook.attributes[name].bound) for name in names]
+    asked = [(name, READERS[name], bound) for name, bound in zip(names, bounds, strict=True)]
+    listed = (wanted.positions(people.keys().tags) >= 0).astype(np.int64)
+    sums, start = np.zeros(found.count, dtype=np.int64), 0
+    for part in people.parts():
+        columns = clamped_columns(part, FactColumns(part, moment), asked)
+        on_list = listed[start : start + len(part)]
+        sums += np.array([int(columns[name] @ on_list) for name in names], dtype=np.int64)
+        start += len(part)
     return sums
 
 

@@ -30,7 +30,7 @@ from consortium.model.rounds import (
     members_with_keys,
 )
 from consortium.model.rulebook import Rulebook
-from consortium.model.statistic import StatisticRequest
+from consortium.model.statistic import StatisticHeader, StatisticRequest
 from consortium.noise.vectors import Integers, VectorSource, discrete_gaussians
 from consortium.rules.statistics import (
     Statistic,
@@ -68,9 +68,9 @@ MAXIMUM_SUM = 2**52
 class CellSource(Protocol):
     """What a lender's cells are computed from."""
 
-    def cells(self, found: Statistic, issued_at: int, rulebook: Rulebook) -> Integers:
+    def cells(self, found: Statistic, header: StatisticHeader, rulebook: Rulebook) -> Integers:
         """
-        Give the sums of every cell as of the last second before the UTC day of `issued_at`.
+        Give the sums of every cell as of the last second before the UTC day of the header's issue.
 
         Raises CreditError(STATISTIC_NO_BASIS) where this lender has nothing that they can be computed from.
         """
@@ -99,7 +99,7 @@ class StatisticContributor(Silent):
         request = statistic_request_from_bytes(raw)
         rulebook = self.rulebook()
         found = check_statistic(request.statistic, rulebook, now)
-        self.cells.cells(found, request.statistic.header.issued_at, rulebook)
+        self.cells.cells(found, request.statistic.header, rulebook)
 
     def round1(self, raw: bytes, now: int) -> bytes:
         """
@@ -111,8 +111,7 @@ class StatisticContributor(Silent):
         request, rulebook = statistic_request_from_bytes(raw), self.rulebook()
         found = check_statistic(request.statistic, rulebook, now)
         self._check_roster(request, found, rulebook)
-        header = request.statistic.header
-        cells = self.cells.cells(found, header.issued_at, rulebook)
+        cells = self.cells.cells(found, request.statistic.header, rulebook)
         with self.store.transaction() as store:
             store.statistics.bury(now)
             known = store.statistics.exchange(request.ctx)

@@ -20,7 +20,14 @@ from consortium.model.query import NONCE_BYTES
 from consortium.model.rounds import Transcript, members_with_keys
 from consortium.model.rulebook import Rulebook
 from consortium.model.signing import Signer
-from consortium.model.statistic import STATISTIC_ID_BYTES, SignedStatistic, StatisticHeader, statistic_ctx
+from consortium.model.statistic import (
+    STATISTIC_ID_BYTES,
+    SignedStatistic,
+    StatisticHeader,
+    list_mark,
+    statistic_ctx,
+)
+from consortium.model.statistic_policy import Measure
 from consortium.rules.statistics import (
     STATISTIC_LIFETIME,
     Statistic,
@@ -49,20 +56,27 @@ class StatisticRequester(Silent):
     signer: Signer
     rng: Randomness
 
-    def build(self, template: str, rulebook: Rulebook, now: int) -> tuple[SignedStatistic, bytes]:
+    def build(
+        self, template: str, rulebook: Rulebook, now: int, tags_digest: bytes = b""
+    ) -> tuple[SignedStatistic, bytes]:
         """
         Build and sign a question as of `now` (Unix seconds); gives it with the private key that opens its answer.
 
-        Raises STATISTIC_UNKNOWN, STATISTIC_NOT_ALLOWED, MEMBER_NOT_ACTIVE or RULEBOOK_INVALID.
+        `tags_digest` is the digest of a list's tags, for totals over a list.
+
+        Raises STATISTIC_UNKNOWN, STATISTIC_NOT_ALLOWED, MEMBER_NOT_ACTIVE, RULEBOOK_INVALID or SETTINGS_INVALID.
         """
         rulebook.check_current(now)
         found, own = statistic_of(template, rulebook), rulebook.active_member(self.member)
         if own.role.value not in found.template.roles:
             raise CreditError(Code.STATISTIC_NOT_ALLOWED, f"{template} is not for a {own.role}")
+        if bool(tags_digest) != (found.template.measure is Measure.LIST):
+            raise CreditError(Code.SETTINGS_INVALID, f"{template}: a list goes with totals over a list, and only there")
         private = self.rng(KEY_BYTES)
         public = X25519PrivateKey.from_private_bytes(private).public_key().public_bytes_raw()
         validity = now, now + STATISTIC_LIFETIME
         key = certify_key(self.signer, self.member, KeyType.EPHEMERAL, public, validity)
+        nonce = self.rng(NONCE_BYTES)
         header = StatisticHeader(
             statistic_id=self.rng(STATISTIC_ID_BYTES),
             requester=self.member,
@@ -70,8 +84,9 @@ class StatisticRequester(Silent):
             query_key_digest=key.digest,
             issued_at=now,
             expires_at=now + STATISTIC_LIFETIME,
-            nonce=self.rng(NONCE_BYTES),
+            nonce=nonce,
             rulebook_digest=rulebook.digest,
+            list_mark=list_mark(nonce, tags_digest) if tags_digest else b"",
         )
         raw = statistic_header_to_bytes(header)
         return SignedStatistic(header, raw, self.signer.sign(Label.STATISTIC, raw), key), private

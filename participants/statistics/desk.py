@@ -78,16 +78,18 @@ class StatisticsDesk(Silent):
     rulebook: Rulebook
     rulebooks: Callable[[bytes], Rulebook | None]
 
-    def ask(self, template: str, request_id: bytes, now: int) -> Release:
+    def ask(self, template: str, request_id: bytes, now: int, tags_digest: bytes = b"") -> Release:
         """
         Ask for a statistic and keep its release; a repeat of the request id gives the same release.
+
+        `tags_digest` names the list of a total over a list.
 
         Raises REQUEST_ID_REUSED for an id of another template, what the gateway refuses with, and as `conclude`.
         """
         known = self._known(template, request_id)
         if known is not None:
             return known
-        statistic, private = self._question(template, request_id, now)
+        statistic, private = self._question(template, request_id, now, tags_digest)
         try:
             answered = self.client.ask(request_id, statistic)
         except CreditError as error:
@@ -129,7 +131,9 @@ class StatisticsDesk(Silent):
             raise CreditError(Code.REQUEST_ID_REUSED, f"it has released {known.document.template}")
         return known
 
-    def _question(self, template: str, request_id: bytes, now: int) -> tuple[SignedStatistic, bytes]:
+    def _question(
+        self, template: str, request_id: bytes, now: int, tags_digest: bytes
+    ) -> tuple[SignedStatistic, bytes]:
         """Give the question that waits under this id, or make one; durable before it is asked."""
         path = self._asking(request_id)
         if path.exists():
@@ -138,7 +142,7 @@ class StatisticsDesk(Silent):
             if statistic.header.template != template:
                 raise CreditError(Code.REQUEST_ID_REUSED, f"it asks for {statistic.header.template}")
             return statistic, bytes.fromhex(kept["key"])
-        statistic, private = self.requester.build(template, self.rulebook, now)
+        statistic, private = self.requester.build(template, self.rulebook, now, tags_digest)
         value = {"statistic": signed_statistic_to_bytes(statistic).hex(), "key": private.hex()}
         write_whole(path, json.dumps(value).encode(), OWNER_ONLY)
         return statistic, private

@@ -4,7 +4,10 @@ import sqlite3
 
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId
+from consortium.model.statistic import StatisticHeader, list_mark
 from participants.lender.answer_ports import Charge, StatisticExchange
+from participants.lender.portfolio.ports import ListAnswerStore
+from participants.lender.portfolio.rows import ListTags
 
 STATISTICS = """
 CREATE TABLE statistics (
@@ -21,6 +24,14 @@ KEPT_SECONDS = 3_600
 """So long after its expiry an answer can be repeated; then the bytes go, and what it cost stays."""
 HIT_DAYS = 40
 _USED = "SELECT coalesce(sum(rho), 0) FROM statistics WHERE period = ? AND NOT dead"
+
+
+def listed_in(answers: ListAnswerStore, header: StatisticHeader, since: int) -> ListTags | None:
+    """Give the tags of the list that a statistic names, where its requester has used it since a time."""
+    with answers.transaction() as store:
+        known = [one.digest for one in store.lists.known(since) if one.requester == header.requester]
+    found = [digest for digest in known if list_mark(header.nonce, digest) == header.list_mark]
+    return answers.lists.tags(found[0]) if found else None
 
 
 class SqliteStatistics:

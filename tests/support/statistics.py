@@ -15,7 +15,7 @@ from consortium.hashing import Randomness
 from consortium.model.members import MemberId, MemberSet
 from consortium.model.rounds import Transcript
 from consortium.model.rulebook import Rulebook
-from consortium.model.statistic import SignedStatistic
+from consortium.model.statistic import SignedStatistic, StatisticHeader
 from consortium.model.statistic_policy import StatisticsPolicy
 from consortium.noise.vectors import Integers, VectorSource, discrete_gaussians
 from consortium.rules.statistic_defaults import DEFAULT_STATISTICS
@@ -49,7 +49,7 @@ class FixedCells:
     values: Integers | None = None
     refusal: CreditError | None = None
 
-    def cells(self, found: Statistic, issued_at: int, rulebook: Rulebook) -> Integers:  # noqa: ARG002  always the same
+    def cells(self, found: Statistic, *_: StatisticHeader | Rulebook) -> Integers:
         if self.refusal:
             raise self.refusal
         return np.zeros(found.count, dtype=np.int64) if self.values is None else self.values

@@ -16,6 +16,7 @@ from consortium.model.facts import Moment
 from consortium.model.identifiers import IdentifierKind, NormalisedIdentifier, SubjectTag
 from consortium.model.keys import utc_day
 from consortium.model.rulebook import Rulebook
+from consortium.model.statistic import StatisticHeader
 from consortium.model.statistic_policy import HOLDERS_WEIGHT
 from consortium.rules.contributions import MATCHED
 from consortium.rules.statistic_cells import Surroundings
@@ -50,6 +51,10 @@ def rulebook() -> Rulebook:
     return with_statistics()
 
 
+def asked_at(now: int) -> StatisticHeader:
+    return StatisticHeader(bytes(16), "lender-b", "any", bytes(32), now, now + 60, bytes(32), bytes(32))
+
+
 def line_of(number: int) -> Tradeline:
     return replace(tradeline(f"a{number}", balance=1_000 + number), portfolio=[*PortfolioType][number % 3])
 
@@ -74,7 +79,7 @@ def test_cells_of_a_book_are_what_its_attributes_say(tmp_path: Path, rulebook: R
     with closing(book_in(tmp_path)) as book, closing(SqliteAnswers(tmp_path / "answers.db")) as answers:
         source = cells_of(book, answers, dimensions)
         found = statistic_of("exposure", rulebook)
-        unknown = source.cells(found, NOW, rulebook)
+        unknown = source.cells(found, asked_at(NOW), rulebook)
         balances = sum(
             evaluate(file, ("balance",), NOW, live=False, retention_days=rulebook.policy.retention_days)["balance"]
             for _, file in book.committed_files()
@@ -85,7 +90,7 @@ def test_cells_of_a_book_are_what_its_attributes_say(tmp_path: Path, rulebook: R
         )
         around = [(subject(number).tag, Surroundings("tier-1", "26-35")) for number in range(PEOPLE // 2)]
         assert dimensions.load(around, NOW) == PEOPLE // 2
-        known = source.cells(found, NOW, rulebook)
+        known = source.cells(found, asked_at(NOW), rulebook)
         expected: Counter[tuple[str, ...]] = Counter()
         for number in range(PEOPLE):
             place = ("tier-1", "26-35") if number < PEOPLE // 2 else ("unknown", "unknown")
@@ -94,8 +99,8 @@ def test_cells_of_a_book_are_what_its_attributes_say(tmp_path: Path, rulebook: R
         moment = Moment.of(NOW, live=False, retention_days=rulebook.policy.retention_days, clock_skew=60)
         apart = read_in_process(book.path, tmp_path / "dimensions.db", found, moment)
         assert apart.tolist() == known.tolist(), "a process of its own gives the same"
-        assert source.cells(found, NOW, rulebook) is known, "a book is read once a day and template"
-        assert source.cells(found, NOW + 86_400, rulebook) is not known
+        assert source.cells(found, asked_at(NOW), rulebook) is known, "a book is read once a day and template"
+        assert source.cells(found, asked_at(NOW + 86_400), rulebook) is not known
 
 
 def test_people_are_counted_by_the_last_portfolio_run(tmp_path: Path, rulebook: Rulebook) -> None:
@@ -104,17 +109,17 @@ def test_people_are_counted_by_the_last_portfolio_run(tmp_path: Path, rulebook: 
         source = LenderCells(lambda: book, answers, lambda: read_holder_counts(path))
         fragments, thin = statistic_of("fragmentation", rulebook), statistic_of("thin-files", rulebook)
         with refused(Code.STATISTIC_NO_BASIS):
-            source.cells(thin, NOW, rulebook)
+            source.cells(thin, asked_at(NOW), rulebook)
         write_holder_counts(path, HolderCounts(NOW, open={1: 5, 2: 4, 9: 1}, files={1: 3, 4: 8}))
         assert path.stat().st_mode & 0o077 == 0
-        assert source.cells(fragments, NOW, rulebook).tolist()[:2] == [5 * HOLDERS_WEIGHT, 2 * HOLDERS_WEIGHT]
-        assert source.cells(fragments, NOW, rulebook).tolist()[7] == HOLDERS_WEIGHT // 9
-        assert source.cells(thin, NOW, rulebook).tolist() == [3 * HOLDERS_WEIGHT, 0, 2 * HOLDERS_WEIGHT]
+        assert source.cells(fragments, asked_at(NOW), rulebook).tolist()[:2] == [5 * HOLDERS_WEIGHT, 2 * HOLDERS_WEIGHT]
+        assert source.cells(fragments, asked_at(NOW), rulebook).tolist()[7] == HOLDERS_WEIGHT // 9
+        assert source.cells(thin, asked_at(NOW), rulebook).tolist() == [3 * HOLDERS_WEIGHT, 0, 2 * HOLDERS_WEIGHT]
         with refused(Code.STATISTIC_NO_BASIS, cause="older"):
-            source.cells(thin, NOW + (HOLDER_DAYS + 1) * 86_400, rulebook)
+            source.cells(thin, asked_at(NOW + (HOLDER_DAYS + 1) * 86_400), rulebook)
         path.write_text(json.dumps({"as_of": NOW, "open": {"one": 1}, "files": {}}))
         with refused(Code.SETTINGS_INVALID):
-            source.cells(thin, NOW, rulebook)
+            source.cells(thin, asked_at(NOW), rulebook)
 
 
 def test_hits_are_counted_over_the_full_days_before(tmp_path: Path, rulebook: Rulebook) -> None:
@@ -125,7 +130,7 @@ def test_hits_are_counted_over_the_full_days_before(tmp_path: Path, rulebook: Ru
                 store.statistics.count_hit("lender-b", day, hits)
             store.statistics.count_hit("lender-c", DAY - 1, 0)
         source = LenderCells(lambda: book, answers, lambda: None)
-        assert source.cells(found, NOW, rulebook).tolist() == [0, 7, 0, 0, 0]
+        assert source.cells(found, asked_at(NOW), rulebook).tolist() == [0, 7, 0, 0, 0]
 
 
 def load(path: Path, rows: list[str], text: str = MAPPING) -> DimensionLoad:

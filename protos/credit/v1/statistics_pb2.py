@@ -26,7 +26,7 @@ from protos.credit.v1 import keys_pb2 as protos_dot_credit_dot_v1_dot_keys__pb2
 from protos.credit.v1 import rounds_pb2 as protos_dot_credit_dot_v1_dot_rounds__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!protos/credit/v1/statistics.proto\x12\tcredit.v1\x1a\x1bprotos/credit/v1/keys.proto\x1a\x1dprotos/credit/v1/rounds.proto\"\xb5\x01\n\x0fStatisticHeader\x12\x14\n\x0cstatistic_id\x18\x01 \x01(\x0c\x12\x11\n\trequester\x18\x02 \x01(\t\x12\x10\n\x08template\x18\x03 \x01(\t\x12\x18\n\x10query_key_digest\x18\x04 \x01(\x0c\x12\x11\n\tissued_at\x18\x05 \x01(\x03\x12\x12\n\nexpires_at\x18\x06 \x01(\x03\x12\r\n\x05nonce\x18\x07 \x01(\x0c\x12\x17\n\x0frulebook_digest\x18\x08 \x01(\x0c\"`\n\x0fSignedStatistic\x12\x0e\n\x06header\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12*\n\tquery_key\x18\x03 \x01(\x0b\x32\x17.credit.v1.CertifiedKey\"\x8c\x01\n\x10StatisticRequest\x12-\n\tstatistic\x18\x01 \x01(\x0b\x32\x1a.credit.v1.SignedStatistic\x12&\n\x06roster\x18\x02 \x03(\x0b\x32\x16.credit.v1.RosterEntry\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x10\n\x08intended\x18\x04 \x03(\t\"<\n\x13\x41skStatisticRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x11\n\tstatistic\x18\x02 \x01(\x0c\"%\n\x14\x41skStatisticResponse\x12\r\n\x05piece\x18\x01 \x01(\x0c\x32\x66\n\x11StatisticsService\x12Q\n\x0c\x41skStatistic\x12\x1e.credit.v1.AskStatisticRequest\x1a\x1f.credit.v1.AskStatisticResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!protos/credit/v1/statistics.proto\x12\tcredit.v1\x1a\x1bprotos/credit/v1/keys.proto\x1a\x1dprotos/credit/v1/rounds.proto\"\xc8\x01\n\x0fStatisticHeader\x12\x14\n\x0cstatistic_id\x18\x01 \x01(\x0c\x12\x11\n\trequester\x18\x02 \x01(\t\x12\x10\n\x08template\x18\x03 \x01(\t\x12\x18\n\x10query_key_digest\x18\x04 \x01(\x0c\x12\x11\n\tissued_at\x18\x05 \x01(\x03\x12\x12\n\nexpires_at\x18\x06 \x01(\x03\x12\r\n\x05nonce\x18\x07 \x01(\x0c\x12\x17\n\x0frulebook_digest\x18\x08 \x01(\x0c\x12\x11\n\tlist_mark\x18\t \x01(\x0c\"`\n\x0fSignedStatistic\x12\x0e\n\x06header\x18\x01 \x01(\x0c\x12\x11\n\tsignature\x18\x02 \x01(\x0c\x12*\n\tquery_key\x18\x03 \x01(\x0b\x32\x17.credit.v1.CertifiedKey\"\x8c\x01\n\x10StatisticRequest\x12-\n\tstatistic\x18\x01 \x01(\x0b\x32\x1a.credit.v1.SignedStatistic\x12&\n\x06roster\x18\x02 \x03(\x0b\x32\x16.credit.v1.RosterEntry\x12\x0f\n\x07\x61ttempt\x18\x03 \x01(\r\x12\x10\n\x08intended\x18\x04 \x03(\t\"<\n\x13\x41skStatisticRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\x0c\x12\x11\n\tstatistic\x18\x02 \x01(\x0c\"%\n\x14\x41skStatisticResponse\x12\r\n\x05piece\x18\x01 \x01(\x0c\x32\x66\n\x11StatisticsService\x12Q\n\x0c\x41skStatistic\x12\x1e.credit.v1.AskStatisticRequest\x1a\x1f.credit.v1.AskStatisticResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,15 +34,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'protos.credit.v1.statistics
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STATISTICHEADER']._serialized_start=109
-  _globals['_STATISTICHEADER']._serialized_end=290
-  _globals['_SIGNEDSTATISTIC']._serialized_start=292
-  _globals['_SIGNEDSTATISTIC']._serialized_end=388
-  _globals['_STATISTICREQUEST']._serialized_start=391
-  _globals['_STATISTICREQUEST']._serialized_end=531
-  _globals['_ASKSTATISTICREQUEST']._serialized_start=533
-  _globals['_ASKSTATISTICREQUEST']._serialized_end=593
-  _globals['_ASKSTATISTICRESPONSE']._serialized_start=595
-  _globals['_ASKSTATISTICRESPONSE']._serialized_end=632
-  _globals['_STATISTICSSERVICE']._serialized_start=634
-  _globals['_STATISTICSSERVICE']._serialized_end=736
+  _globals['_STATISTICHEADER']._serialized_end=309
+  _globals['_SIGNEDSTATISTIC']._serialized_start=311
+  _globals['_SIGNEDSTATISTIC']._serialized_end=407
+  _globals['_STATISTICREQUEST']._serialized_start=410
+  _globals['_STATISTICREQUEST']._serialized_end=550
+  _globals['_ASKSTATISTICREQUEST']._serialized_start=552
+  _globals['_ASKSTATISTICREQUEST']._serialized_end=612
+  _globals['_ASKSTATISTICRESPONSE']._serialized_start=614
+  _globals['_ASKSTATISTICRESPONSE']._serialized_end=651
+  _globals['_STATISTICSSERVICE']._serialized_start=653
+  _globals['_STATISTICSSERVICE']._serialized_end=755
 # @@protoc_insertion_point(module_scope)

@@ -9,7 +9,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class StatisticHeader(_message.Message):
-    __slots__ = ("statistic_id", "requester", "template", "query_key_digest", "issued_at", "expires_at", "nonce", "rulebook_digest")
+    __slots__ = ("statistic_id", "requester", "template", "query_key_digest", "issued_at", "expires_at", "nonce", "rulebook_digest", "list_mark")
     STATISTIC_ID_FIELD_NUMBER: _ClassVar[int]
     REQUESTER_FIELD_NUMBER: _ClassVar[int]
     TEMPLATE_FIELD_NUMBER: _ClassVar[int]
@@ -18,6 +18,7 @@ class StatisticHeader(_message.Message):
     EXPIRES_AT_FIELD_NUMBER: _ClassVar[int]
     NONCE_FIELD_NUMBER: _ClassVar[int]
     RULEBOOK_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    LIST_MARK_FIELD_NUMBER: _ClassVar[int]
     statistic_id: bytes
     requester: str
     template: str
@@ -26,7 +27,8 @@ class StatisticHeader(_message.Message):
     expires_at: int
     nonce: bytes
     rulebook_digest: bytes
-    def __init__(self, statistic_id: _Optional[bytes] = ..., requester: _Optional[str] = ..., template: _Optional[str] = ..., query_key_digest: _Optional[bytes] = ..., issued_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., nonce: _Optional[bytes] = ..., rulebook_digest: _Optional[bytes] = ...) -> None: ...
+    list_mark: bytes
+    def __init__(self, statistic_id: _Optional[bytes] = ..., requester: _Optional[str] = ..., template: _Optional[str] = ..., query_key_digest: _Optional[bytes] = ..., issued_at: _Optional[int] = ..., expires_at: _Optional[int] = ..., nonce: _Optional[bytes] = ..., rulebook_digest: _Optional[bytes] = ..., list_mark: _Optional[bytes] = ...) -> None: ...
 
 class SignedStatistic(_message.Message):
     __slots__ = ("header", "signature", "query_key")
