@@ -13,6 +13,7 @@ from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId
 from consortium.model.rulebook import Rulebook
 from consortium.wire.portfolio import job_begin_from_bytes
+from participants.bootstrap import open_asks
 from participants.composition import LOG, Parts, gateway_addresses, mask_keys_of, seconds
 from participants.gateway_client.bulk import ContributeClient, run_job
 from participants.gateway_client.channel import Tls
@@ -24,9 +25,9 @@ from participants.lender.portfolio.ask import ListRequester
 from participants.lender.portfolio.asking import ListAsker
 from participants.lender.portfolio.job_ports import JobCall, JobHandler, RunOutcome
 from participants.lender.portfolio.jobs import Jobs
-from participants.lender.portfolio.plain_stages import PlainStages
 from participants.lender.portfolio.stages import Answers
 from participants.portfolio import Portfolios
+from participants.portfolio_stages import BulkStages
 from participants.storage.book import SqliteBook
 from participants.storage.job_files import JobFiles
 from participants.storage.snapshots import SnapshotBook
@@ -121,7 +122,11 @@ def list_parts(parts: Parts, tls: Callable[[], Tls], stack: ExitStack) -> ListPa
         workers=asking,
         clock=seconds,
     )
-    stages = PlainStages(lambda: parts.asker.node.tokeniser)
+    stages = BulkStages(
+        asks=partial(open_asks, parts.settings, _holder_failed),
+        rulebook=rulebook,
+        clock=seconds,
+    )
     workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="stages", initializer=step_back))
     return ListParts(clients, Portfolios(asker, files, stages, workers, partial(_count_holders, parts)))
 
@@ -151,6 +156,10 @@ def forget_lists(parts: Parts) -> None:
     with parts.answers.transaction() as store:
         known = store.lists.known(now - parts.rulebooks.current().policy.ledger_window)
         files.forget_tags([one.digest for one in known])
+
+
+def _holder_failed(holder: int, error: CreditError) -> None:
+    LOG.warning("holder-failed", extra={"holder": holder, "code": error.code})
 
 
 class _Replicas:

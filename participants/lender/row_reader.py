@@ -89,6 +89,8 @@ class ListRowReader:
         name = self._name(row.cells) if self._name else str(row.number)
         if name is None:
             raise RefusedError(Reason.MISSING, self._column)
+        if "\0" in str(name):
+            raise RefusedError(Reason.NOT_ALLOWED, self._column)
         return str(name), self._identifiers.read(row.cells)
 
 

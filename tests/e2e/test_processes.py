@@ -223,7 +223,7 @@ def test_a_portfolio_is_run_by_a_command(parties: Processes, tmp_path: Path) -> 
     done = parties.command("lender-one", "portfolio", "run", "--id", "7f" * 16, given=json.dumps(wanted))
     assert (done["phase"], done["summary"]["statuses"]) == ("done", {"OK": 20})
     rows = (tmp_path / "out.csv").read_text().splitlines()
-    assert rows[0] == "row,account,status,lenders_with_open_tradeline,balance"
+    assert rows[0] == "account,status,lenders,lenders_with_open_tradeline,balance"
     found = [row.split(",") for row in rows[1:]]
     assert sum(int(row[4]) for row in found) > 0
     assert all(int(row[3]) % 2 == int(row[4]) % 2 == 0 for row in found), "two lenders have the same book"
