@@ -43,6 +43,7 @@ app = lazy_app(
         "explain": f"{_CLI}.assess:explain",
         "shadow": f"{_CLI}.assess:shadow",
         "backtest": f"{_CLI}.backtest:backtest",
+        "indicators": f"{_CLI}.indicators:indicators",
         "portfolio": lazy_app(
             {name: f"{_CLI}.portfolio:{name}" for name in ("run", "status", "resume")},
             "Whole lists of people, asked about in one job.",

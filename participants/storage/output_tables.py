@@ -62,7 +62,7 @@ def write_table(out: Path, table_format: TableFormat, columns: Sequence[OutputCo
 
     Raises CreditError(STORAGE_FULL) or (STORAGE_BROKEN).
     """
-    with _beside(out) as work, _connection() as connection:
+    with _beside(out) as work, table_connection() as connection:
         parts = [
             _write_chunk(connection, work / f"{number:06}.parquet", columns, chunk)
             for number, chunk in enumerate(chunks)
@@ -84,13 +84,13 @@ def write_changes(old: Typed, new: Typed, out: Path, key: str) -> Changes:
     Raises CreditError(SOURCE_UNREADABLE) for an earlier file that cannot be read or has no such column, (LIST_INVALID)
     where a name is used twice; and as `write_table`.
     """
-    with _beside(out) as work, _connection() as connection:
-        names = [name for name in _columns(connection, new) if name in set(_read_columns(connection, old))]
+    with _beside(out) as work, table_connection() as connection:
+        names = [name for name in columns_of(connection, new) if name in set(_earlier_columns(connection, old))]
         if key not in names:
             raise CreditError(Code.SOURCE_UNREADABLE, f"the earlier file has no column {key[:64]}")
         compared = [name for name in names if name != key]
         _compare(connection, (old, new), key, compared)
-        _copy(connection, f"SELECT * FROM changes ORDER BY {_name(key)}", work / "whole", new[1])  # noqa: S608
+        _copy(connection, f"SELECT * FROM changes ORDER BY {quoted(key)}", work / "whole", new[1])  # noqa: S608
         found = _counted(connection, compared)
         _into_place(work / "whole", out)
         return found
@@ -106,17 +106,17 @@ def _compare(
 ) -> None:
     """Make the table `changes`."""
     for alias, path in zip(("before", "after"), files, strict=True):
-        chosen = ", ".join(f"CAST({_name(name)} AS VARCHAR) AS {_name(name)}" for name in (key, *compared))
-        connection.execute(f"CREATE TEMP TABLE {alias} AS SELECT {chosen} FROM {_scan(path)}")  # noqa: S608
-        connection.execute(f"SELECT count(*) - count(DISTINCT {_name(key)}) FROM {alias}")  # noqa: S608
+        chosen = ", ".join(f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in (key, *compared))
+        connection.execute(f"CREATE TEMP TABLE {alias} AS SELECT {chosen} FROM {scan_of(path)}")  # noqa: S608
+        connection.execute(f"SELECT count(*) - count(DISTINCT {quoted(key)}) FROM {alias}")  # noqa: S608
         if connection.fetchall() != [(0,)]:
             raise CreditError(Code.LIST_INVALID, "rows can be compared only where each has a name of its own")
-    old, new = f"before.{_name(key)}", f"after.{_name(key)}"
+    old, new = f"before.{quoted(key)}", f"after.{quoted(key)}"
     what = f"CASE WHEN {old} IS NULL THEN 'added' WHEN {new} IS NULL THEN 'removed' ELSE 'changed' END AS change"
-    pairs = [f"before.{_name(one)} AS {_name(f'{one}_before')}, after.{_name(one)}" for one in compared]
-    differing = [f"before.{_name(one)} IS DISTINCT FROM after.{_name(one)}" for one in (key, *compared)]
+    pairs = [f"before.{quoted(one)} AS {quoted(f'{one}_before')}, after.{quoted(one)}" for one in compared]
+    differing = [f"before.{quoted(one)} IS DISTINCT FROM after.{quoted(one)}" for one in (key, *compared)]
     connection.execute(
-        f"CREATE TEMP TABLE changes AS SELECT coalesce({new}, {old}) AS {_name(key)}, "  # noqa: S608
+        f"CREATE TEMP TABLE changes AS SELECT coalesce({new}, {old}) AS {quoted(key)}, "  # noqa: S608
         f"{', '.join((what, *pairs))} FROM before FULL JOIN after ON {old} = {new} WHERE {' OR '.join(differing)}"
     )
 
@@ -127,7 +127,7 @@ def _counted(connection: duckdb.DuckDBPyConnection, compared: Sequence[str]) -> 
     for name in compared:
         sql = (
             "SELECT count(*) FROM changes WHERE change = 'changed' "  # noqa: S608
-            f"AND {_name(name)} IS DISTINCT FROM {_name(name + '_before')}"
+            f"AND {quoted(name)} IS DISTINCT FROM {quoted(name + '_before')}"
         )
         (by_column[name],) = connection.execute(sql).fetchone() or (0,)
     return Changes(kinds.get("added", 0), kinds.get("removed", 0), kinds.get("changed", 0), by_column)
@@ -138,9 +138,9 @@ def _write_chunk(
 ) -> Path:
     connection.register("chunk", chunk)
     chosen = ", ".join(
-        f"CASE WHEN {_name(one.unless)} = 1 THEN {_name(one.name)} END AS {_name(one.name)}"
+        f"CASE WHEN {quoted(one.unless)} = 1 THEN {quoted(one.name)} END AS {quoted(one.name)}"
         if one.unless
-        else _name(one.name)
+        else quoted(one.name)
         for one in columns
     )
     _copy(connection, f"SELECT {chosen} FROM chunk", path, TableFormat.PARQUET)  # noqa: S608
@@ -154,27 +154,30 @@ def _copy(connection: duckdb.DuckDBPyConnection, query: str, path: Path, table_f
     connection.execute(f"COPY ({query}) TO {_text(str(path))} ({options})")
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, path: Typed) -> list[str]:
-    connection.execute(f"DESCRIBE SELECT * FROM {_scan(path)}")  # noqa: S608
+def columns_of(connection: duckdb.DuckDBPyConnection, path: Typed) -> list[str]:
+    """Give the names of a file's columns; raises duckdb.Error for one that cannot be read."""
+    connection.execute(f"DESCRIBE SELECT * FROM {scan_of(path)}")  # noqa: S608
     return [name for name, *_ in connection.fetchall()]
 
 
-def _read_columns(connection: duckdb.DuckDBPyConnection, path: Typed) -> list[str]:
+def _earlier_columns(connection: duckdb.DuckDBPyConnection, path: Typed) -> list[str]:
     try:
-        return _columns(connection, path)
+        return columns_of(connection, path)
     except duckdb.Error:
         pass
     raise CreditError(Code.SOURCE_UNREADABLE, "the earlier file")
 
 
-def _scan(file: Typed) -> str:
+def scan_of(file: Typed) -> str:
+    """Give what stands for a file in a query."""
     path, table_format = file
     if table_format is TableFormat.PARQUET:
         return f"read_parquet({_text(str(path))})"
     return f"read_csv({_text(str(path))}, header = true, all_varchar = true)"
 
 
-def _name(name: str) -> str:
+def quoted(name: str) -> str:
+    """Give a column's name as a query has it."""
     return '"' + name.replace('"', '""') + '"'
 
 
@@ -201,7 +204,8 @@ def _beside(out: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
+def table_connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open a database in memory that reads and writes files and never the network."""
     connection = duckdb.connect(":memory:", config=_SETTINGS)
     try:
         connection.execute("SET enable_progress_bar = false")

@@ -26,6 +26,13 @@ async def _indicators(worlds: Worlds, folder: Path) -> None:
         assert "entry" not in alone, "nothing is said to others unless it is asked for"
         stated = await run(participant, "book", "quality", "--node", node, "--state")
         assert stated["thousandths"] == dict.fromkeys(alone["thousandths"]), "the book is empty"
+        result, page = folder / "result.csv", folder / "page.html"
+        result.write_text("id,status,lenders,balance\n1,OK,2,7\n2,THIN,1,3\n")
+        asked = "indicators", "--node", write_lender_folder(running.grpc, folder / "lender-c", "lender-c")
+        own = await run(participant, *asked, "--run", result, "--html", page)
+        assert own["coverage"]["known_elsewhere"] == 1
+        assert list(own["quality"]) == ["lender-a"], "what one states every lender reads"
+        assert "lender-a" in page.read_text()
         export = await running.export()
         audit = verify(export, trust(running.world))
         assert audit.verdict.state is State.COMPLETE, words(audit)
