@@ -13,8 +13,21 @@ from rich.table import Table
 from consortium.canonical import CanonicalValue
 from consortium.errors import Code, CreditError
 from participants.cli.output import JsonOption, NodeOption, Output, output
-from participants.input_files import read_input
-from participants.lender.portfolio.portfolio_input import MAX_PORTFOLIO_BYTES
+from participants.cli.portfolio_options import (
+    AttributeOption,
+    ConsentOption,
+    FormatOption,
+    ListOption,
+    MappingOption,
+    Options,
+    OutOption,
+    OwnOption,
+    RefusedOption,
+    SchedulerOption,
+    ScorecardOption,
+    SinceOption,
+    request_of,
+)
 from participants.portfolio_status import PortfolioStatus
 from participants.rpc.local_client import LocalClient
 from participants.settings import NodeSettings
@@ -29,15 +42,29 @@ DetachOption = Annotated[bool, typer.Option("--detach", help="Do not wait: `port
 def run(
     node: NodeOption,
     file: FileArgument = None,
+    source: ListOption = None,
+    mapping: MappingOption = None,
+    out: OutOption = None,
+    out_format: FormatOption = None,
+    attribute: AttributeOption = None,
+    scorecard: ScorecardOption = None,
+    since: SinceOption = None,
+    scheduler: SchedulerOption = None,
+    consent: ConsentOption = None,
+    max_refused: RefusedOption = None,
     job: JobOption = None,
     *,
+    own: OwnOption = False,
     detach: DetachOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Ask about everybody on a list: {"source": "...", "out": "...", "columns": {...}, "attributes": [...], ...}."""
+    """Ask about everybody on a list, by options, or by a file with a portfolio as docs/portfolio.md describes it."""
+    said = Options(
+        *(source, mapping, out, out_format, attribute, own, scorecard, since, scheduler, consent, max_refused)
+    )
     with output(as_json=as_json) as shown:
         name = _job(job) if job else secrets.token_bytes(16)
-        request = read_input(file, MAX_PORTFOLIO_BYTES, "the file with the portfolio")
+        request = request_of(file, said)
         with LocalClient(NodeSettings(node)) as client:
             shown.note({"id": name.hex()}, "go on with `credit-participant portfolio resume`")
             _wait(client, client.start_portfolio(name, request), shown, detach=detach)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.dask_cluster import dask_cluster
 from tests.support.processes import LENDERS, Processes, consortium, question_about
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "csv" / "mapping.toml"
@@ -238,6 +239,24 @@ def test_a_portfolio_is_run_by_a_command(parties: Processes, tmp_path: Path) -> 
         )
         assert failed["error"]["code"] == code
     assert parties.command("lender-one", "portfolio", "resume", "7e" * 16, fails=True)["error"]["code"] == "JOB_UNKNOWN"
+
+
+def test_a_portfolio_prepared_on_a_cluster_gives_the_same_file(parties: Processes, tmp_path: Path) -> None:
+    """By options, with the mapping of a book as that of the list; the second run says what has changed since."""
+    (tmp_path / "consent.json").write_text(json.dumps(question_about({})["consent"]))
+    out, wanted = tmp_path / "out.parquet", ("--attribute", "balance", "--attribute", "open_tradelines", "--own")
+    said = ("portfolio", "run", "--mapping", str(EXAMPLE), "--consent", str(tmp_path / "consent.json"), *wanted)
+    first = parties.command("lender-two", *said, "--out", str(out))["summary"]
+    before = out.read_bytes()
+    assert (first["rows"], first["people"]) == (20, 17), "some people have two accounts"
+    with dask_cluster(tmp_path) as cluster:
+        options = ("--scheduler", cluster.address, "--since", str(out))
+        again = parties.command("lender-two", *said, "--out", str(out), *options)["summary"]
+    assert out.read_bytes() == before
+    assert [again["changes"][name] for name in ("added", "removed", "changed")] == [0, 0, 0]
+    refused = parties.command("lender-two", *said, "--out", str(out), "--scheduler", "tcp://10.1.2.3:8786", fails=True)
+    assert (refused["phase"], refused["error"]["code"]) == ("stopped", "SETTINGS_INVALID")
+    assert out.read_bytes() == before
 
 
 def portfolio(out: Path) -> dict[str, object]:
