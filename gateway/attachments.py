@@ -48,6 +48,8 @@ class Attachment:
     member: MemberId
     protocol: int = PROTOCOL
     check: Callable[[], None] = lambda: None
+    statistics: bool = False
+    """Whether the node answers calls for statistics."""
     waiting: dict[int, asyncio.Future[bytes]] = field(default_factory=dict)
     well: bool = True
     _outgoing: deque[Call] = field(default_factory=deque)
@@ -188,9 +190,13 @@ class Attachments:
         if attachment in nodes:
             nodes.remove(attachment)
 
-    def well(self) -> MemberSet:
-        """Give the members that can be called; L is chosen from them."""
-        return frozenset(member for member, nodes in self._by_member.items() if any(node.well for node in nodes))
+    def well(self, *, statistics: bool = False) -> MemberSet:
+        """Give the members that can be called (for a statistic); L is chosen from them."""
+        return frozenset(member for member in self._by_member if self._callable(member, statistics=statistics))
+
+    def _callable(self, member: MemberId, *, statistics: bool) -> list[Attachment]:
+        nodes = self._by_member.get(member, [])
+        return [node for node in nodes if node.well and (node.statistics or not statistics)]
 
     def attached(self) -> MemberSet:
         """Give the members with a stream, well or not."""
@@ -213,9 +219,9 @@ class Attachments:
         self._numbers += 1
         return self._numbers
 
-    def node(self, member: MemberId) -> Attachment:
-        """Give a member's newest node that is well; raises CreditError(TOO_FEW_CONTRIBUTORS)."""
-        nodes = [node for node in self._by_member.get(member, []) if node.well]
+    def node(self, member: MemberId, *, statistics: bool = False) -> Attachment:
+        """Give a member's newest node that is well (and takes statistics); raises CreditError(TOO_FEW_CONTRIBUTORS)."""
+        nodes = self._callable(member, statistics=statistics)
         if not nodes:
             raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{member} is not attached")
         return nodes[-1]

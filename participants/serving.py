@@ -164,7 +164,7 @@ def _handlers(parts: Parts, metrics: Metrics) -> Handlers:
         keys = tuple(contributor().pairs.own(moment).certified for moment in days)
         with parts.answers.transaction() as store:
             counter = store.counter()
-        return Hello(keys, parts.rulebooks.current().digest, counter, VERSION)
+        return Hello(keys, parts.rulebooks.current().digest, counter, VERSION, statistics=True)
 
     def welcome(last_counter: int) -> None:
         """Notice that others have seen messages which this store does not know: it comes from a backup."""

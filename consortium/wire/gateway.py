@@ -38,6 +38,7 @@ class Hello:
     last_counter: int
     version: str
     spoken: Spoken = field(default_factory=Spoken)
+    statistics: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,7 @@ def hello_to_proto(hello: Hello) -> gateway_pb2.Hello:
         version=hello.version,
         protocol=hello.spoken.newest,
         oldest_protocol=hello.spoken.oldest,
+        statistics=hello.statistics,
     )
 
 
@@ -95,6 +97,7 @@ def hello_from_proto(message: gateway_pb2.Hello) -> Hello:
         last_counter=unsigned(message.last_counter, "last_counter"),
         version=message.version[:64],
         spoken=spoken_from_proto(message.oldest_protocol, message.protocol),
+        statistics=message.statistics,
     )
 
 

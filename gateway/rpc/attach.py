@@ -53,7 +53,8 @@ class AttachServicer(grpc_pb.AttachServiceServicer):
         identity = peer_identity(rpc_context)
         member = identity.active_lender(self._rulebooks.current()).id
         check = partial(self._check, peer_certificate(rpc_context))
-        attachment = Attachment(member, await self._read_hello(member, requests), check)
+        protocol, statistics = await self._read_hello(member, requests)
+        attachment = Attachment(member, protocol, check, statistics)
         welcome = await self._welcome(attachment)
         self._attachments.add(attachment)  # whoever has the welcome may ask at once, and is to be among the asked
         reader = asyncio.create_task(self._read(identity, attachment, requests))
@@ -70,8 +71,8 @@ class AttachServicer(grpc_pb.AttachServiceServicer):
             self._attachments.remove(attachment)
             await cancelled([reader])
 
-    async def _read_hello(self, member: MemberId, requests: AsyncIterator[pb.AttachRequest]) -> int:
-        """Take the first message and give the version of the protocol that both sides speak."""
+    async def _read_hello(self, member: MemberId, requests: AsyncIterator[pb.AttachRequest]) -> tuple[int, bool]:
+        """Take the first message: the version of the protocol that both sides speak, whether it takes statistics."""
         try:
             first = await asyncio.wait_for(anext(requests), HELLO_SECONDS)
         except (TimeoutError, StopAsyncIteration):
@@ -81,7 +82,7 @@ class AttachServicer(grpc_pb.AttachServiceServicer):
         hello = hello_from_proto(first.hello)
         protocol = agree(Spoken(), hello.spoken)
         await self._mask_keys.publish(member, hello.mask_keys, self._rulebooks.current())
-        return protocol
+        return protocol, hello.statistics
 
     async def _welcome(self, attachment: Attachment) -> pb.Welcome:
         counter = await self._committer.commit(lambda transaction: transaction.counter(attachment.member))

@@ -97,7 +97,7 @@ class Carrier(Generic[RunT]):
     """
     Sends calls, feeds answers into the run, and closes rounds when all have come or time is up.
 
-    A `patient` one does not take a node for unwell that answers late: what it asks for takes some nodes long.
+    A `patient` one is for statistics: it asks nodes that take them, and takes none for unwell that answers late.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Carrier(Generic[RunT]):
 
     async def _first_round(self, run: RunT) -> bytes | None:
         self._check_still(run)
-        request = run.call(self._attachments.well())
+        request = run.call(self._attachments.well(statistics=self._patient))
         call = Call(self._attachments.next_number(), run.rounds[0], request)
         await self._ask_all(run, run.intended, call, self._timeouts.round1, run.receive_round1, run.receive_refusal)
         self._give_receipts(run, 1)
@@ -196,7 +196,7 @@ class Carrier(Generic[RunT]):
         asked: dict[asyncio.Future[bytes], Attachment] = {}
         for member in sorted(members):
             try:
-                node = self._attachments.node(member)
+                node = self._attachments.node(member, statistics=self._patient)
                 asked[node.begin(call)] = node
             except CreditError as error:
                 refuse(member, error)

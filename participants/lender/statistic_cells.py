@@ -138,10 +138,9 @@ class LenderCells:
             return _vector(found, hit_cells(found, hits))
         if measure in OF_PEOPLE:
             return _vector(found, holder_cells(found, self._people(measure, issued_at)))
-        with self._lock:
-            if measure is Measure.LIST:
-                return self._of_list(found, header, rulebook)
-            return self._of_book(found, issued_at, rulebook)
+        if measure is Measure.LIST:
+            return self._of_list(found, header, rulebook)
+        return self._of_book(found, issued_at, rulebook)
 
     def _of_list(self, found: Statistic, header: StatisticHeader, rulebook: Rulebook) -> Integers:
         """
@@ -153,14 +152,20 @@ class LenderCells:
         if wanted is None or self.columns is None:
             raise CreditError(Code.STATISTIC_NO_BASIS, "no such list here: have a portfolio about it first")
         key = header.list_mark, canonical_template(found.template)
-        if key not in self._known:
-            self._keep(key, sum_of_list(self.columns(), wanted, found, header, rulebook))
-        return self._known[key]
+        columns = self.columns
+        return self._made(key, lambda: sum_of_list(columns(), wanted, found, header, rulebook))
 
-    def _keep(self, key: tuple[bytes, ...], sums: Integers) -> None:
-        self._known[key] = sums
-        while len(self._known) > KEPT_VECTORS:
-            self._known.popitem(last=False)
+    def _made(self, key: tuple[bytes, ...], make: Callable[[], Integers]) -> Integers:
+        """Give a vector, made once; whoever asks for a known one does not wait while another is made."""
+        known = self._known.get(key)
+        if known is not None:
+            return known
+        with self._lock:
+            if key not in self._known:
+                self._known[key] = make()
+                while len(self._known) > KEPT_VECTORS:
+                    self._known.popitem(last=False)
+            return self._known[key]
 
     def _people(self, measure: Measure, issued_at: int) -> Mapping[int, int]:
         counts = self.holders()
@@ -175,12 +180,8 @@ class LenderCells:
         day = utc_day(issued_at).to_bytes(8, "big", signed=True)
         state = book.state(), self.dimensions.state(), policy.retention_days.to_bytes(8, "big")
         key = canonical_template(found.template), day, *state
-        if key not in self._known:
-            moment = Moment.of(
-                issued_at, live=False, retention_days=policy.retention_days, clock_skew=policy.clock_skew
-            )
-            self._keep(key, self._read(book, found, moment))
-        return self._known[key]
+        moment = Moment.of(issued_at, live=False, retention_days=policy.retention_days, clock_skew=policy.clock_skew)
+        return self._made(key, lambda: self._read(book, found, moment))
 
     def _read(self, book: BookFiles, found: Statistic, moment: Moment) -> Integers:
         if self.apart is not None and book.size > LARGE:

@@ -8,9 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from consortium.errors import Code
+from consortium.errors import Code, CreditError
 from consortium.model.identifiers import SubjectTag
-from participants.lender.answer_ports import AnswerStore, Binding, Exchange
+from participants.lender.answer_ports import (
+    AnswerStore,
+    Binding,
+    Charge,
+    Exchange,
+    StatisticExchange,
+    StatisticTransaction,
+)
 from participants.storage.answers import SqliteAnswers
 from tests.support.codes import refused
 
@@ -177,3 +184,67 @@ def test_a_full_disk_is_said_and_nothing_is_half_done(tmp_path: Path) -> None:
     with store.transaction() as transaction:
         assert transaction.next_counter(20_000) == 1
         assert transaction.exchange(b"c" * 32) is None
+
+
+def charge(rho: int = 10, limit: int = 100) -> Charge:
+    return Charge("exposure", 5, rho, limit, 1_000)
+
+
+def test_the_last_of_a_budget_goes_to_one_of_many_threads_and_processes_exactly(reopen: Open) -> None:
+    """Nodes of one lender share the store: every one of them has a connection of its own."""
+    stores, taken, refusals = [reopen() for _ in range(4)], list[int](), list[Code]()
+
+    def reserve(number: int) -> None:
+        for at in range(6):
+            ctx = bytes([number, at]) * 16
+            try:
+                with stores[number].transaction() as store:
+                    store.statistics.reserve(ctx, ctx, charge(), 1_000)
+                taken.append(number)
+            except CreditError as error:
+                refusals.append(error.code)
+
+    threads = [threading.Thread(target=reserve, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(taken), refusals) == (10, [Code.STATISTIC_BUDGET_SPENT] * 14)
+    with stores[0].transaction() as store:
+        assert store.statistics.used(5, "exposure") == store.statistics.used(5) == 100
+        assert store.statistics.used(6) == 0
+
+
+def test_a_statistic_is_reserved_kept_and_released_in_that_order_or_not_at_all(reopen: Open) -> None:
+    one, other, kept = b"1" * 32, b"2" * 32, StatisticExchange(b"request", b"answer", b"seed")
+    early_ones: list[Callable[[StatisticTransaction], object]] = [
+        lambda store: store.keep(one, kept),
+        lambda store: store.release(one, b"correction"),
+    ]
+    for early in early_ones:
+        with refused(Code.STATISTIC_CLOSED), reopen().transaction() as store:
+            early(store.statistics)
+    with reopen().transaction() as store:
+        store.statistics.reserve(one, b"statistic", charge(), 1_000)
+        assert store.statistics.exchange(one) is None
+        store.statistics.keep(one, kept)
+    with reopen().transaction() as store:
+        assert store.statistics.exchange(one) == kept
+        store.statistics.release(one, b"correction")
+        store.statistics.reserve(other, b"statistic", charge(), 1_000)
+        assert store.statistics.used(5) == 20, "a release is not buried by another attempt"
+    with reopen().transaction() as store:
+        assert (store.statistics.bury(999), store.statistics.bury(1_000), store.statistics.used(5)) == (0, 1, 10)
+        assert (store.statistics.correction(one), store.statistics.releases(b"statistic")) == (b"correction", 1)
+    late_ones: list[Callable[[StatisticTransaction], object]] = [
+        lambda store: store.exchange(other),
+        lambda store: store.reserve(other, b"statistic", charge(), 2_000),
+    ]
+    for late in late_ones:
+        with refused(Code.STATISTIC_CLOSED), reopen().transaction() as store:
+            late(store.statistics)
+    with reopen().transaction() as store:
+        store.statistics.bury(1_000_000)
+        assert (store.statistics.correction(one), store.statistics.used(5)) == (None, 10), "bytes go, costs stay"
+    with refused(Code.STATISTIC_CLOSED), reopen().transaction() as store:
+        store.statistics.keep(one, kept)

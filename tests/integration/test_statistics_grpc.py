@@ -195,3 +195,16 @@ def test_pages_and_a_data_set_that_fits_its_checksums(worlds: Worlds, tmp_path: 
     assert [one["template"] for one in index] == [one.document.template for one in releases]
     table = (tmp_path / "out" / f"{index[0]['files']}.csv").read_text().splitlines()
     assert len(table) == 1 + statistic_of(index[0]["template"], consortium.rulebook).count
+
+
+def test_a_node_of_before_is_not_asked_for_statistics(worlds: Worlds, tmp_path: Path) -> None:
+    consortium = statistic_world(worlds)
+    del consortium.contributors["lender-e"]  # its hello says nothing of statistics
+
+    async def main() -> None:
+        async with asyncio.timeout(30), grpc_world(consortium.world, tmp_path) as running:
+            await attached(running, consortium)
+            release = await asked(running)
+            assert release.document.contributors == LENDERS[:-1]
+
+    asyncio.run(main())

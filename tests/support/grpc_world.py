@@ -80,7 +80,7 @@ class GrpcWorld:
         def hello() -> Hello:
             now = int(time.time())
             keys = tuple(contributor.pairs.own(now + day * SECONDS_PER_DAY).certified for day in range(2))
-            return Hello(keys, self.world.rulebook.digest, 0, "test")
+            return Hello(keys, self.world.rulebook.digest, 0, "test", statistics=member in self.statistics)
 
         noised = self.statistics.get(member)
         statistics = None if noised is None else statistic_handlers(noised)

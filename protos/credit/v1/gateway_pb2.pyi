@@ -50,20 +50,22 @@ class AttachRequest(_message.Message):
     def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., answer: _Optional[_Union[CallAnswer, _Mapping]] = ..., mask_keys: _Optional[_Union[MaskKeys, _Mapping]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("mask_keys", "rulebook_digest", "last_counter", "version", "protocol", "oldest_protocol")
+    __slots__ = ("mask_keys", "rulebook_digest", "last_counter", "version", "protocol", "oldest_protocol", "statistics")
     MASK_KEYS_FIELD_NUMBER: _ClassVar[int]
     RULEBOOK_DIGEST_FIELD_NUMBER: _ClassVar[int]
     LAST_COUNTER_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     OLDEST_PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    STATISTICS_FIELD_NUMBER: _ClassVar[int]
     mask_keys: _containers.RepeatedCompositeFieldContainer[_keys_pb2.CertifiedKey]
     rulebook_digest: bytes
     last_counter: int
     version: str
     protocol: int
     oldest_protocol: int
-    def __init__(self, mask_keys: _Optional[_Iterable[_Union[_keys_pb2.CertifiedKey, _Mapping]]] = ..., rulebook_digest: _Optional[bytes] = ..., last_counter: _Optional[int] = ..., version: _Optional[str] = ..., protocol: _Optional[int] = ..., oldest_protocol: _Optional[int] = ...) -> None: ...
+    statistics: bool
+    def __init__(self, mask_keys: _Optional[_Iterable[_Union[_keys_pb2.CertifiedKey, _Mapping]]] = ..., rulebook_digest: _Optional[bytes] = ..., last_counter: _Optional[int] = ..., version: _Optional[str] = ..., protocol: _Optional[int] = ..., oldest_protocol: _Optional[int] = ..., statistics: bool = ...) -> None: ...
 
 class MaskKeys(_message.Message):
     __slots__ = ("mask_keys",)
