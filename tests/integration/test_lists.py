@@ -2,6 +2,9 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -197,6 +200,38 @@ def test_local_processes_give_the_same_and_one_that_dies_costs_its_partitions(fo
     assert len(pools) == 2, "the broken pool was replaced"
     assert len(asks.asked) == 6, "no partition was asked about twice"
     assert same(found, prepared(folder, kept="elsewhere"))
+
+
+STARTER = """
+import os, sys, time
+from participants.lender.bulk.workers import open_workers
+if __name__ == "__main__":
+    with open_workers(processes=1) as workers:
+        print(workers.result(workers.submit(os.getpgid, 0)), *workers._pool._processes, flush=True)
+        time.sleep(60)
+"""
+
+
+def test_workers_end_with_a_node_that_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "starter.py"
+    script.write_text(STARTER)
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as node:
+        assert node.stdout is not None
+        _, worker = map(int, node.stdout.readline().split())
+        assert Path(f"/proc/{worker}").exists()
+        node.kill()
+    deadline = time.monotonic() + 20
+    while is_running(worker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not is_running(worker)
+
+
+def is_running(process: int) -> bool:
+    """A process that has ended and that nobody has asked about yet is not running."""
+    try:
+        return "Z" not in Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
 
 
 def test_a_dask_cluster_gives_the_same_and_a_worker_that_dies_costs_its_partitions(

@@ -6,11 +6,13 @@ A worker that dies costs the tasks that it had: they run again elsewhere, and wh
 
 import ipaddress
 import os
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from typing import Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -123,7 +125,7 @@ def open_workers(scheduler: str | None = None, processes: int | None = None) -> 
     """
     if scheduler is None:
         count = processes or os.cpu_count() or 1
-        workers = Workers(lambda: ProcessPoolExecutor(count, get_context("spawn"), initializer=_give_way), count)
+        workers = Workers(lambda: ProcessPoolExecutor(count, get_context("spawn"), initializer=_begin_worker), count)
         try:
             yield workers
         finally:
@@ -133,8 +135,17 @@ def open_workers(scheduler: str | None = None, processes: int | None = None) -> 
             yield workers
 
 
-def _give_way() -> None:
+def _begin_worker() -> None:
+    """Give way to others, and end with whoever started this process: a node that is killed leaves nobody behind."""
     os.nice(NICE)
+    parent = parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+
+
+def _end_with(sentinel: int) -> None:
+    wait([sentinel])
+    os._exit(1)
 
 
 @contextmanager
