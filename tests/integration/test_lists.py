@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import dask
 import pytest
 
 from consortium.custody import EvaluationAnswer
@@ -26,7 +27,7 @@ from participants.lender.mapping import load_list_mapping
 from participants.lender.tokenise import Tokeniser
 from participants.lender.validation import SetAside, ValidationReport
 from participants.storage.list_partitions import PartitionFolder
-from tests.support.dask_cluster import dask_cluster
+from tests.support.dask_cluster import ClusterTls, dask_cluster
 from tests.support.leaks import leaks
 from tests.support.oprf_world import World, build_world, lenders_secrets
 
@@ -250,6 +251,18 @@ def test_a_dask_cluster_gives_the_same_and_a_worker_that_dies_costs_its_partitio
         ("phone", PHONES[0]),
     ]
     assert leaks(said.encode(), secrets) == []
+
+
+def test_a_cluster_with_tls_is_reached_by_the_configuration_of_dask(folder: Path) -> None:
+    tls = ClusterTls.made(folder)
+    with dask_cluster(folder, 1, tls) as cluster:
+        assert cluster.address.startswith("tls://")
+        with dask.config.set(tls.settings), open_workers(cluster.address) as workers:
+            found = preparation(folder, CountingAsks(build_world().tokeniser()), workers).prepare()
+        with pytest.raises(CreditError) as refused, open_workers(cluster.address):
+            pass  # a client without a certificate of this CA
+    assert refused.value.code is Code.SETTINGS_INVALID
+    assert same(found, prepared(folder, kept="elsewhere"))
 
 
 @pytest.mark.parametrize("address", ["tcp://10.0.0.7:8786", "http://127.0.0.1:1", "tcp://", "127.0.0.1:8786"])

@@ -1,5 +1,6 @@
 """A Dask cluster of real processes on loopback: a scheduler and workers, each of which a test can kill."""
 
+import datetime as dt
 import json
 import subprocess
 import sys
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from demo.certificates import Authority
 
 PATIENCE_SECONDS = 60
 
@@ -26,13 +29,47 @@ class DaskCluster:
         worker.wait()
 
 
+@dataclass(frozen=True)
+class ClusterTls:
+    """The files of a CA and of one certificate that scheduler, workers and client share."""
+
+    ca: Path
+    certificate: Path
+    key: Path
+
+    @classmethod
+    def made(cls, folder: Path) -> "ClusterTls":
+        """Make a CA and a certificate."""
+        now = dt.datetime.now(dt.UTC)
+        authority = Authority("cluster", now)
+        issued = authority.issue("node", now)
+        files = cls(folder / "ca.pem", folder / "dask.pem", folder / "dask.key")
+        contents = (authority.certificate, issued.certificate, issued.key)
+        for path, content in zip((files.ca, files.certificate, files.key), contents, strict=True):
+            path.write_bytes(content)
+        return files
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What scheduler and workers are started with."""
+        files = ("--tls-ca-file", str(self.ca), "--tls-cert", str(self.certificate), "--tls-key", str(self.key))
+        return ("--protocol", "tls", *files)
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What a client has in its configuration of Dask."""
+        known = "distributed.comm.tls"
+        pair = {f"{known}.client.cert": str(self.certificate), f"{known}.client.key": str(self.key)}
+        return {f"{known}.ca-file": str(self.ca), **pair}
+
+
 @contextmanager
-def dask_cluster(folder: Path, count: int = 2) -> Iterator[DaskCluster]:
+def dask_cluster(folder: Path, count: int = 2, tls: ClusterTls | None = None) -> Iterator[DaskCluster]:
     """Start a scheduler and so many workers without nannies, and end them all."""
     file, started = folder / "scheduler.json", []
     scheduler = ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show"]
     worker = ["worker", "--host", "127.0.0.1", "--nthreads", "1", "--no-nanny", "--no-dashboard", "--local-directory"]
-    known = "--scheduler-file", str(file)
+    known = "--scheduler-file", str(file), *(tls.options if tls else ())
     try:
         started.append(_start(folder, "scheduler", [*scheduler, *known]))
         started += [

@@ -152,12 +152,13 @@ def _end_with(sentinel: int) -> None:
 def _dask(scheduler: str) -> Iterator[Workers]:
     _check_address(scheduler)
     try:
-        from distributed import Client  # noqa: PLC0415  an extra that only this needs
+        from distributed import Client, Security  # noqa: PLC0415  an extra that only this needs
     except ImportError:
         raise CreditError(Code.SETTINGS_INVALID, "--scheduler needs Dask: install the extra `bulk`") from None
     try:
-        client = Client(scheduler, timeout=CONNECT_SECONDS, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
+        security = Security(require_encryption=urlsplit(scheduler).scheme == "tls")  # its files: Dask's configuration
+        client = Client(scheduler, security=security, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, TimeoutError, TypeError, ValueError) as error:  # TypeError: tls:// without a certificate
         cause = f"the scheduler cannot be reached: {type(error).__name__}"
         raise CreditError(Code.SETTINGS_INVALID, cause) from None
     with client:
