@@ -154,20 +154,25 @@ def _ask_one(client: LocalClient, question: QuestionInput, in_flight: int) -> Ti
 
 
 def _question(asked: Asked, dataset: Dataset) -> QuestionInput:
-    families = {item.family for item in DEFAULT_CATALOGUE if item.id in dataset.attributes}
-    captured = dt.datetime.fromtimestamp(dataset.extracted_at, dt.UTC)
     question = {
         "identifiers": identifiers_value(asked.identifiers),
         "purpose": "origination",
         "attributes": dataset.attributes,
-        "consent": {
-            "families": sorted(families),
-            "issued": captured.isoformat(),
-            "expires": (captured + CONSENT).isoformat(),
-            "maximum_uses": 1,
-            "notice_digest": hashlib.sha256(b"the notice of the demonstration").hexdigest(),
-            "notice_language": "en",
-            "evidence_digest": hashlib.sha256(b"a ticked box").hexdigest(),
-        },
+        "consent": consent_of(dataset),
     }
     return parse_question(json.dumps(question).encode())
+
+
+def consent_of(dataset: Dataset) -> dict[str, object]:
+    """Give a consent as questions write it, for everything that the demonstration asks for."""
+    families = {item.family for item in DEFAULT_CATALOGUE if item.id in dataset.attributes}
+    captured = dt.datetime.fromtimestamp(dataset.extracted_at, dt.UTC)
+    return {
+        "families": sorted(families),
+        "issued": captured.isoformat(),
+        "expires": (captured + CONSENT).isoformat(),
+        "maximum_uses": 1,
+        "notice_digest": hashlib.sha256(b"the notice of the demonstration").hexdigest(),
+        "notice_language": "en",
+        "evidence_digest": hashlib.sha256(b"a ticked box").hexdigest(),
+    }

@@ -23,6 +23,7 @@ from demo.dataset import Dataset
 from demo.founding import found_in
 from demo.made_up import made_up
 from demo.population import PEOPLE
+from demo.portfolio import Listed, ask_list, print_list
 from demo.progress import Meter, Stages
 from demo.questions import Answer, ask_all
 from demo.report import print_books, print_people, print_summary
@@ -90,6 +91,9 @@ def run(options: Options, console: Console) -> int:
             four = assess_four(folder, dataset.lenders, int(time.time()))
             print_four(console, four)
         count = len(processes.running)
+        with stages.stage("portfolio", f"{dataset.requester} asks about the same people in one job"):
+            listed = _portfolio(dataset, folder, _fresh(options.out / "portfolio"), console)
+            print_list(console, listed, dataset.requester)
         with stages.stage("statistics", "the regulator counts accounts by scene and channel, with noise"):
             released = release(folder, dataset.lenders)
             print_release(console, released)
@@ -97,10 +101,10 @@ def run(options: Options, console: Console) -> int:
             audited = audit(processes, _fresh(options.out / "audit"))
             console.print(audited.told, highlight=False, soft_wrap=True)
     suite, seconds = SUITES[options.suite], stages.seconds
-    done = Run(dataset.title, suite, count, books, answers, carried, seconds, audited, four, released)
+    done = Run(dataset.title, suite, count, books, answers, carried, seconds, audited, four, listed, released)
     print_summary(console, write_summary(done, options.out / "summary.json"))
     unequal = sum(answer.unequal + (not answer.beside_equal) for answer in answers)
-    return unequal + differences(four) + released.wrong
+    return unequal + differences(four) + listed.wrong + released.wrong
 
 
 def _dataset(options: Options) -> Dataset:
@@ -127,6 +131,7 @@ def _fresh(folder: Path) -> Path:
 def _found(dataset: Dataset, options: Options, processes: Processes, ports: Ports, console: Console) -> None:
     terms = Terms(
         suite=options.suite,
+        more_suites=(Suite.MASKED_SUM,),
         attributes=catalogue_in(dataset.currency),
         families=FAMILIES,
         scorecards=scorecards(),
@@ -174,6 +179,14 @@ def _ask(dataset: Dataset, folder: Path, console: Console) -> list[Answer]:
         LocalClient(NodeSettings(folder / dataset.requester)) as client,
     ):
         return ask_all(client, dataset, meter)
+
+
+def _portfolio(dataset: Dataset, folder: Path, out: Path, console: Console) -> Listed:
+    with (
+        Meter.shown(console, "people on the list", len(dataset.asked)) as meter,
+        LocalClient(NodeSettings(folder / dataset.requester)) as client,
+    ):
+        return ask_list(client, dataset, out, meter)
 
 
 def _carried(ports: Ports) -> int:

@@ -10,6 +10,7 @@ from consortium.silent import Silent
 from demo.assessments import summary_of
 from demo.audit import Audited
 from demo.books import Books
+from demo.portfolio import Listed
 from demo.questions import Answer
 from demo.statistics import Released
 from participants.lender.assessment import Assessment
@@ -30,6 +31,7 @@ class Run(Silent):
     stages: Mapping[str, float]
     audited: Audited | None = None
     assessed: Mapping[str, Assessment] = field(default_factory=dict)
+    listed: Listed | None = None
     released: Released | None = None
 
 
@@ -69,6 +71,7 @@ def summarise(run: Run) -> dict[str, Value]:
         "seconds": {stage: round(seconds, 1) for stage, seconds in run.stages.items()},
         **({"audit": run.audited.figures} if run.audited else {}),
         **({"assessments": summary_of(run.assessed)} if run.assessed else {}),
+        **({"portfolio": run.listed.figures} if run.listed else {}),
         **({"statistics": run.released.figures} if run.released else {}),
     }
 

@@ -30,6 +30,8 @@ from demo.consortium import LENDERS as PARTIES
 from demo.dataset import Asked, Dataset, Expected
 from demo.made_up import ATTRIBUTES, made_up
 from demo.population import LENDERS, make_population
+from demo.portfolio import ATTRIBUTES as NUMBERS
+from demo.portfolio import CHECKED
 from demo.progress import Meter, Stages
 from demo.questions import Answer, Result, Timed, Value, compare
 from demo.run import Options, run
@@ -106,7 +108,7 @@ def test_the_summary_adds_up(finished: Finished) -> None:
 
 def test_every_stage_is_a_plain_line_where_there_is_no_terminal(finished: Finished) -> None:
     stages = [line.split()[1].rstrip(":") for line in finished.printed.splitlines() if line.startswith("== ")]
-    expected = ["data", "consortium", "books", "questions", "assessments", "statistics", "audit"]
+    expected = ["data", "consortium", "books", "questions", "assessments", "portfolio", "statistics", "audit"]
     assert stages == expected == list(finished.summary["seconds"])  # type: ignore[call-overload]
 
 
@@ -151,6 +153,13 @@ def test_four_applications_come_to_what_they_must(finished: Finished) -> None:
         assert role.phone not in json.dumps(four)
 
 
+def test_a_list_has_the_numbers_of_each_person_alone(finished: Finished) -> None:
+    figures = finished.summary["portfolio"]
+    assert isinstance(figures, dict)
+    assert (figures["rows"], figures["numbers_unequal"]) == (PEOPLE, 0)
+    assert figures["numbers_compared"] == len(NUMBERS) * CHECKED
+
+
 def test_a_released_statistic_is_the_books_with_the_stated_noise(finished: Finished) -> None:
     figures = finished.summary["statistics"]
     assert isinstance(figures, dict)
@@ -169,7 +178,7 @@ def test_it_ends_with_an_export_that_is_complete_and_a_forged_one_that_is_not(fi
     assert isinstance(figures, dict)
     assert (figures["verdict"], figures["changed_in_one_byte"]) == ("COMPLETE", "FAILED")
     assert "lines" in figures["found_by"]
-    assert figures["queries_answered"] == PEOPLE + len(ROLES)
+    assert figures["queries_answered"] == PEOPLE + len(ROLES) + CHECKED
     parts = ("entries.jsonl", "checkpoint", "proof.json", "entries.csv", "entries.parquet", "data-dictionary.md")
     for name in (*parts, "report.html", "rulebooks", "bodies"):
         assert (folder / name).exists(), name
