@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 MESSAGE_BYTES = 1 << 20
-BULK_NICENESS = 10
+BULK_NICENESS, SWITCH_SECONDS = 10, 0.001
 OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_concurrent_streams", 1024),
@@ -27,7 +27,12 @@ def seconds() -> int:
 
 
 def step_back() -> None:
-    """Give the calling thread less of the processor than others, where the system knows threads' priorities."""
+    """
+    Give the calling thread less of the processor than others, where the system knows threads' priorities.
+
+    And have it let go of the interpreter sooner: others wait for their turn at each step of a query.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BULK_NICENESS)
 

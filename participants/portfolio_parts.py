@@ -32,7 +32,7 @@ from participants.storage.book import SqliteBook
 from participants.storage.job_files import JobFiles
 from participants.storage.snapshots import SnapshotBook
 
-BULK_NICENESS = 10
+BULK_NICENESS, SWITCH_SECONDS = 10, 0.001
 KEPT_SECONDS = 86_400
 """So long after its expiry the blocks of a job are kept."""
 
@@ -107,6 +107,20 @@ def list_parts(parts: Parts, tls: Callable[[], Tls], stack: ExitStack) -> ListPa
         ContributeClient(address, tls, side.contributor, lambda: parts.rulebooks.current().digest, seconds, answering)
         for address in addresses
     )
+    asker, files = list_asker(parts, side.contributor, tls, asking)
+    stages = BulkStages(
+        asks=partial(open_asks, parts.settings, _holder_failed),
+        rulebook=lambda: parts.asker.node.contributor.rulebook(),  # noqa: PLW0108  the node's contributor changes
+        clock=seconds,
+    )
+    workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="stages", initializer=step_back))
+    return ListParts(clients, Portfolios(asker, files, stages, workers, partial(_count_holders, parts)))
+
+
+def list_asker(
+    parts: Parts, contributor: Callable[[], ListContributor], tls: Callable[[], Tls], workers: Executor
+) -> tuple[ListAsker, JobFiles]:
+    """Put the asking side together, with the files of its jobs."""
     files = JobFiles(parts.settings.path(parts.settings.file.portfolios))
 
     def rulebook() -> Rulebook:
@@ -114,21 +128,16 @@ def list_parts(parts: Parts, tls: Callable[[], Tls], stack: ExitStack) -> ListPa
 
     asker = ListAsker(
         requester=lambda: _requester(parts),
-        contributor=side.contributor,
+        contributor=contributor,
         rulebook=rulebook,
         version=parts.rulebooks.with_digest,
         files=files,
-        run_job=_Replicas(addresses, tls, asking).run,
-        workers=asking,
+        run_job=_Replicas(gateway_addresses(parts.settings), tls, workers).run,
+        workers=workers,
         clock=seconds,
+        keep=parts.receipts.take_answer,
     )
-    stages = BulkStages(
-        asks=partial(open_asks, parts.settings, _holder_failed),
-        rulebook=rulebook,
-        clock=seconds,
-    )
-    workers = stack.enter_context(ThreadPoolExecutor(2, thread_name_prefix="stages", initializer=step_back))
-    return ListParts(clients, Portfolios(asker, files, stages, workers, partial(_count_holders, parts)))
+    return asker, files
 
 
 def _count_holders(parts: Parts, answers: Answers) -> None:
@@ -141,7 +150,12 @@ def _count_holders(parts: Parts, answers: Answers) -> None:
 
 
 def step_back() -> None:
-    """Give the calling thread less of the processor than others, where the system knows threads' priorities."""
+    """
+    Give the calling thread less of the processor than others, where the system knows threads' priorities.
+
+    And have it let go of the interpreter sooner: others wait for their turn at each step of a query.
+    """
+    sys.setswitchinterval(SWITCH_SECONDS)
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BULK_NICENESS)
 

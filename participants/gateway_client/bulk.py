@@ -50,7 +50,7 @@ class AnswersLists(Protocol):
         """Begin a job, or go on."""
         ...
 
-    def take(self, rows: SealedRows) -> ListState:
+    def take(self, rows: SealedRows, now: int) -> ListState:
         """Take a block of a list."""
         ...
 
@@ -133,7 +133,9 @@ class ContributeClient:
                     list=list_state_to_proto(contributor.begin(job_begin_from_proto(request.begin), now))
                 )
             case "rows":
-                return pb.BulkAnswer(list=list_state_to_proto(contributor.take(sealed_rows_from_proto(request.rows))))
+                return pb.BulkAnswer(
+                    list=list_state_to_proto(contributor.take(sealed_rows_from_proto(request.rows), now))
+                )
             case "round1":
                 message = contributor.round1(block_call_from_proto(request.round1), now)
                 return pb.BulkAnswer(block=block_message_to_proto(message))

@@ -55,16 +55,25 @@ def snapshot_of(book: SqliteBook) -> ParquetSnapshot:
 
     Processes of one node make it once. Raises CreditError: STORAGE_FULL, STORAGE_BROKEN, STORAGE_BUSY.
     """
-    folder = book.path.with_name(f"{book.path.name}.snapshots")
+    folder = _folder(book)
     with storage_errors():
         folder.mkdir(mode=0o700, exist_ok=True)
     with exclusive(folder / "lock", PATIENCE_SECONDS), read_transaction(book.connection()) as connection:
         current = current_book(connection)
-        place = folder / _name(current)
+        place = snapshot_place(book, current)
         if place.exists():
             return ParquetSnapshot(place)
         _forget(folder, KEPT - 1)
         return write_snapshot(place, _committed(connection), current.root.root, current.start.head)
+
+
+def snapshot_place(book: SqliteBook, current: CurrentBook) -> Path:
+    """Give where the snapshot of the book in force is, or will be."""
+    return _folder(book) / _name(current)
+
+
+def _folder(book: SqliteBook) -> Path:
+    return book.path.with_name(f"{book.path.name}.snapshots")
 
 
 def _name(current: CurrentBook) -> str:

@@ -130,7 +130,7 @@ class ListHub:
             if not state.accepted:
                 for block, content in sealed.items():
                     message = sealed_rows_to_proto(SealedRows(job.query.digest, block, content))
-                    contributor.take(sealed_rows_from_proto(message))
+                    contributor.take(sealed_rows_from_proto(message), self.world.now)
                 assert contributor.begin(job_begin_from_bytes(raw), self.world.now).accepted
 
     def first_round(self, run: BlockRun) -> None:

@@ -102,9 +102,9 @@ class ListContributor(Silent):
         """Begin a job, or go on; raises as `Jobs.begin`."""
         return self.jobs.begin(begin, self.rulebook(), now)
 
-    def take(self, rows: SealedRows) -> ListState:
+    def take(self, rows: SealedRows, now: int) -> ListState:
         """Take a block of a list; raises as `Jobs.take`."""
-        return self.jobs.take(rows)
+        return self.jobs.take(rows, self.rulebook(), now)
 
     def round1(self, call: BlockCall, now: int) -> BlockMessage[Round1Body]:
         """

@@ -18,7 +18,7 @@ from consortium.errors import Code, CreditError
 from consortium.model.lists import RowList
 from consortium.model.members import MemberSet
 from consortium.model.query import QueryHeader
-from consortium.model.receipts import Subject, check_receipt
+from consortium.model.receipts import Receipt, Subject, check_receipt
 from consortium.model.rounds import Transcript, exchange_ctx
 from consortium.model.rulebook import Role, Rulebook
 from consortium.rules.contributions import query_layout
@@ -84,6 +84,8 @@ class ListAsker(Silent):
     run_job: RunJob
     workers: Executor
     clock: Callable[[], int]
+    keep: Callable[[Receipt, Subject], None] = lambda _receipt, _subject: None
+    """Told of every receipt that was verified."""
 
     def create(self, job: bytes, people: ListPeople, question: ListQuestion, consent: ConsentTerms | None) -> None:
         """
@@ -170,7 +172,9 @@ class ListAsker(Silent):
         query = signed_query_from_bytes(self.files.query(job))
         rulebook = self.version_of(query.header)
         gateway = next(one for one in rulebook.document.members if one.role is Role.GATEWAY)
-        check_receipt(answered.receipt, gateway.identity_key, Subject(query.digest, answered.transcript))
+        subject = Subject(query.digest, answered.transcript)
+        check_receipt(answered.receipt, gateway.identity_key, subject)
+        self.keep(answered.receipt, subject)
         transcript = transcript_from_bytes(answered.transcript)
         if transcript.block != answered.block:
             raise CreditError(Code.TRANSCRIPT_INVALID, "the transcript of another block")

@@ -1,6 +1,7 @@
 """A job at a contributor: its list as it comes in block by block, and what of it is checked once for all blocks."""
 
 import hmac
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -37,6 +38,7 @@ from participants.lender.portfolio.rows import ListTags, Octets, tags_from_bytes
 from participants.lender.protect import LendersSecrets
 
 SECONDS_PER_DAY = 86_400
+MAXIMUM_OPEN = 4
 
 
 @dataclass(repr=False)
@@ -98,7 +100,8 @@ class Jobs(Silent):
     store: ListAnswerStore
     pairs: PairKeys
     changed: ChangedOver | None = None
-    _open: dict[bytes, OpenJob] = field(default_factory=dict)
+    _open: OrderedDict[bytes, OpenJob] = field(default_factory=OrderedDict)
+    """The few that were used last; each has 64 bytes a row."""
 
     def begin(self, begin: JobBegin, rulebook: Rulebook, now: int) -> ListState:
         """
@@ -111,36 +114,39 @@ class Jobs(Silent):
         job = known or self._opened(begin, rulebook, now)
         if known is None:
             self.store.lists.keep_begin(begin.query.digest, job_begin_to_bytes(JobBegin(begin.query, begin.roster)))
-            self._open = {key: one for key, one in self._open.items() if now < one.query.header.expires_at}
             self._open[begin.query.digest] = job
+            while len(self._open) > MAXIMUM_OPEN:
+                self._open.popitem(last=False)
         elif known.roster != begin.roster:
             raise CreditError(Code.ROSTER_MISMATCH, "the job began with another roster")
         if not job.number and all(job.sealed):
             job.number = self._accept(job, rulebook, now)
         return job.state
 
-    def take(self, rows: SealedRows) -> ListState:
+    def take(self, rows: SealedRows, rulebook: Rulebook, now: int) -> ListState:
         """Take a block of a job that has begun; raises JOB_UNKNOWN, PAYLOAD_INVALID or LIST_INVALID."""
-        job = self._open.get(rows.job)
-        if job is None:
-            raise CreditError(Code.JOB_UNKNOWN)
+        job = self._known(rows.job, rulebook, now)
         if not job.number:
             job.take(rows.block, rows.sealed, self.secrets.sealing_key)
             self.store.lists.keep_sealed(rows.job, rows.block, rows.sealed)
         return job.state
 
     def find(self, digest: bytes, rulebook: Rulebook, now: int) -> OpenJob:
-        """Give an accepted job, from its files where this node was restarted; raises JOB_UNKNOWN."""
-        job = self._open.get(digest)
-        if job is None:
+        """Give an accepted job; raises JOB_UNKNOWN."""
+        job = self._known(digest, rulebook, now)
+        if not job.number:
+            raise CreditError(Code.JOB_UNKNOWN, "its list has not come whole")
+        return job
+
+    def _known(self, digest: bytes, rulebook: Rulebook, now: int) -> OpenJob:
+        """Give a job that has begun, from its files where this node was restarted or has let go of it."""
+        if digest not in self._open:
             raw = self.store.lists.begin(digest)
             if raw is None:
                 raise CreditError(Code.JOB_UNKNOWN)
             self.begin(job_begin_from_bytes(raw), rulebook, now)
-            job = self._open[digest]
-        if not job.number:
-            raise CreditError(Code.JOB_UNKNOWN, "its list has not come whole")
-        return job
+        self._open.move_to_end(digest)
+        return self._open[digest]
 
     def _opened(self, begin: JobBegin, rulebook: Rulebook, now: int) -> OpenJob:
         query = begin.query
