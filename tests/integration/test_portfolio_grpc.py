@@ -1,6 +1,7 @@
 """Jobs over real gRPC: streams with credits, what is logged, members that go and come, and jobs that are resumed."""
 
 import asyncio
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,9 +14,10 @@ import pytest
 from consortium.errors import Code, CreditError
 from consortium.model.blocks import BlockCall, BlockMessage, BlockRelease, ListState
 from consortium.model.query import Suite
-from consortium.model.rounds import Round2Body
+from consortium.model.rounds import Round1Body, Round2Body
 from consortium.wire.portfolio import block_call_from_bytes
 from gateway.bulk_nodes import BulkNode
+from gateway.settings import TimeoutSettings
 from participants.lender.portfolio.answer import ListContributor
 from participants.regulator.verdict import State
 from participants.regulator.verify import verify
@@ -124,6 +126,17 @@ class Dying:
         return getattr(self.member, name)
 
 
+@dataclass
+class Waiting:
+    """A member's answering side of which round 1 does something else."""
+
+    member: ListContributor
+    round1: Callable[[BlockCall, int], BlockMessage[Round1Body]]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.member, name)
+
+
 def test_a_job_whose_requester_goes_away_is_resumed(worlds: Worlds, tmp_path: Path) -> None:
     async def main() -> None:
         world = worlds.make(suite=Suite.MASKED_SUM)
@@ -152,7 +165,8 @@ def test_a_job_whose_requester_goes_away_is_resumed(worlds: Worlds, tmp_path: Pa
 def test_a_job_goes_on_when_the_gateway_was_restarted(worlds: Worlds, tmp_path: Path) -> None:
     async def main() -> None:
         world = worlds.make(suite=Suite.MASKED_SUM)
-        async with asyncio.timeout(90), list_world(world, tmp_path) as lists:
+        timeouts = TimeoutSettings(round1=1.0, round2=1.0, drain=2.0, settle=20.0)
+        async with asyncio.timeout(90), list_world(world, tmp_path, timeouts=timeouts) as lists:
             people = lists.hub.people(keys(100))
             expected = hold_digits(lists.hub, keys(100))
             asker = lists.create(people, rows_per_block=5)
@@ -176,11 +190,25 @@ def test_who_is_away_is_left_out_and_who_comes_late_joins(worlds: Worlds, tmp_pa
             await lists.detach("lender-d")
             await lists.attached(*(one for one in LENDERS if one != "lender-d"))
             people = lists.hub.people(keys(90))
-            asker = lists.create(people, rows_per_block=3)
+            asker, late, joined = (
+                lists.create(people, rows_per_block=3),
+                lists.hub.members["lender-d"],
+                threading.Event(),
+            )
+            other = lists.hub.members["lender-b"]
+
+            def waits(call: BlockCall, now: int) -> BlockMessage[Round1Body]:
+                assert call.block < 10 or joined.wait(30)
+                return ListContributor.round1(other, call, now)
+
+            lists.hub.members["lender-b"] = Waiting(other, waits)  # type: ignore[assignment]  # the same calls
             running = asyncio.create_task(asker.run(JOB))
             while asker.progress(JOB).blocks_answered < 3:
                 await asyncio.sleep(0.01)
             lists.contribute("lender-d")
+            while not any(job.number for job in late.jobs._open.values()):
+                await asyncio.sleep(0.01)
+            joined.set()
             await running
             answered = [frozenset(rows.answered) for rows in asker.results(JOB)]
             everybody = frozenset(LENDERS)

@@ -33,7 +33,7 @@ class ListWorld:
     running: GrpcWorld
     hub: ListHub
     folder: Path
-    workers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(2))
+    workers: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(12))
     streams: dict[MemberId, asyncio.Task[None]] = field(default_factory=dict)
 
     def contribute(self, *members: MemberId) -> None:
