@@ -23,6 +23,18 @@ group = "observer-group"
 contact = "+886 2 1234 5678"
 book_size = 0
 """
+DIMENSIONS = """
+[source]
+kind = "csv"
+path = "people.csv"
+
+[identifiers]
+country = { constant = "CN" }
+phone = "phone"
+
+[dimensions]
+age_band = { column = "age", bands = { 18 = "18-25", 26 = "26-35", 36 = "36-50", 51 = "51-65", 66 = "66+" } }
+"""
 PARTIES = (*LENDERS, *CUSTODIANS)
 
 
@@ -70,6 +82,10 @@ async def asking(running: Serving, tmp_path: Path) -> None:
     assert refusal["error"]["code"] == "STATISTIC_NO_BASIS"
     exposure = await run(running, "lender-b", "statistics", "ask", "exposure")
     assert exposure["contributors"] == [*LENDERS]
+    (tmp_path / "people.csv").write_text("phone,age\n13912345678,30\n13887654321,70\n13712345678,\n")
+    (tmp_path / "people.toml").write_text(DIMENSIONS)
+    known = await run(running, "lender-b", "statistics", "dimensions", "--mapping", tmp_path / "people.toml")
+    assert (known["people"], known["report"]["rows"]["refused"]) == (3, 0)
     out = tmp_path / "published"
     name = exposure["request_id"][:8]
     done = await run(running, "lender-b", "statistics", "publish", name, "--out", out)

@@ -45,10 +45,10 @@ def test_decimals_decide_as_floats_where_both_can(margin: float) -> None:
     assert by_floats == by_decimals
 
 
-@pytest.mark.parametrize("scale", [0.5, 20.0])
+@pytest.mark.parametrize("scale", [0.5, 3.0, 20.0])
 def test_draws_agree_with_opendps(scale: float) -> None:
-    measurement = dp.m.make_gaussian(dp.atom_domain(T=int), dp.absolute_distance(T=int), scale=scale)
-    theirs = Counter(measurement(0) for _ in range(10_000))
+    space = dp.vector_domain(dp.atom_domain(T=int), size=10_000), dp.l2_distance(T=float)
+    theirs = Counter(dp.m.make_gaussian(*space, scale=scale)([0] * 10_000))
     ours, _ = drawn(Fraction(scale) ** 2, 10_000)
     shared = [value for value in {*theirs, *ours} if theirs[value] + ours[value] >= 20]
     found = sum((theirs[value] - ours[value]) ** 2 / (theirs[value] + ours[value]) for value in shared)

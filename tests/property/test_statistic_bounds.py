@@ -1,0 +1,77 @@
+"""What one file adds to any statistic stays within what its noise reckons with; sums are exact but for that noise."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from consortium.model.credit_file import CreditFile
+from consortium.model.facts import Moment
+from consortium.model.rulebook import Rulebook
+from consortium.model.statistic_policy import PrivacyUnit, Template
+from consortium.rules.statistic_cells import CellReader, Surroundings
+from consortium.rules.statistic_defaults import ARREARS, DELINQUENCY, EXPOSURE, SCENES
+from consortium.rules.statistics import sensitivity_square, statistic_of
+from participants.lender import statistics as contributing
+from tests.support import books
+from tests.support.statistics import SMALL, RecordedDraws, StatisticWorld, policy, statistic_world
+from tests.support.world import LENDERS, Worlds
+from tests.unit.test_statistic_rules import with_statistics
+
+MOMENT = Moment.of(books.NOW, live=False, retention_days=1_825, clock_skew=300)
+AROUND = st.builds(
+    Surroundings, st.sampled_from(["tier-1", "unknown", "mars"]), st.sampled_from(["18-25", "66+", "unknown", "ten"])
+)
+
+
+@lru_cache(maxsize=1)
+def rulebook() -> Rulebook:
+    return with_statistics()
+
+
+@settings(max_examples=150)
+@given(books.credit_files, AROUND, st.sampled_from([EXPOSURE, ARREARS, DELINQUENCY, SCENES]))
+def test_one_file_is_within_the_sensitivity(file: CreditFile, around: Surroundings, template: Template) -> None:
+    found = statistic_of(template.id, rulebook())
+    cells = CellReader(found, MOMENT).cells(file, around)
+    assert len(cells) <= found.template.touches
+    assert all(0 <= cell < found.count and 0 < value <= found.template.bound for cell, value in cells.items())
+    assert sum(value * value for value in cells.values()) <= sensitivity_square(found.template, 1)
+    assert found.template.unit is PrivacyUnit.PERSON
+    assert found.noise.variance * 2 * found.rho == sensitivity_square(found.template, len(LENDERS))
+
+
+@pytest.fixture(scope="module")
+def consortium(worlds: Worlds) -> StatisticWorld:
+    return statistic_world(worlds, statistics=policy(budget=10**6, whole=10**6))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 2**32),
+    away=st.sampled_from([(), ("lender-e",), ("lender-b",)]),
+    silent=st.sampled_from([(), ("lender-b",), ("lender-c",)]),
+)
+def test_a_release_is_the_sum_of_who_answered_and_of_their_draws(
+    consortium: StatisticWorld,
+    monkeypatch: pytest.MonkeyPatch,
+    seed: int,
+    away: Sequence[str],
+    silent: Sequence[str],
+) -> None:
+    if len({*away, *silent}) > 1:
+        silent = ()  # too few would be left
+    recorded = RecordedDraws()
+    monkeypatch.setattr(contributing, "discrete_gaussians", recorded)
+    cells = np.random.default_rng(seed).integers(0, 2**40, (len(LENDERS), 60))
+    for member, own in zip(LENDERS, cells, strict=True):
+        consortium.cells[member].values = own
+    consortium.offline, consortium.silent = frozenset(away), frozenset(silent)
+    released = np.array(consortium.ask(SMALL))
+    answered = consortium.runs[-1].answering
+    expected = np.sum([cells[LENDERS.index(member)] for member in answered], axis=0)
+    assert answered == frozenset(LENDERS) - {*away, *silent}
+    assert np.array_equal(released - expected, np.sum(recorded.draws[-len(answered) :], axis=0))
