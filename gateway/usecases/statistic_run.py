@@ -148,8 +148,10 @@ class StatisticRun:
         return {member: _digest(Label.STATISTIC_ROUND2, signed) for member, signed in self._round2.items()}
 
     def taken(self, number: int) -> tuple[Round, dict[MemberId, bytes]]:
-        """Give no messages: receipts are for queries; of a statistic every member sees the release."""
-        return Round(self.statistic.digest, self.admission, self.attempt, number), {}
+        """Give the messages that were accepted in a round so far, by their digests."""
+        digests = self.round1_digests if number == 1 else self.round2_digests
+        of = Round(self.statistic.digest, self.admission, self.attempt, number)
+        return of, {member: found for member, (found, _) in digests.items()}
 
     def transcript(self) -> Transcript:
         """

@@ -17,6 +17,8 @@ from participants.receipt_lines import ReceiptLine, receipt_from_line
 from participants.regulator.verdict import MAXIMUM_EXAMPLES, Verdict
 
 PART = "receipts"
+ADMISSIONS = frozenset({"query-admitted", "statistic-admitted"})
+OUTCOMES = frozenset({"query-answered", "query-refused", "statistic-answered", "statistic-refused"})
 Entry = Mapping[str, Any]
 
 
@@ -63,7 +65,7 @@ class HeldReceipts:
             self.met += 1
             if receipt.leaf_hash != leaf:
                 self._fail(line, f"entry {index} is not the one that the gateway gave a receipt for", index)
-        held = self.by_query.get(entry.get("query", ""))
+        held = self.by_query.get(entry.get("query") or entry.get("statistic", ""))
         if held:
             self._meet_messages(entry, held)
 
@@ -83,10 +85,10 @@ class HeldReceipts:
             self.verdict.undecided(PART, text)
 
     def _meet_messages(self, entry: Entry, held: list[tuple[MessageReceipt, bytes]]) -> None:
-        query = entry["query"]
-        if entry["kind"] == "query-admitted" and not self.some:
+        query = entry.get("query") or entry["statistic"]
+        if entry["kind"] in ADMISSIONS and not self.some:
             self._admissions[query] = entry["index"]
-        if entry["kind"] not in ("query-answered", "query-refused"):
+        if entry["kind"] not in OUTCOMES:
             return
         admission = entry.get("admission", self._admissions.get(query))
         for receipt, line in held:

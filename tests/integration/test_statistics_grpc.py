@@ -16,8 +16,10 @@ from consortium.model.members import MemberId
 from consortium.rules.statistic_defaults import _BUDGET, _RHO
 from consortium.rules.statistics import statistic_of
 from consortium.supervision.documents import FORMS, FilingKind
+from consortium.wire.gateway import message_receipt_from_bytes
 from participants.gateway_client.statistics import StatisticsClient
 from participants.gateway_client.supervision import SupervisionClient
+from participants.receipt_lines import message_line
 from participants.regulator.verdict import State
 from participants.regulator.verify import verify
 from participants.sandbox.founding import REGULATOR
@@ -90,9 +92,16 @@ def test_regulator_lender_and_observer_ask_publish_and_everything_verifies(world
             with refused(Code.STATISTIC_BUDGET_SPENT):
                 await asked(running, OBSERVER, 9)
             await refusals(running, release)
+            running.parts.attachments.pay()
+            async with asyncio.timeout(5):
+                while len(running.receipts) < 2 * len(LENDERS) * 3:
+                    await asyncio.sleep(0.02)
             exported = await answered_export(running, tmp_path)
-        audit = verify(exported, trust(consortium.world))
+        held = [message_line(message_receipt_from_bytes(raw)) for raw in running.receipts]
+        (tmp_path / "receipts.jsonl").write_bytes(b"".join(held))
+        audit = verify(exported, trust(consortium.world), tmp_path / "receipts.jsonl")
         assert audit.verdict.state is State.COMPLETE, words(audit)
+        assert f"{len(held)} of {len(held)} receipts fit their entries" in words(audit)
         assert "3 charged within their budgets, 3 published" in words(audit)
 
     asyncio.run(main())
