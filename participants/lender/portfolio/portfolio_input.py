@@ -90,11 +90,13 @@ def parse_portfolio(data: bytes) -> PortfolioInput:
     try:
         return PortfolioInput.model_validate_json(data)
     except ValidationError as error:
-        raise CreditError(Code.RECORD_INVALID, first_problem(error)) from None
+        problem = first_problem(error)
+    raise CreditError(Code.RECORD_INVALID, problem)  # out here, so that it does not refer to one that holds the input
 
 
 def _valid(value: Mapping[str, object]) -> ListFile:
     try:
         return ListFile.model_validate(value)
     except ValidationError as error:
-        raise CreditError(Code.RECORD_INVALID, f"columns: {first_problem(error)}") from None
+        problem = first_problem(error)
+    raise CreditError(Code.RECORD_INVALID, f"columns: {problem}")
