@@ -236,8 +236,12 @@ class JobTransaction(Protocol):
         """Keep what was chosen for a block, before anybody is asked to release for it; an answered one stays."""
         ...
 
+    def receipt(self, job: bytes, block: int) -> bytes | None:
+        """Give the receipt of a block, None before it is answered."""
+        ...
+
     def answer(self, job: bytes, block: int, receipt: bytes) -> None:
-        """Keep the receipt of a block that is fixed."""
+        """Keep the receipt of a block that is fixed; the first one stands."""
         ...
 
 

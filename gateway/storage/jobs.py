@@ -20,7 +20,8 @@ FIX = """
 INSERT INTO job_blocks (job, block, fixed) VALUES (:job, :block, :fixed)
 ON CONFLICT (job, block) DO UPDATE SET fixed = excluded.fixed WHERE job_blocks.receipt IS NULL
 """
-ANSWER = "UPDATE job_blocks SET receipt = :receipt WHERE job = :job AND block = :block"
+RECEIPT = "SELECT receipt FROM job_blocks WHERE job = :job AND block = :block"
+ANSWER = "UPDATE job_blocks SET receipt = :receipt WHERE job = :job AND block = :block AND receipt IS NULL"
 
 
 class SqlJobs:
@@ -73,6 +74,11 @@ class SqlJobs:
     def fix(self, job: bytes, block: int, fixed: bytes) -> None:
         """Keep what was chosen for a block."""
         self._run(FIX, job=job, block=block, fixed=fixed)
+
+    def receipt(self, job: bytes, block: int) -> bytes | None:
+        """Give a block's receipt."""
+        row = self._one(RECEIPT, job=job, block=block)
+        return _bytes(row[0]) if row else None
 
     def answer(self, job: bytes, block: int, receipt: bytes) -> None:
         """Keep a block's receipt."""

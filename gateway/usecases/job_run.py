@@ -423,7 +423,10 @@ def _answered(
     keeps_bodies: bool,  # noqa: FBT001
     transaction: GatewayTransaction,
 ) -> Receipt:
-    """Append a block's entry, sign its receipt and keep it, in one unit."""
+    """Append a block's entry, sign its receipt and keep it, in one unit; another replica may have been faster."""
+    known = transaction.jobs.receipt(job.digest, run.block)
+    if known is not None:
+        return job_entries.receipt_from_bytes(known)
     appended = transaction.append(job_entries.answered(run, transcript, raw, job.admission))
     last = {
         member: max(counter for _, counter in filter(None, pair))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from consortium.errors import Code, CreditError
@@ -18,6 +19,8 @@ from participants.lender.answer_ports import (
     StatisticExchange,
     StatisticTransaction,
 )
+from participants.lender.portfolio.ports import BoundRange
+from participants.lender.portfolio.rows import ListTags
 from participants.storage.answers import SqliteAnswers
 from tests.support.codes import refused
 
@@ -248,3 +251,37 @@ def test_a_statistic_is_reserved_kept_and_released_in_that_order_or_not_at_all(r
         assert (store.statistics.correction(one), store.statistics.used(5)) == (None, 10), "bytes go, costs stay"
     with refused(Code.STATISTIC_CLOSED), reopen().transaction() as store:
         store.statistics.keep(one, kept)
+
+
+def test_lists_are_known_for_as_long_as_they_count(tmp_path: Path) -> None:
+    store = SqliteAnswers(tmp_path / "answers.db")
+    binding = Binding(MEMBERS, MEMBERS | {"lender-c"}, 500)
+    with closing(store), store.transaction() as transaction:
+        lists = transaction.lists
+        first = lists.accept(b"j" * 32, b"d" * 32, "lender-a", 40, 100)
+        assert lists.accept(b"k" * 32, b"d" * 32, "lender-a", 40, 300) == first, "an equal list is the same"
+        assert lists.accept(b"l" * 32, b"d" * 32, "lender-b", 40, 100) != first
+        assert [one.number for one in lists.known(200)] == [first]
+        lists.bind(first, BoundRange(8, b"\x05", binding))
+        assert lists.ranges(first, range(9), 400) == [BoundRange(8, b"\x05", binding)]
+        assert lists.ranges(first, range(8), 400) == lists.ranges(first, range(20), 501) == []
+        assert [one.number for one in lists.known(500)] == [first], "what is bound counts on"
+        assert lists.known(501) == []
+        assert lists.rows_since("lender-a", 100, b"k" * 32) == 40
+        transaction.bind(TAG, binding)
+        assert lists.single(TAG.value, OTHER.value, 500) == [(TAG.value, binding)]
+        assert lists.single(OTHER.value, OTHER.value, 0) == []
+
+
+def test_a_person_of_a_list_is_bound_by_its_row(tmp_path: Path) -> None:
+    store = SqliteAnswers(tmp_path / "answers.db")
+    tags = np.frombuffer(TAG.value + OTHER.value, dtype=np.uint8).reshape(-1, 32)
+    store.lists.keep_tags(b"d" * 32, ListTags.of(tags))
+    listed, single = Binding(MEMBERS, MEMBERS, 500), Binding(MEMBERS, MEMBERS, 400)
+    with closing(store), store.transaction() as transaction:
+        number = transaction.lists.accept(b"j" * 32, b"d" * 32, "lender-a", 2, 500)
+        transaction.lists.bind(number, BoundRange(0, b"\x02", listed))
+        assert transaction.bindings([TAG, OTHER], 0) == [None, listed]
+        transaction.bind(OTHER, single)
+        assert transaction.bindings([OTHER], 0) == [single], "the one whose window began first"
+        assert transaction.bindings([OTHER], 450) == [listed]

@@ -5,6 +5,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from sqlalchemy import create_engine, text
 from consortium.errors import Code, CreditError
 from consortium.transparency.tree import leaf_hash
 from gateway.committer import GroupCommitter
-from gateway.ports import Appended, GatewayTransaction, NewFiling, Unit
+from gateway.ports import Appended, GatewayTransaction, KnownBlock, KnownJob, NewFiling, Unit
 from gateway.storage.filings_reader import SqlFilingsReader
 from gateway.storage.sql import SqlStore
 from tests.support.codes import refused
@@ -303,3 +304,33 @@ def test_a_bundle_is_given_piece_by_piece_as_it_came(reopen: Open) -> None:
     assert [*reader.pieces(7)] == []
     assert [*reader.pieces(8)] == [b"another"]
     reader.close()
+
+
+def test_a_job_keeps_what_was_chosen_and_answered_for_its_blocks(reopen: Open) -> None:
+    job = KnownJob(b"j" * 32, "lender-a", b"r" * 16, b"begin", 7, 1_000)
+    other = KnownJob(b"k" * 32, "lender-a", b"s" * 16, b"begin", 8, 3_000)
+
+    def begin(store: GatewayTransaction) -> None:
+        store.jobs.open(job)
+        store.jobs.open(other)
+        store.jobs.fix(job.digest, 3, b"first")
+        store.jobs.fix(job.digest, 3, b"second")
+        store.jobs.fix(job.digest, 1, b"chosen")
+        store.jobs.answer(job.digest, 1, b"receipt")
+        store.jobs.answer(job.digest, 1, b"another")
+        store.jobs.fix(job.digest, 1, b"too late")
+
+    assert reopen().transact([begin]) == [None]
+
+    def look(store: GatewayTransaction) -> None:
+        assert store.jobs.find(job.digest) == store.jobs.by_request("lender-a", b"r" * 16) == job
+        assert store.jobs.find(b"?" * 32) is store.jobs.by_request("lender-b", b"r" * 16) is None
+        assert store.jobs.blocks(job.digest) == [KnownBlock(1, b"chosen", b"receipt"), KnownBlock(3, b"second", None)]
+        assert [store.jobs.receipt(job.digest, block) for block in (1, 3, 4)] == [b"receipt", None, None]
+        assert store.jobs.overdue(2_000) == [job]
+        store.jobs.end(job.digest, b"ended")
+        store.jobs.end(job.digest, b"ended twice")
+
+    assert reopen().transact([look]) == [None]
+    assert reopen().transact([lambda store: store.jobs.find(job.digest)]) == [replace(job, ended=b"ended")]
+    assert reopen().transact([lambda store: store.jobs.overdue(9_000)]) == [[other]]

@@ -8,9 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from consortium.errors import Code, CreditError
+from consortium.model.blocks import BlockCall, BlockMessage, BlockRelease, JobBegin, SealedRows
 from consortium.model.catalogue import Family, Purpose
 from consortium.model.consent import ConsentRecord, SignedConsent
 from consortium.model.keys import CertifiedKey, KeyCertificate, KeyType
+from consortium.model.lists import RowList
 from consortium.model.query import (
     Credential,
     PaymentReference,
@@ -22,6 +24,7 @@ from consortium.model.query import (
 )
 from consortium.model.rounds import (
     Bound,
+    BoundRows,
     BoundState,
     Opening,
     RosterEntry,
@@ -36,7 +39,10 @@ from consortium.model.rounds import (
 from consortium.oprf import group
 from consortium.oprf.elements import BlindedElement, EvaluatedElement
 from consortium.sealing.payload import ENVELOPE_BYTES, PAYLOAD_BYTES
-from consortium.wire import queries, rounds
+from consortium.sealing.rows import LIST_ENVELOPE_BYTES, LIST_PAYLOAD_BYTES
+from consortium.wire import portfolio, queries, rounds
+from consortium.wire.reading import parse, serialise
+from protos.credit.v1 import portfolio_pb2
 
 ids = st.from_regex(r"[a-z][a-z0-9-]{1,30}[a-z0-9]", fullmatch=True)
 b16, b32, b64 = (st.binary(min_size=size, max_size=size) for size in (16, 32, 64))
@@ -87,6 +93,8 @@ headers = st.builds(
     epoch=numbers,
     travel=st.none() | st.builds(TravelElement, elements.map(BlindedElement), b32),
 )
+row_lists = st.builds(RowList, b32, st.integers(1, 10**6), st.integers(64, 8192))
+list_headers = st.builds(lambda header, rows: replace(header, rows=rows), headers, row_lists)
 payments = st.builds(PaymentReference, ids, b32, numbers)
 signed_payments = st.builds(lambda r, s: SignedPayment(r, queries.payment_to_bytes(r), s), payments, b64)
 signed_consents = st.builds(lambda r, s: SignedConsent(r, queries.consent_to_bytes(r), s), consents, b64)
@@ -102,6 +110,17 @@ signed_queries = st.builds(
     st.none() | signed_consents,
     certified,
     st.none() | signed_payments,
+)
+list_queries = st.builds(
+    lambda header, payload, envelope, digest, signature, key: SignedQuery(
+        header, queries.header_to_bytes(header), payload, envelope, digest, signature, None, key
+    ),
+    list_headers,
+    st.binary(min_size=LIST_PAYLOAD_BYTES, max_size=LIST_PAYLOAD_BYTES),
+    st.binary(min_size=LIST_ENVELOPE_BYTES, max_size=LIST_ENVELOPE_BYTES),
+    b32,
+    b64,
+    certified,
 )
 rosters = members.flatmap(
     lambda names: st.tuples(*(st.builds(RosterEntry, st.just(name), certified) for name in sorted(names)))
@@ -125,8 +144,8 @@ round1_bodies = st.builds(
     st.just(b"") | b32,
 )
 corrections = st.just(b"") | st.binary(min_size=8, max_size=8)
-round2_bodies = st.builds(Round2Body, ids, b32, members, some, members, b32, corrections)
-openings = st.builds(Opening, b32, bounds, numbers)
+round2_bodies = st.builds(Round2Body, ids, b32, members, some, members, b32, corrections, st.just(b"") | b32)
+openings = st.builds(Opening, b32, bounds, numbers, st.just(b"") | b32)
 round1_signed = st.builds(
     lambda b, s, o, t: Signed(b, rounds.round1_body_to_bytes(b), s, o, t), round1_bodies, b64, openings, tables
 )
@@ -146,7 +165,40 @@ transcripts = st.builds(
     some,
 )
 
+bitmaps = st.binary(min_size=1, max_size=8)
+block_messages = st.builds(
+    BlockMessage,
+    st.builds(lambda b, s, o: Signed(b, rounds.round1_body_to_bytes(b), s, o), round1_bodies, b64, openings),
+    st.just(b"data"),
+    st.lists(st.builds(BoundRows, members, bitmaps), max_size=3).map(tuple),
+)
+blocks = st.integers(0, (1 << 14) - 1)
+sealed_rows = st.builds(SealedRows, b32, blocks, st.binary(min_size=17, max_size=99))
+releases = st.builds(BlockRelease, b32, b32, members, st.just(b"") | bitmaps)
+
 CASES = {
+    "header of a list": (list_headers, queries.header_to_bytes, queries.header_from_bytes),
+    "job": (st.builds(JobBegin, list_queries, rosters), portfolio.job_begin_to_bytes, portfolio.job_begin_from_bytes),
+    "block call": (
+        st.builds(BlockCall, b32, blocks, st.integers(1, 3), members),
+        portfolio.block_call_to_bytes,
+        portfolio.block_call_from_bytes,
+    ),
+    "block message": (
+        block_messages,
+        portfolio.kept_message_to_bytes,
+        lambda raw: portfolio.kept_round1_from_bytes(raw, b"data"),
+    ),
+    "sealed rows": (
+        sealed_rows,
+        lambda rows: serialise(portfolio.sealed_rows_to_proto(rows)),
+        lambda raw: portfolio.sealed_rows_from_proto(parse(portfolio_pb2.SealedRows, raw)),
+    ),
+    "block release": (
+        releases,
+        lambda release: serialise(portfolio.block_release_to_proto(release)),
+        lambda raw: portfolio.block_release_from_proto(parse(portfolio_pb2.BlockRound2, raw)),
+    ),
     "key certificate": (certificates, queries.key_certificate_to_bytes, queries.key_certificate_from_bytes),
     "consent": (consents, queries.consent_to_bytes, queries.consent_from_bytes),
     "payment": (payments, queries.payment_to_bytes, queries.payment_from_bytes),
