@@ -231,6 +231,6 @@ def _scratch(folder: Path) -> Iterator[Path]:
     try:
         with storage_errors():
             scratch.mkdir(mode=0o700)
-        yield scratch
+            yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

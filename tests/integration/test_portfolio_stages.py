@@ -314,6 +314,31 @@ def test_a_disk_that_fills_up_leaves_the_earlier_file(tmp_path: Path, kind: str)
     assert done.stdout.split() == ["STORAGE_FULL", "True", "1", "True"], done.stderr
 
 
+NO_ROOM = """
+from pathlib import Path
+from consortium.errors import CreditError
+from participants.lender.portfolio import outcome
+from participants.portfolio_stages import _scratch
+wanted = outcome.Wanted(("balance",), False, None)
+for rows in (10_000_000, 10_000):
+    try:
+        with _scratch(Path("store")) as scratch:
+            outcome._Gathering(wanted, scratch, rows).columns["balance"][:] = 1
+            print("gathered")
+    except CreditError as error:
+        print(error.code.value, len(list(Path("store").iterdir())))
+"""
+
+
+def test_columns_that_find_no_room_are_refused(tmp_path: Path) -> None:
+    """Memory that a full disk is behind would end the process without a word."""
+    need_small_disks(tmp_path)
+    started = f'mount -t tmpfs -o size={MEGABYTES}m,mode=700 tmpfs store && exec "$0" "$@"'
+    command = [UNSHARE, "--mount", "sh", "-c", started, sys.executable, "-c", NO_ROOM]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.split() == ["STORAGE_FULL", "0", "gathered"], (done.returncode, done.stderr)
+
+
 def test_names_of_any_kind_come_through(tmp_path: Path) -> None:
     names = ["plain", 'with "quotes"', "comma, and\nline", "", "名前", "=1+1"]
     chunk = {"name": np.array(names, dtype=object), "n": np.arange(6), "shown": np.array([1, 0] * 3)}

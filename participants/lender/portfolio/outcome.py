@@ -5,6 +5,7 @@ A person that no answer has come for, or whose row was left out, is INCOMPLETE w
 either. The columns lie in files of a scratch folder, so that memory does not grow with the list.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from consortium.rules.contributions import FROZEN, MATCHED
 from consortium.scoring.asking import card_attributes
 from consortium.scoring.score import ScoreStatus, Totals, score
 from consortium.silent import Silent
+from consortium.sums.words import WORD_BYTES
 from participants.lender.ask import ValueStatus
 from participants.lender.portfolio.asking import BlockRows
 from participants.lender.portfolio.stages import Answers, Told
@@ -69,7 +71,8 @@ def gathered(answers: Answers, wanted: Wanted, scratch: Path, told: Told) -> Out
     """
     Gather all blocks; `scratch` is a folder of the caller's that may be thrown away afterwards.
 
-    Raises CreditError(SUM_INVALID) where the points of somebody's card contradict each other.
+    Raises CreditError(SUM_INVALID) where the points of somebody's card contradict each other, and OSError where the
+    scratch folder has no room.
     """
     rows = answers.header.rows.rows if answers.header.rows else 0
     made = _Gathering(wanted, scratch, rows)
@@ -90,7 +93,7 @@ class _Gathering:
         names = [STATUS, SHOWN, LENDERS, *wanted.attributes]
         names += [own_name(name) for name in wanted.attributes] if wanted.own else []
         names += [SCORE, SCORE_STATUS, SCORED, REASONS] if wanted.card else []
-        self.columns: dict[str, Numbers] = {name: _column(scratch / f"{name}.npy", rows) for name in names}
+        self.columns: dict[str, Numbers] = {name: _column(scratch / f"{name}.column", rows) for name in names}
         self.columns[STATUS][:] = _Place[ValueStatus.INCOMPLETE]
         self._scorer = _Scorer(wanted.card) if wanted.card else None
         if self._scorer is not None:
@@ -129,9 +132,12 @@ def _statuses(matched: Numbers, frozen: Numbers, *, complete: bool) -> Numbers:
 
 
 def _column(path: Path, rows: int) -> Numbers:
+    """Make a column of zeros in a file; its room is taken first, for a full disk met while writing kills a process."""
     if not rows:
         return np.zeros(0, dtype=np.int64)
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.int64, shape=(rows,))
+    with path.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, rows * WORD_BYTES)
+    return np.memmap(path, mode="r+", dtype=np.int64, shape=(rows,))
 
 
 class _Scorer:
