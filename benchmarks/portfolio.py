@@ -88,7 +88,7 @@ def _write_books(out: Path, keys: np.ndarray) -> None:
     for lender in LENDERS:
         with open_book(NodeSettings(out / lender)) as book:
             current = current_book(book.connection())
-            place = snapshot_place(book, current)
+            place = snapshot_place(book.path, current)
         place.parent.mkdir(mode=0o700, exist_ok=True)
         root, start = current.root.root.hex(), current.start.head.hex()
         if made is None:

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from consortium.model.query import QueryHeader
@@ -11,9 +12,10 @@ from consortium.model.rulebook import Rulebook
 from consortium.silent import Silent
 from participants.lender.bulk.column_maker import BookedFile
 from participants.lender.bulk.ports import BlockAnswer, TaggedRows
+from participants.lender.bulk.workers import open_workers
 from participants.storage.book import SqliteBook
 from participants.storage.book_rows import CurrentBook, current_book
-from participants.storage.database import read_transaction, storage_errors
+from participants.storage.database import connect, read_transaction, storage_errors
 from participants.storage.day_book import DayBook
 from participants.storage.day_snapshot import ParquetSnapshot, write_snapshot
 from participants.storage.locks import exclusive
@@ -21,6 +23,8 @@ from participants.storage.locks import exclusive
 KEPT = 2
 """The snapshot in use, and the one before, which somebody may still be reading."""
 PATIENCE_SECONDS = 3_600.0
+LARGE = 20_000
+"""Subjects, from which on making a snapshot takes a second and more."""
 _COMMITTED = """
 SELECT subjects.tag, subjects.key, earlier, file FROM subjects LEFT JOIN links USING (tag)
 WHERE file IS NOT NULL ORDER BY subjects.tag
@@ -44,9 +48,28 @@ class SnapshotBook(Silent):
             with read_transaction(self._book.connection()) as connection:
                 start = current_book(connection).start.head
             if self._day is None or self._day[0] != start:
-                snapshot = snapshot_of(self._book)
+                snapshot = snapshot_beside(self._book)
                 self._day = snapshot.state.journal_head, DayBook(snapshot)
             return self._day[1]
+
+
+def snapshot_beside(book: SqliteBook) -> ParquetSnapshot:
+    """
+    Give the snapshot as `snapshot_of` does; that of a LARGE book is made in a process of its own, of low priority.
+
+    So a node that serves answers queries meanwhile. Raises as `snapshot_of`, and CreditError(WORKERS_LOST).
+    """
+    with read_transaction(book.connection()) as connection:
+        current = current_book(connection)
+    if current.root.size > LARGE and not snapshot_place(book.path, current).exists():
+        with open_workers(processes=1) as workers:
+            workers.result(workers.submit(_make, book.path))
+    return snapshot_of(book)
+
+
+def _make(book: Path) -> None:
+    with closing(connect(book)) as connection:
+        _made(book, connection)
 
 
 def snapshot_of(book: SqliteBook) -> ParquetSnapshot:
@@ -55,10 +78,14 @@ def snapshot_of(book: SqliteBook) -> ParquetSnapshot:
 
     Processes of one node make it once. Raises CreditError: STORAGE_FULL, STORAGE_BROKEN, STORAGE_BUSY.
     """
+    return _made(book.path, book.connection())
+
+
+def _made(book: Path, opened: sqlite3.Connection) -> ParquetSnapshot:
     folder = _folder(book)
     with storage_errors():
         folder.mkdir(mode=0o700, exist_ok=True)
-    with exclusive(folder / "lock", PATIENCE_SECONDS), read_transaction(book.connection()) as connection:
+    with exclusive(folder / "lock", PATIENCE_SECONDS), read_transaction(opened) as connection:
         current = current_book(connection)
         place = snapshot_place(book, current)
         if place.exists():
@@ -67,13 +94,13 @@ def snapshot_of(book: SqliteBook) -> ParquetSnapshot:
         return write_snapshot(place, _committed(connection), current.root.root, current.start.head)
 
 
-def snapshot_place(book: SqliteBook, current: CurrentBook) -> Path:
+def snapshot_place(book: Path, current: CurrentBook) -> Path:
     """Give where the snapshot of the book in force is, or will be."""
     return _folder(book) / _name(current)
 
 
-def _folder(book: SqliteBook) -> Path:
-    return book.path.with_name(f"{book.path.name}.snapshots")
+def _folder(book: Path) -> Path:
+    return book.with_name(f"{book.name}.snapshots")
 
 
 def _name(current: CurrentBook) -> str:

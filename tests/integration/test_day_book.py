@@ -15,7 +15,7 @@ from consortium.model.rulebook import Rulebook
 from participants.lender.book import record_inquiry
 from participants.lender.bulk.row_by_row import RowByRow
 from participants.lender.ports import Link
-from participants.storage import day_snapshot
+from participants.storage import day_snapshot, snapshots
 from participants.storage.snapshots import SnapshotBook, snapshot_of
 from tests.support import books, bulk
 from tests.support.world import Worlds
@@ -115,6 +115,17 @@ def test_snapshots_are_owner_only_made_once_and_older_ones_go(tmp_path: Path) ->
     inside = [*Path(f"{path}.snapshots").rglob("*")]
     assert len(inside) > 10
     assert all(not stat.S_IMODE(one.stat().st_mode) & 0o077 for one in inside)
+    book.close()
+
+
+def test_the_snapshot_of_a_large_book_is_made_by_a_process(
+    tmp_path: Path, rulebook: Rulebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book = bulk.book_of(tmp_path / "book.db", [some_file(n) for n in range(3)])
+    monkeypatch.setattr(snapshots, "LARGE", 2)
+    monkeypatch.setattr(snapshots, "write_snapshot", None)  # not here
+    answer = SnapshotBook(book).contributions(bulk.tagged(PEOPLE), HEADER, rulebook)
+    assert (answer.words == RowByRow(book).contributions(bulk.tagged(PEOPLE), HEADER, rulebook).words).all()
     book.close()
 
 
