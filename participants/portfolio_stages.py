@@ -27,11 +27,6 @@ from participants.lender.bulk.workers import open_workers
 from participants.lender.portfolio.ask import ListPeople, ListQuestion
 from participants.lender.portfolio.outcome import (
     LENDERS,
-    REASONS,
-    SCORE,
-    SCORE_STATUS,
-    SCORE_STATUSES,
-    SCORED,
     SHOWN,
     STATUS,
     STATUSES,
@@ -42,6 +37,7 @@ from participants.lender.portfolio.outcome import (
     own_name,
 )
 from participants.lender.portfolio.portfolio_input import PortfolioInput, parse_portfolio
+from participants.lender.portfolio.scorer import REASONS, SCORE, SCORE_STATUS, SCORE_STATUSES, SCORED
 from participants.lender.portfolio.stages import Answers, PreparedList, Summary, Told
 from participants.lender.validation import SetAside, ValidationReport
 from participants.storage.database import storage_errors

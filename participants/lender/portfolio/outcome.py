@@ -17,18 +17,16 @@ import numpy.typing as npt
 from consortium.model.scorecard import Scorecard
 from consortium.rules.contributions import FROZEN, MATCHED
 from consortium.scoring.asking import card_attributes
-from consortium.scoring.score import ScoreStatus, Totals, score
+from consortium.scoring.score import ScoreStatus
 from consortium.silent import Silent
 from consortium.sums.words import WORD_BYTES
 from participants.lender.ask import ValueStatus
 from participants.lender.portfolio.asking import BlockRows
+from participants.lender.portfolio.scorer import REASONS, SCORE, SCORE_STATUS, SCORE_STATUSES, SCORED, Scorer
 from participants.lender.portfolio.stages import Answers, Told
 
 STATUSES = tuple(ValueStatus)
-SCORE_STATUSES = tuple(ScoreStatus)
-MOST_REASONS = 4
 LENDERS, STATUS, SHOWN = "lenders", "status", "shown"
-SCORE, SCORE_STATUS, SCORED, REASONS = "score", "score_status", "scored", "reasons"
 
 Numbers: TypeAlias = npt.NDArray[np.int64]
 _Place = {status: place for place, status in enumerate(STATUSES)}
@@ -95,7 +93,7 @@ class _Gathering:
         names += [SCORE, SCORE_STATUS, SCORED, REASONS] if wanted.card else []
         self.columns: dict[str, Numbers] = {name: _column(scratch / f"{name}.column", rows) for name in names}
         self.columns[STATUS][:] = _Place[ValueStatus.INCOMPLETE]
-        self._scorer = _Scorer(wanted.card) if wanted.card else None
+        self._scorer = Scorer(wanted.card) if wanted.card else None
         if self._scorer is not None:
             self.columns[SCORE_STATUS][:] = SCORE_STATUSES.index(ScoreStatus.INCOMPLETE)
 
@@ -138,43 +136,3 @@ def _column(path: Path, rows: int) -> Numbers:
     with path.open("wb") as file:
         os.posix_fallocate(file.fileno(), 0, rows * WORD_BYTES)
     return np.memmap(path, mode="r+", dtype=np.int64, shape=(rows,))
-
-
-class _Scorer:
-    """
-    Scores people by a card: whoever has the same sums is scored once.
-
-    The card is evaluated by the very function that scores one person; of many people the slots take few values.
-    """
-
-    def __init__(self, card: Scorecard) -> None:
-        self._card = card
-        self._names = card_attributes(card)
-        self._places: dict[str, int] = {"": 0}
-
-    @property
-    def texts(self) -> Sequence[str]:
-        return tuple(self._places)
-
-    def scored(
-        self,
-        totals: Mapping[str, npt.NDArray[np.uint64]],
-        matched: Numbers,
-        frozen: Numbers,
-        as_of: int,
-        *,
-        complete: bool,
-    ) -> dict[str, Numbers]:
-        table = np.stack([matched, frozen, *(totals[name].astype(np.int64) for name in self._names)], axis=1)
-        alike, where = np.unique(table, axis=0, return_inverse=True)
-        found = np.array([self._one(row.tolist(), as_of, complete=complete) for row in alike], dtype=np.int64)
-        columns = found.reshape(-1, 4)[where.reshape(-1)].T
-        return dict(zip((SCORE, SCORE_STATUS, SCORED, REASONS), columns, strict=True))
-
-    def _one(self, row: Sequence[int], as_of: int, *, complete: bool) -> tuple[int, int, int, int]:
-        matched, frozen, *sums = row
-        totals = Totals(dict(zip(self._names, sums, strict=True)), as_of, matched, frozen, complete)
-        found = score(self._card, totals)
-        codes = " ".join(one.reason.code for one in found.lost[:MOST_REASONS])
-        place = self._places.setdefault(codes, len(self._places))
-        return found.total or 0, SCORE_STATUSES.index(found.status), int(found.total is not None), place
