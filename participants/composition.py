@@ -20,7 +20,6 @@ from consortium.rules.queries import taking_part
 from participants.book_generations import BookGenerations
 from participants.bootstrap import open_rulebooks, open_secrets, own_signer
 from participants.both_books import ApplicationsInBooks
-from participants.cell_worker import read_in_process
 from participants.gateway_client.asking import AskClient
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.lender import ask_gateway
@@ -133,13 +132,11 @@ def compose(settings: NodeSettings, stack: ExitStack, tokeniser: Tokenises, tls:
 
 def _cells(settings: NodeSettings, rulebooks: TrustedRulebooks, books: Books, answers: SqliteAnswers) -> LenderCells:
     """Give what the node's statistics are computed from."""
-    dimensions = settings.path(settings.file.dimensions)
     return LenderCells(
         book=lambda: books.in_use(rulebooks.current()),
         answers=answers,
         holders=lambda: read_holder_counts(settings.path(settings.file.lender_counts)),
-        dimensions=SqliteDimensions(dimensions),
-        apart=lambda book, found, moment: read_in_process(book, dimensions, found, moment),
+        dimensions=SqliteDimensions(settings.path(settings.file.dimensions)),
         listed=lambda header, since: listed_in(answers, header, since),
         columns=lambda: snapshot_of(books.in_use(rulebooks.current())),
     )

@@ -62,8 +62,9 @@ class CellReader:
             self._add(found, file, line, around)
         if self._template.unit == "tradeline":
             return found
-        largest = sorted(found, key=lambda cell: (-found[cell], cell))[: self._template.touches]
-        return {cell: min(found[cell], self._template.bound) for cell in largest}
+        bounded = {cell: min(value, self._template.bound) for cell, value in found.items()}
+        largest = sorted(bounded, key=lambda cell: (-bounded[cell], cell))[: self._template.touches]
+        return {cell: bounded[cell] for cell in largest}
 
     def _add(self, found: dict[int, int], file: CreditFile, line: Tradeline, around: Surroundings) -> None:
         facts = Facts(CreditFile(file.identifier, tradelines=(line,)), self._moment)

@@ -6,9 +6,8 @@ What a book knows of region and age is read here and nowhere else; queries have 
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -24,10 +23,12 @@ from consortium.model.statistic_policy import OF_PEOPLE, Axis, Measure
 from consortium.noise.vectors import Integers
 from consortium.rules.statistic_cells import NOWHERE, CellReader, Surroundings, hit_cells, holder_cells
 from consortium.rules.statistics import Statistic, canonical_template
+from consortium.sealing.rows import TAG_BYTES
 from participants.lender.answer_ports import AnswerStore
 from participants.lender.bulk.attributes import READERS, clamped_columns
-from participants.lender.bulk.columns import FileColumns, Keys
+from participants.lender.bulk.columns import Keys
 from participants.lender.bulk.facts import FactColumns
+from participants.lender.bulk.statistic_columns import NO_PLACE, PeopleColumns, PersonPlaces, sum_of_columns
 from participants.lender.portfolio.rows import ListTags
 
 HOLDER_DAYS = 100
@@ -67,11 +68,6 @@ class BookFiles(Protocol):
         """How many people there are."""
         ...
 
-    @property
-    def path(self) -> Path:
-        """Where its file is."""
-        ...
-
 
 class Dimensions(Protocol):
     """What a lender knows of its customers for statistics alone."""
@@ -82,18 +78,6 @@ class Dimensions(Protocol):
 
     def state(self) -> bytes:
         """Give what changes when they do."""
-        ...
-
-
-class PeopleColumns(Protocol):
-    """A day's book in columns."""
-
-    def keys(self) -> Keys:
-        """Give who the files are about, in the order of their tags."""
-        ...
-
-    def parts(self) -> Iterator[FileColumns]:
-        """Give the files in the same order."""
         ...
 
 
@@ -114,17 +98,17 @@ class LenderCells:
     """
     The source of one lender's cells; the vectors of the last few are kept, since reading a book takes long.
 
-    Books of more than LARGE people are read by `apart`, if there is one: in a process of its own.
+    Books of more than LARGE people are read from their columns.
     """
 
     book: Callable[[], BookFiles]
     answers: AnswerStore
     holders: Callable[[], HolderCounts | None]
     dimensions: Dimensions = field(default_factory=NoDimensions)
-    apart: Callable[[Path, Statistic, Moment], Integers] | None = None
     listed: Callable[[StatisticHeader, int], ListTags | None] = lambda _header, _since: None
     """Gives the tags of the list that a header names, where its requester has used it since a time."""
     columns: Callable[[], PeopleColumns] | None = None
+    """Gives the day's book in columns, made where they are not yet."""
     _known: OrderedDict[tuple[bytes, ...], Integers] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -184,8 +168,9 @@ class LenderCells:
         return self._made(key, lambda: self._read(book, found, moment))
 
     def _read(self, book: BookFiles, found: Statistic, moment: Moment) -> Integers:
-        if self.apart is not None and book.size > LARGE:
-            return self.apart(book.path, found, moment)
+        if book.size > LARGE and self.columns is not None:
+            made = self.columns()
+            return sum_of_columns(made, person_places(made.keys(), self.dimensions, found), found, moment)
         return sum_of_files(book.committed_files(), self.dimensions, found, moment)
 
 
@@ -200,6 +185,23 @@ def sum_of_files(
         for cell, value in reader.cells(file, around.get(tag, NOWHERE)).items():
             sums[cell] += value
     return sums
+
+
+def person_places(keys: Keys, dimensions: Dimensions, found: Statistic) -> PersonPlaces:
+    """Give the places of everybody's region tier and age band among a statistic's values, where it has them."""
+    axes = [place for place, one in enumerate(found.template.dimensions) if one.axis in _OF_DIMENSIONS]
+    if not axes:
+        return {}
+    around, raw = dimensions.around(), keys.tags.tobytes()
+    tags = (SubjectTag(raw[start : start + TAG_BYTES]) for start in range(0, len(raw), TAG_BYTES))
+    everybody = [around.get(tag, NOWHERE) for tag in tags] if around else [NOWHERE] * len(keys.tags)
+    result = {}
+    for place in axes:
+        axis, values = found.template.dimensions[place].axis, found.values[place]
+        named = {value: at for at, value in enumerate(values)}
+        said = [one.region_tier if axis is Axis.REGION_TIER else one.age_band for one in everybody]
+        result[axis] = np.array([named.get(one, NO_PLACE) for one in said], dtype=np.int64)
+    return result
 
 
 def sum_of_list(

@@ -124,7 +124,9 @@ class SqliteBook:
 
     def committed_files(self) -> Iterator[tuple[SubjectTag, CreditFile]]:
         """Give every file of the day's book, whatever the journal says since; one consistent snapshot."""
-        return committed_in(self._connections.own())
+        with read_transaction(self._connections.own()) as connection:
+            for tag, data in files(connection, live=False):
+                yield tag, stored_credit_file(data)
 
     @property
     def size(self) -> int:
@@ -249,13 +251,6 @@ class SqliteBook:
     def _check_day(self, day: int) -> None:
         if day < self.status().book.day:
             raise CreditError(Code.RECORD_INVALID, "the day lies before the day of the book in force")
-
-
-def committed_in(connection: sqlite3.Connection) -> Iterator[tuple[SubjectTag, CreditFile]]:
-    """Give every file of the day's book in one consistent snapshot."""
-    with read_transaction(connection):
-        for tag, data in files(connection, live=False):
-            yield tag, stored_credit_file(data)
 
 
 def _held(key: bytes, data: bytes, earlier: bytes | None = None) -> HeldFile:

@@ -38,7 +38,7 @@ from participants.lender.bulk.ports import Octets
 from participants.storage.database import storage_errors
 
 PART_PEOPLE = 65_536
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "snapshot.json"
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,

@@ -17,7 +17,7 @@ from participants.storage.book import SqliteBook
 from participants.storage.book_rows import CurrentBook, current_book
 from participants.storage.database import connect, read_transaction, storage_errors
 from participants.storage.day_book import DayBook
-from participants.storage.day_snapshot import ParquetSnapshot, write_snapshot
+from participants.storage.day_snapshot import FORMAT, ParquetSnapshot, write_snapshot
 from participants.storage.locks import exclusive
 
 KEPT = 2
@@ -104,7 +104,7 @@ def _folder(book: Path) -> Path:
 
 
 def _name(current: CurrentBook) -> str:
-    return f"book-{current.number:08}-{current.start.head.hex()[:16]}"
+    return f"book-{current.number:08}-{FORMAT}-{current.start.head.hex()[:16]}"
 
 
 def _committed(connection: sqlite3.Connection) -> Iterator[BookedFile]:

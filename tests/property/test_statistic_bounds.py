@@ -1,6 +1,7 @@
 """What one file adds to any statistic stays within what its noise reckons with; sums are exact but for that noise."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
@@ -9,13 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consortium.model.credit_file import CreditFile
+from consortium.model.credit_file_bytes import credit_file_to_bytes
 from consortium.model.facts import Moment
+from consortium.model.identifiers import SubjectTag
 from consortium.model.rulebook import Rulebook
 from consortium.model.statistic_policy import PrivacyUnit, Template
 from consortium.rules.statistic_cells import CellReader, Surroundings
 from consortium.rules.statistic_defaults import ARREARS, DELINQUENCY, EXPOSURE, SCENES
 from consortium.rules.statistics import sensitivity_square, statistic_of
 from participants.lender import statistics as contributing
+from participants.lender.bulk.column_maker import CharacteristicNames, columns_of
+from participants.lender.bulk.columns import FileColumns, Keys
+from participants.lender.bulk.statistic_columns import sum_of_columns
+from participants.lender.statistic_cells import person_places, sum_of_files
 from tests.support import books
 from tests.support.statistics import SMALL, RecordedDraws, StatisticWorld, policy, statistic_world
 from tests.support.world import LENDERS, Worlds
@@ -75,3 +82,56 @@ def test_a_release_is_the_sum_of_who_answered_and_of_their_draws(
     expected = np.sum([cells[LENDERS.index(member)] for member in answered], axis=0)
     assert answered == frozenset(LENDERS) - {*away, *silent}
     assert np.array_equal(released - expected, np.sum(recorded.draws[-len(answered) :], axis=0))
+
+
+class FixedDimensions:
+    def __init__(self, known: dict[SubjectTag, Surroundings]) -> None:
+        self._known = known
+
+    def around(self) -> dict[SubjectTag, Surroundings]:
+        return self._known
+
+    def state(self) -> bytes:
+        return b""
+
+
+class FixedColumns:
+    def __init__(self, made: tuple[Keys, FileColumns]) -> None:
+        self._made = made
+
+    def keys(self) -> Keys:
+        return self._made[0]
+
+    def parts(self) -> Iterator[FileColumns]:
+        yield self._made[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    files=st.lists(books.credit_files, max_size=6),
+    around=st.lists(AROUND, min_size=6, max_size=6),
+    template=st.sampled_from([EXPOSURE, ARREARS, DELINQUENCY, SCENES]),
+    unit=st.sampled_from([*PrivacyUnit][:3]),
+    touches=st.integers(1, 3),
+)
+def test_columns_give_the_sums_of_single_files(
+    files: Sequence[CreditFile],
+    around: Sequence[Surroundings],
+    template: Template,
+    unit: PrivacyUnit,
+    touches: int,
+) -> None:
+    changed = template.model_copy(update={"unit": unit, "touches": 1 if unit is PrivacyUnit.TRADELINE else touches})
+    found = replace(statistic_of(template.id, rulebook()), template=changed)
+    people = sorted((books.subject(number) for number in range(len(files))), key=lambda one: one.tag.value)
+    dimensions = FixedDimensions({one.tag: where for one, where in zip(people[1:], around, strict=False)})
+    booked = [
+        (one.tag.value, one.key.value, None, credit_file_to_bytes(file))
+        for one, file in zip(people, files, strict=True)
+    ]
+    made = FixedColumns(columns_of(booked, CharacteristicNames()))
+    by_columns = sum_of_columns(made, person_places(made.keys(), dimensions, found), found, MOMENT)
+    by_files = sum_of_files(
+        ((one.tag, file) for one, file in zip(people, files, strict=True)), dimensions, found, MOMENT
+    )
+    assert by_columns.tolist() == by_files.tolist()

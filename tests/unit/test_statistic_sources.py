@@ -1,7 +1,7 @@
 """Where a lender's cells come from: its book with region and age, its last portfolio run, its own count of hits."""
 
 import json
-from collections import Counter
+from collections import Counter, OrderedDict
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,6 @@ import pytest
 from consortium.errors import Code
 from consortium.model.attributes import evaluate
 from consortium.model.credit_file import CreditFile, PortfolioType, Tradeline
-from consortium.model.facts import Moment
 from consortium.model.identifiers import IdentifierKind, NormalisedIdentifier, SubjectTag
 from consortium.model.keys import utc_day
 from consortium.model.rulebook import Rulebook
@@ -21,8 +20,8 @@ from consortium.model.statistic_policy import HOLDERS_WEIGHT
 from consortium.rules.contributions import MATCHED
 from consortium.rules.statistic_cells import Surroundings
 from consortium.rules.statistics import statistic_of
-from participants.cell_worker import read_in_process
 from participants.holder_files import WITH_OPEN, count_holders, read_holder_counts, write_holder_counts
+from participants.lender import statistic_cells
 from participants.lender.connectors import CsvSource
 from participants.lender.dimension_source import DimensionLoad, check_bands
 from participants.lender.mapping import load_dimensions_mapping, parse_mapping
@@ -31,6 +30,7 @@ from participants.lender.statistic_cells import HOLDER_DAYS, HolderCounts, Lende
 from participants.storage.answers import SqliteAnswers
 from participants.storage.book import SqliteBook
 from participants.storage.dimensions import SqliteDimensions
+from participants.storage.snapshots import snapshot_of
 from tests.support.books import DAY, IDENTITY, NOW, subject, tradeline
 from tests.support.codes import refused
 from tests.support.sources import GOOD_PHONES, IDENTIFIERS, SOURCE, FakeTokens, token_of
@@ -74,7 +74,9 @@ def cells_of(book: SqliteBook, answers: SqliteAnswers, dimensions: SqliteDimensi
     return LenderCells(lambda: book, answers, lambda: None, dimensions)
 
 
-def test_cells_of_a_book_are_what_its_attributes_say(tmp_path: Path, rulebook: Rulebook) -> None:
+def test_cells_of_a_book_are_what_its_attributes_say(
+    tmp_path: Path, rulebook: Rulebook, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dimensions = SqliteDimensions(tmp_path / "dimensions.db")
     with closing(book_in(tmp_path)) as book, closing(SqliteAnswers(tmp_path / "answers.db")) as answers:
         source = cells_of(book, answers, dimensions)
@@ -96,9 +98,11 @@ def test_cells_of_a_book_are_what_its_attributes_say(tmp_path: Path, rulebook: R
             place = ("tier-1", "26-35") if number < PEOPLE // 2 else ("unknown", "unknown")
             expected[line_of(number).portfolio.value, *place] += 1_000 + number
         assert {names: int(value) for names, value in zip(found.cells, known, strict=True) if value} == expected
-        moment = Moment.of(NOW, live=False, retention_days=rulebook.policy.retention_days, clock_skew=60)
-        apart = read_in_process(book.path, tmp_path / "dimensions.db", found, moment)
-        assert apart.tolist() == known.tolist(), "a process of its own gives the same"
+        with monkeypatch.context() as large:
+            large.setattr(statistic_cells, "LARGE", 1)
+            large.setattr(statistic_cells, "sum_of_files", None)
+            by_columns = replace(source, columns=lambda: snapshot_of(book), _known=OrderedDict())
+            assert by_columns.cells(found, asked_at(NOW), rulebook).tolist() == known.tolist()
         assert source.cells(found, asked_at(NOW), rulebook) is known, "a book is read once a day and template"
         assert source.cells(found, asked_at(NOW + 86_400), rulebook) is not known
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from consortium.model.credit_file import HISTORY_MONTHS, AccountStatus
+from consortium.model.credit_file import HISTORY_MONTHS, AccountStatus, Channel, PortfolioType, Scene
 from consortium.sealing.payload import TAG_BYTES
 from consortium.silent import Silent
 from participants.lender.bulk.columns import (
@@ -31,9 +31,13 @@ BookedFile: TypeAlias = tuple[bytes, bytes, bytes | None, bytes]
 KEY_BYTES = 64
 STATUSES = tuple(AccountStatus)
 _STATUS = {status.value: place for place, status in enumerate(STATUSES)}
+_PORTFOLIO, _CHANNEL, _SCENE = (
+    {value.value: place for place, value in enumerate(kind)} for kind in (PortfolioType, Channel, Scene)
+)
+_KINDS = ("portfolio", "channel", "scene")
 _SMALL = ("person", "status", "opened", "reported", "closed", "first_delinquency", "payment_due", "days_past_due")
 _AMOUNTS = ("limit", "balance", "past_due", "payment", "charged_off", "in_collection")
-_LINE = (*_SMALL, "disputed", *_AMOUNTS)
+_LINE = (*_SMALL, "disputed", *_KINDS, *_AMOUNTS)
 
 
 @dataclass(repr=False)
@@ -86,7 +90,9 @@ class _Maker:
         amounts = get("limit", 0), get("balance", 0), get("past_due", 0), get("payment", 0)
         adverse = get("charged_off", 0), get("in_collection", 0)
         known = person, _STATUS[line["status"]], line["opened"], line["reported"]
-        self._lines.append((*known, *days, get("days_past_due", 0), get("disputed", False), *amounts, *adverse))
+        kinds = _PORTFOLIO[line["portfolio"]], _CHANNEL[get("channel", "other")], _SCENE[get("scene", "other")]
+        counts = get("days_past_due", 0), get("disputed", False)
+        self._lines.append((*known, *days, *counts, *kinds, *amounts, *adverse))
         history = get("history", ())
         self._history.append((*history, *[0] * (HISTORY_MONTHS - len(history))))
 
@@ -102,7 +108,7 @@ class _Maker:
         values = _table(self._characteristics, 3)
         lines = dict(zip(_LINE, _table(self._lines, len(_LINE)), strict=True))
         columns: dict[str, npt.NDArray[Any]] = {name: lines[name] for name in _AMOUNTS}
-        columns |= {name: lines[name].astype(np.int32) for name in (*_SMALL, "disputed")}
+        columns |= {name: lines[name].astype(np.int32) for name in (*_SMALL, "disputed", *_KINDS)}
         columns["history"] = np.array(self._history, dtype=np.uint16).reshape(-1, HISTORY_MONTHS)
         return FileColumns(
             kinds=people[0].astype(np.int32),

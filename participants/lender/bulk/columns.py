@@ -1,7 +1,7 @@
 """
 Credit files as columns: one array a field over all tradelines of many people, instead of one object a tradeline.
 
-What a portfolio never sees is left out: pending grants, inquiries that were not hard, locations, channel and scene.
+What neither a portfolio nor a statistic sees is left out: pending grants, inquiries that were not hard, locations.
 """
 
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ class LineColumns(Silent):
     """
     Tradelines in the order of their people: `person` is the place of each one's person in the part.
 
-    `status` is the place in `AccountStatus`; days that are not on file are NO_DAY; `history` (n, 12) has 0 where no
-    month is on file.
+    `status`, `portfolio`, `channel` and `scene` are places in their enumerations. Days that are not on file are
+    NO_DAY; `history` (n, 12) has 0 where no month is on file.
     """
 
     person: Small
@@ -39,6 +39,9 @@ class LineColumns(Silent):
     payment_due: Small
     days_past_due: Small
     disputed: Small
+    portfolio: Small
+    channel: Small
+    scene: Small
     limit: Column
     balance: Column
     past_due: Column

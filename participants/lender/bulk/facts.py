@@ -5,6 +5,7 @@ Each number is worked out for everybody when it is first read. Sums saturate at 
 bound and every edge of a bin, so that nothing overflows where `Facts` has integers of any size.
 """
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -25,6 +26,7 @@ from consortium.model.facts import (
     YEAR_DAYS,
     Moment,
 )
+from consortium.silent import Silent
 from participants.lender.bulk.columns import NO_DAY, Column, FileColumns
 
 SATURATED = MAX_INTEGER + 1
@@ -37,6 +39,17 @@ _LOST = np.array([status in LOST for status in AccountStatus])
 Flags = npt.NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class LineFacts(Silent):
+    """Of every tradeline whether it counts, its bucket of days past due, and its amounts as a query would add them."""
+
+    counted: Flags
+    bucket: Column
+    balance: Column
+    past_due: Column
+    limit: Column
+
+
 class FactColumns:
     """The numbers of a part's files; a moment of live data has no columns."""
 
@@ -47,6 +60,18 @@ class FactColumns:
         person = part.lines.person
         self._starts = np.flatnonzero(np.diff(person, prepend=-1))
         self._owners = person[self._starts]
+
+    @property
+    def lines(self) -> LineFacts:
+        """Every tradeline by itself, as `Facts` says of a file with nothing else in it."""
+        lines, seen = self._lines, self._seen
+        return LineFacts(
+            counted=self._counted,
+            bucket=self._now,
+            balance=np.where(seen, lines.balance, 0),
+            past_due=np.where(self._contributed, lines.past_due, 0),
+            limit=np.where(self._open, lines.limit, 0),
+        )
 
     @cached_property
     def open_tradelines(self) -> Column:
@@ -104,9 +129,13 @@ class FactColumns:
     @cached_property
     def worst_now(self) -> Column:
         """The bucket of the worst delinquency now, NO_BUCKET where there is none to tell."""
-        current = self._now
-        counted = self._seen & ~self._ended & ((self._lines.balance != 0) | (current != 0) | self._open)
-        return self._worst(np.where(counted, current, NO_BUCKET))
+        return self._worst(np.where(self._counted, self._now, NO_BUCKET))
+
+    @cached_property
+    def _counted(self) -> Flags:
+        """Which ones are running, or owed."""
+        owed = (self._lines.balance != 0) | (self._now != 0) | self._open
+        return np.asarray(self._seen & ~self._ended & owed)
 
     @cached_property
     def worst_12m(self) -> Column:
