@@ -39,7 +39,7 @@ def rulebook() -> Rulebook:
     return with_statistics()
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(books.credit_files, AROUND, st.sampled_from([EXPOSURE, ARREARS, DELINQUENCY, SCENES]))
 def test_one_file_is_within_the_sensitivity(file: CreditFile, around: Surroundings, template: Template) -> None:
     found = statistic_of(template.id, rulebook())
