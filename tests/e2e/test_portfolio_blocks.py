@@ -180,6 +180,17 @@ def test_a_correction_is_released_once_for_one_set_and_one_bitmap(hub: ListHub) 
         member.round2(BlockRelease(release.job, b"?" * 32, release.members, b""), hub.world.now)
 
 
+def test_whom_a_lender_holds_shows_in_no_size(hub: ListHub) -> None:
+    for key in PEOPLE:
+        hub.hold("lender-b", key, 5)
+    job, sealed = hub.build(hub.people(PEOPLE))
+    hub.distribute(job, sealed)
+    run = hub.carry(hub.terms(job), 0)
+    for messages in (run.round1, run.round2):
+        sizes = {len(block_message_to_proto(one).SerializeToString()) for one in messages.values()}
+        assert len(sizes) == 1, "everything and nothing held look alike"
+
+
 def test_a_late_attempt_for_a_block_whose_seeds_are_out_stays_with_its_set(hub: ListHub) -> None:
     """The seeds of a block are out; whatever is opened for its rows afterwards is for the same set only."""
     job, sealed = hub.build(hub.people(PEOPLE))

@@ -49,10 +49,23 @@ def test_a_job_from_its_list_to_its_sums(worlds: Worlds, tmp_path: Path) -> None
             assert again == progress, "a job that has ended is not asked again"
             entries = [entry["kind"] for entry in lists.entries()]
             assert entries == ["portfolio-admitted", *["portfolio-block"] * 3, "portfolio-ended"]
+            kept = b"".join(path.read_bytes() for path in (tmp_path / "gateway").glob("gateway.db*"))
+            own_files = [path for path in asker_folder(tmp_path).rglob("*") if path.is_file()]
+            assert own_files
+            asked = b"".join(path.read_bytes() for path in own_files)
+            assert {path.stat().st_mode & 0o077 for path in own_files} == {0}
+            for tag, key in zip(people.tags, people.keys, strict=True):
+                assert tag.tobytes() not in kept, "the gateway keeps no tag"
+                assert tag.tobytes() not in asked, "nor does the folder of the job"
+                assert key.tobytes() not in asked
             answer = await lists.running.result(subject=world.subject(ALICE), suite=Suite.MASKED_SUM)
             assert answer.missing == (), "queries about one person go on as before"
 
     asyncio.run(main())
+
+
+def asker_folder(folder: Path) -> Path:
+    return folder / "lender-a-jobs"
 
 
 def test_the_regulator_verifies_jobs_like_queries(worlds: Worlds, tmp_path: Path) -> None:
