@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.test_processes import portfolio
 from tests.support.processes import LENDERS, consortium
 from tests.support.small_disks import SEED, SmallDisks, need_small_disks
 
@@ -24,7 +25,7 @@ SPARES = (0, 24_000, 40_000, 56_000, 80_000)
 def parties(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SmallDisks]:
     """All processes; the gateway's log and one lender's answers are on small disks."""
     need_small_disks(tmp_path_factory.mktemp("small"))
-    with consortium(tmp_path_factory.mktemp("consortium") / "out") as written:
+    with consortium(tmp_path_factory.mktemp("consortium") / "out", more_suites="MASKED_SUM") as written:
         change(written.out / "gateway" / "gateway.toml", "sqlite:///gateway.db", "sqlite:///store/gateway.db")
         seed_gateway(written.out / "gateway")
         change(written.out / POOR / "node.toml", "[rulebook]", 'answers = "store/answers.db"\n[rulebook]')
@@ -121,3 +122,18 @@ def test_a_lender_without_room_is_missing_and_recovers(parties: SmallDisks) -> N
     store = parties.disk(POOR) / "answers.db"
     released = "SELECT count(*) + count(correction) FROM exchanges"
     assert rows(store, released) == rows(store, "SELECT value FROM numbers WHERE name = 'counter'"), "no gap"
+
+
+def test_a_portfolio_without_room_for_its_output_is_written_when_there_is(parties: SmallDisks) -> None:
+    """The node's own answers have no room either: it is missing from its own portfolio, which is whole all the same."""
+    out = parties.out / POOR / "store" / "out.csv"
+    request = json.dumps(portfolio(out))
+    with parties.full(POOR):
+        stopped = parties.command(POOR, "portfolio", "run", "--id", "ab" * 16, given=request, fails=True)
+        assert (stopped["phase"], stopped["error"]["code"]) == ("stopped", "STORAGE_FULL")
+        assert [path.name for path in parties.disk(POOR).iterdir() if "out" in path.name] == []
+    done = parties.command(POOR, "portfolio", "resume", "ab" * 16)
+    assert (done["phase"], done["summary"]["statuses"]) == ("done", {"INCOMPLETE": 20})
+    written = (parties.disk(POOR) / "out.csv").read_text().splitlines()
+    assert len(written) == 21
+    parties.check()
