@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from consortium.canonical import CanonicalValue
 from consortium.silent import Silent
 
-UNDER_WAY = frozenset({"waiting", "reading", "tokenising", "sealing", "asking", "writing"})
+UNDER_WAY = frozenset({"waiting", "reading", "tokenising", "sealing", "asking", "gathering", "writing"})
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PortfolioStatus(Silent):
     """
-    How a portfolio is: its phase (waiting, reading, asking, writing, done, stopped, failed) and how far that is.
+    How a portfolio is: its phase (UNDER_WAY, or done, stopped, failed) and how far that is.
 
     `seconds` is how long the phase has run here, 0 where nothing runs; `error` is why it stopped or failed.
     """

@@ -8,7 +8,15 @@ from hypothesis import strategies as st
 
 from consortium.model.attributes import DEFAULT_ATTRIBUTES, EVALUATORS, evaluate
 from consortium.model.catalogue import META_SLOTS
-from consortium.model.credit_file import MAX_AMOUNT, Characteristics, CreditFile
+from consortium.model.credit_file import (
+    MAX_AMOUNT,
+    AccountStatus,
+    Characteristics,
+    CreditFile,
+    Inquiry,
+    PortfolioType,
+    Tradeline,
+)
 from consortium.model.credit_file_bytes import credit_file_of, credit_file_to_bytes
 from consortium.model.facts import Moment
 from consortium.model.identifiers import IdentifierKind
@@ -37,6 +45,66 @@ some_files = st.lists(
 )
 
 
+LAST = books.DAY - 1  # the day that the snapshot of a query of books.DAY ends with
+edge_days = st.sampled_from([0, 29, 30, 31, 89, 90, 91, 364, 365, 366, 730, 731, -1, -29, -30]).map(lambda n: LAST - n)
+edge_months = st.integers(0, 24).flatmap(lambda n: st.integers(-2, 2).map(lambda d: LAST - round(n * 30.44) + d))
+edge_late = st.sampled_from([0, 1, 29, 30, 59, 60, 89, 90, 119, 120])
+
+
+@st.composite
+def edge_lines(draw: st.DrawFn) -> Tradeline:
+    """Tradelines whose days and delays lie where a rule begins or ends."""
+    opened = draw(edge_days | edge_months)
+    later = st.none() | edge_days.filter(lambda day: day >= opened)
+    money = st.sampled_from([0, 0, 7])
+    return Tradeline(
+        account=draw(st.sampled_from(["a1", "a2", "a3"])),
+        portfolio=PortfolioType.REVOLVING,
+        status=draw(st.sampled_from(AccountStatus)),
+        opened=opened,
+        reported=draw(edge_days | edge_months),
+        closed=draw(later),
+        first_delinquency=draw(later),
+        limit=draw(money),
+        balance=draw(money),
+        past_due=draw(money),
+        payment=draw(st.sampled_from([0, 5])),
+        payment_due=draw(st.none() | edge_days),
+        days_past_due=draw(edge_late),
+        history=tuple(draw(st.lists(edge_late, max_size=12))),
+        charged_off=draw(money),
+        in_collection=draw(money),
+        disputed=draw(st.booleans()),
+    )
+
+
+edge_inquiries = st.builds(
+    lambda age, more, hard: Inquiry(books.DAY * 86_400 - 1 - age + more, hard=hard),
+    st.sampled_from([0, 3_600, 86_400, 7 * 86_400, 30 * 86_400, 90 * 86_400]),
+    st.integers(-1, 1),
+    st.booleans(),
+)
+edge_files = st.builds(credit_file_of, books.kinds, st.lists(edge_lines() | edge_inquiries, min_size=1, max_size=4))
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    st.lists(edge_files, min_size=6, max_size=6), st.sampled_from([1, 29, 30, 31, 60, 93, 310, 341, 365, 366, 4_000])
+)
+def test_columns_are_what_evaluate_gives_where_rules_begin_and_end(files: list[CreditFile], retention: int) -> None:
+    check_equal(files, books.NOW, retention)
+
+
+def check_equal(files: list[CreditFile], as_of: int, retention: int) -> None:
+    moment = Moment.of(as_of, live=False, retention_days=retention, clock_skew=300)
+    part = columns(files)
+    asked = [(name, READERS[name], attribute.bound) for name, attribute in DEFAULT_ATTRIBUTES.items()]
+    found = clamped_columns(part, FactColumns(part, moment), asked)
+    for row, file in enumerate(files):
+        expected = evaluate(file, DEFAULT_ATTRIBUTES, as_of, live=False, retention_days=retention)
+        assert {name: int(column[row]) for name, column in found.items()} == expected
+
+
 def columns(files: list[CreditFile]) -> FileColumns:
     booked = [(books.subject(n).tag.value, bytes(64), None, credit_file_to_bytes(f)) for n, f in enumerate(files)]
     return columns_of(booked, CharacteristicNames())[1]
@@ -46,16 +114,10 @@ def test_every_attribute_has_a_reader() -> None:
     assert READERS.keys() == EVALUATORS.keys() >= DEFAULT_ATTRIBUTES.keys()
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(files=some_files, as_of=moments, retention=retentions)
 def test_columns_are_what_evaluate_gives(files: list[CreditFile], as_of: int, retention: int) -> None:
-    moment = Moment.of(as_of, live=False, retention_days=retention, clock_skew=300)
-    part = columns(files)
-    asked = [(name, READERS[name], attribute.bound) for name, attribute in DEFAULT_ATTRIBUTES.items()]
-    found = clamped_columns(part, FactColumns(part, moment), asked)
-    for row, file in enumerate(files):
-        expected = evaluate(file, DEFAULT_ATTRIBUTES, as_of, live=False, retention_days=retention)
-        assert {name: int(column[row]) for name, column in found.items()} == expected
+    check_equal(files, as_of, retention)
 
 
 @settings(max_examples=30, deadline=None)
