@@ -24,7 +24,7 @@ def open_run(
     check_single(query.header)
     if tuple(entry.member for entry in roster) != rulebook.roster:
         raise CreditError(Code.ROSTER_MISMATCH, "the roster is not the rulebook's")
-    return QueryRun(query, rulebook, roster, tally_in(sums_of(query, rulebook, keys.public_key)))
+    return QueryRun(rulebook, roster, query, tally_in(sums_of(query, rulebook, keys.public_key)))
 
 
 def check_still(run: QueryRun, rulebook: Rulebook, now: int) -> None:

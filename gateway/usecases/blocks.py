@@ -12,7 +12,6 @@ import numpy as np
 
 from consortium.bitmaps import Truths, truths
 from consortium.errors import Code, CreditError
-from consortium.hashing import transcript_hash
 from consortium.labels import Label
 from consortium.model.blocks import BlockCall, BlockMessage, BlockRelease, data_digest
 from consortium.model.members import MemberId, MemberSet, check_answering_set
@@ -30,12 +29,11 @@ from consortium.model.rounds import (
     members_with_keys,
 )
 from consortium.model.rulebook import Rulebook
-from consortium.model.signing import verify_signature
 from consortium.rules.blocks import block_total, check_correction_length, kept_rows
 from consortium.sums.pairs import differing_pairs, members_to_leave_out
 from consortium.sums.words import WORD_BYTES
 from gateway.policy.rows import choose_for_block
-from gateway.usecases.query import ACCEPTED, opening_of
+from gateway.usecases.two_rounds import ACCEPTED, check_author, message_digest, opening_of
 
 Message = BlockMessage[Round1Body] | BlockMessage[Round2Body]
 
@@ -246,7 +244,7 @@ class BlockRun:
 
     def _check_round1(self, member: MemberId, message: BlockMessage[Round1Body]) -> None:
         body, rows = message.signed.body, self.terms.rows(self.block)
-        self._check_author(member, message, Label.ROUND1)
+        check_author(self.terms.rulebook, member, self.ctx, message.signed, Label.ROUND1)
         if len(body.pair_digests) != len(self._keyed) - 1 or not body.requester_digest or body.travel:
             raise CreditError(Code.MALFORMED, "a contribution of another form")
         if len(message.data) != rows * self.terms.words * WORD_BYTES:
@@ -260,29 +258,17 @@ class BlockRun:
 
     def _check_round2(self, member: MemberId, message: BlockMessage[Round2Body]) -> None:
         body, fixed = message.signed.body, self._chosen
-        self._check_author(member, message, Label.ROUND2)
+        check_author(self.terms.rulebook, member, self.ctx, message.signed, Label.ROUND2)
         if (body.members, body.left_out) != (fixed.members, left_out_digest(fixed.left_out)) or body.travel_correction:
             raise CreditError(Code.TRANSCRIPT_INVALID, f"{member} answered for another set, or other rows")
         if data_digest(self.ctx, member, message.data) != body.correction:
             raise CreditError(Code.TRANSCRIPT_INVALID, f"{member} sent another correction than it signed")
         check_correction_length(message.data, self.kept, self.terms.words, seeded=self._seeded)
 
-    def _check_author(self, member: MemberId, message: Message, label: Label) -> None:
-        signed = message.signed
-        identity_key = self.terms.rulebook.active_member(member).identity_key
-        verify_signature(identity_key, signed.signature, label, signed.raw)
-        if opening_of(signed).digest != signed.body.opening_digest:
-            raise CreditError(Code.TRANSCRIPT_INVALID, f"{member} opens another digest")
-        if signed.body.contributor != member or signed.body.ctx != self.ctx:
-            raise CreditError(Code.TRANSCRIPT_INVALID, f"{member} answered another exchange")
-
 
 def _named(messages: Mapping[MemberId, Message], member: MemberId, label: Label) -> tuple[bytes, int] | None:
     message = messages.get(member)
-    if message is None:
-        return None
-    signed = message.signed
-    return transcript_hash(label, signed.raw, signed.signature), opening_of(signed).counter
+    return message_digest(label, message.signed) if message else None
 
 
 def rows_left_out(fixed: Fixed, rows: int) -> int:

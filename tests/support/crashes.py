@@ -24,7 +24,7 @@ from consortium.wire.rounds import (
     signed_round2_from_bytes,
     transcript_from_bytes,
 )
-from gateway.usecases.query import opening_of
+from gateway.usecases.two_rounds import opening_of
 from participants.lender.question_input import parse_question
 from participants.lender.reveal import open_record
 from participants.rpc.local_client import LocalClient
