@@ -15,11 +15,11 @@ from dataclasses import dataclass, field
 from consortium.errors import Code, CreditError
 from consortium.model.members import MemberId, MemberSet
 from consortium.wire.versions import PROTOCOL
+from gateway.streams import Streams
 
 OUTGOING_CALLS = 512
 OUTGOING_BYTES = 16 << 20
 """What may wait for a node that reads slowly; its stream ends before more of the gateway's memory is used."""
-STREAMS_OF_A_MEMBER = 16
 OWED_RECEIPTS, MOST_OWED = 64, 1024
 """How many receipts go with one message, and how many may wait for one."""
 
@@ -166,41 +166,26 @@ def _not_reading() -> CreditError:
     return CreditError(Code.OVERLOADED, "the calls of this stream are not read")
 
 
-class Attachments:
-    """Every attached node, several a member where it runs several; the newest that is well is called."""
+class Attachments(Streams[Attachment]):
+    """Every attached node; the newest of a member that is well is called."""
 
     def __init__(self, settle: float = 0.0) -> None:
-        self._by_member: dict[MemberId, list[Attachment]] = {}
+        super().__init__()
         self._numbers = 0
         self._settled_at = time.monotonic() + settle
         self._arrived = asyncio.Event()
 
-    def add(self, attachment: Attachment) -> None:
+    def add(self, stream: Attachment) -> None:
         """Attach a node; raises CreditError(OVERLOADED) for one stream too many of its member."""
-        nodes = self._by_member.setdefault(attachment.member, [])
-        if len(nodes) >= STREAMS_OF_A_MEMBER:
-            raise CreditError(Code.OVERLOADED, f"{STREAMS_OF_A_MEMBER} streams are attached")
-        nodes.append(attachment)
+        super().add(stream)
         self._arrived.set()
-
-    def remove(self, attachment: Attachment) -> None:
-        """Detach a node and fail what waits for it."""
-        attachment.close()
-        nodes = self._by_member.get(attachment.member, [])
-        if attachment in nodes:
-            nodes.remove(attachment)
 
     def well(self, *, statistics: bool = False) -> MemberSet:
         """Give the members that can be called (for a statistic); L is chosen from them."""
-        return frozenset(member for member in self._by_member if self._callable(member, statistics=statistics))
+        return frozenset(member for member in self.attached() if self._callable(member, statistics=statistics))
 
     def _callable(self, member: MemberId, *, statistics: bool) -> list[Attachment]:
-        nodes = self._by_member.get(member, [])
-        return [node for node in nodes if node.well and (node.statistics or not statistics)]
-
-    def attached(self) -> MemberSet:
-        """Give the members with a stream, well or not."""
-        return frozenset(member for member, nodes in self._by_member.items() if nodes)
+        return [node for node in self.of(member) if node.well and (node.statistics or not statistics)]
 
     async def settled(self, members: MemberSet) -> None:
         """
@@ -226,25 +211,7 @@ class Attachments:
             raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{member} is not attached")
         return nodes[-1]
 
-    def recheck(self) -> None:
-        """End the streams whose certificate has run out, or is of a key that was exchanged."""
-        for nodes in self._by_member.values():
-            for node in list(nodes):
-                try:
-                    node.check()
-                except CreditError as error:
-                    node.close(error)
-                    self.remove(node)
-
     def pay(self) -> None:
         """Send every node the receipts that no call has taken along."""
-        for nodes in self._by_member.values():
-            for node in nodes:
-                node.pay()
-
-    def close_all(self, unwanted: Callable[[MemberId], bool] = lambda _: True) -> None:
-        """End the streams of members: of all, or of those for which `unwanted` is true."""
-        for member, nodes in self._by_member.items():
-            if unwanted(member):
-                for node in list(nodes):
-                    self.remove(node)
+        for node in self.every():
+            node.pay()

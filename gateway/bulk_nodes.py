@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 
 from consortium.errors import Code, CreditError
 from consortium.model.blocks import BlockCall, BlockMessage, BlockRelease, JobBegin, ListState, SealedRows
-from consortium.model.members import MemberId, MemberSet
+from consortium.model.members import MemberId
 from consortium.model.rounds import Round1Body, Round2Body
+from gateway.streams import Streams
 
 Content = JobBegin | SealedRows | BlockCall | BlockRelease
 Answer = ListState | BlockMessage[Round1Body] | BlockMessage[Round2Body]
 MOST_CREDITS = 64
-STREAMS_OF_A_MEMBER = 16
 
 
 @dataclass(eq=False)
@@ -82,35 +82,21 @@ class BulkNode:
             self.settle(number, gone)
 
 
-class BulkNodes:
+class BulkNodes(Streams[BulkNode]):
     """Every node with a stream for jobs; the newest of a member is called."""
 
     def __init__(self) -> None:
-        self._by_member: dict[MemberId, list[BulkNode]] = {}
+        super().__init__()
         self._changed = asyncio.Event()
 
-    def add(self, node: BulkNode) -> None:
+    def add(self, stream: BulkNode) -> None:
         """Attach a node; raises CreditError(OVERLOADED) for one stream too many of its member."""
-        nodes = self._by_member.setdefault(node.member, [])
-        if len(nodes) >= STREAMS_OF_A_MEMBER:
-            raise CreditError(Code.OVERLOADED, f"{STREAMS_OF_A_MEMBER} streams are attached")
-        nodes.append(node)
+        super().add(stream)
         self._changed.set()
-
-    def remove(self, node: BulkNode) -> None:
-        """Detach a node and fail what waits for it."""
-        node.close()
-        nodes = self._by_member.get(node.member, [])
-        if node in nodes:
-            nodes.remove(node)
-
-    def attached(self) -> MemberSet:
-        """Give the members that can be called."""
-        return frozenset(member for member, nodes in self._by_member.items() if nodes)
 
     def node(self, member: MemberId) -> BulkNode:
         """Give a member's newest node; raises CreditError(TOO_FEW_CONTRIBUTORS)."""
-        nodes = self._by_member.get(member)
+        nodes = self.of(member)
         if not nodes:
             raise CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{member} is not attached for jobs")
         return nodes[-1]
@@ -120,20 +106,3 @@ class BulkNodes:
         self._changed.clear()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), seconds)
-
-    def recheck(self) -> None:
-        """End the streams whose certificate has run out, or is of a key that was exchanged."""
-        for nodes in self._by_member.values():
-            for node in list(nodes):
-                try:
-                    node.check()
-                except CreditError as error:
-                    node.close(error)
-                    self.remove(node)
-
-    def close_all(self, unwanted: Callable[[MemberId], bool] = lambda _: True) -> None:
-        """End the streams of members: of all, or of those for which `unwanted` is true."""
-        for member, nodes in self._by_member.items():
-            if unwanted(member):
-                for node in list(nodes):
-                    self.remove(node)

@@ -14,6 +14,7 @@ from consortium.model.rounds import Transcript
 from consortium.model.rulebook import Rulebook
 from consortium.model.signing import SIGNATURE_BYTES
 from gateway.usecases.query import QueryRun
+from gateway.usecases.two_rounds import TwoRounds
 
 Entry = dict[str, CanonicalValue]
 
@@ -59,7 +60,7 @@ def answered(run: QueryRun, transcript: Transcript, raw_transcript: bytes, admis
         "attempt": transcript.attempt,
         "intended": sorted(transcript.intended),
         "answering": sorted(transcript.members),
-        "contributions": _contributions(run),
+        "contributions": contributions(run),
         "differing": [list(pair) for pair in run.differing],
         "product": body_digest(transcript.product),
         "transcript": body_digest(raw_transcript),
@@ -93,7 +94,7 @@ def refused(
         "requester": requester,
         "purpose": query.header.purpose.value,
         "attempt": run.attempt if run else 0,
-        "contributions": _contributions(run) if run else [],
+        "contributions": contributions(run) if run else [],
         "decision": error.code.value,
         "reason": error.cause.encode("ascii", "replace").decode(),
     }
@@ -150,20 +151,22 @@ def inspection_answered(order: int, member: MemberId, digest: bytes, size: int) 
     return {"kind": ANSWERED, "order": order, "member": member, "digest": digest.hex(), "bytes": size}
 
 
-def _contributions(run: QueryRun) -> list[CanonicalValue]:
+def contributions(run: TwoRounds) -> list[CanonicalValue]:
+    """Say what came of each member in the last attempt, in their order."""
     first, second = run.round1_digests, run.round2_digests
     return [
         {
             "member": member,
             "outcome": outcome,
-            "round1": _message(first.get(member)),
-            "round2": _message(second.get(member)),
+            "round1": message_entry(first.get(member)),
+            "round2": message_entry(second.get(member)),
         }
         for member, outcome in sorted(run.outcomes.items())
     ]
 
 
-def _message(signed: tuple[bytes, int] | None) -> CanonicalValue:
+def message_entry(signed: tuple[bytes, int] | None) -> CanonicalValue:
+    """Give digest and number of an accepted message; null where there is none."""
     return {"digest": signed[0].hex(), "counter": signed[1]} if signed else None
 
 

@@ -15,7 +15,7 @@ from consortium.model.signing import Signer
 from consortium.transparency.portfolio_kinds import ADMITTED, BLOCK, ENDED
 from gateway.ports import Appended
 from gateway.usecases.blocks import BlockRun, Fixed, rows_left_out
-from gateway.usecases.entries import Entry, body_digest, query_fields
+from gateway.usecases.entries import Entry, body_digest, message_entry, query_fields
 
 ANSWERED, INCOMPLETE = "ANSWERED", "INCOMPLETE"
 
@@ -155,10 +155,11 @@ def _receipt(value: CanonicalValue) -> Receipt:
 
 def _contributions(run: BlockRun) -> list[CanonicalValue]:
     return [
-        {"member": member, "outcome": run.outcomes[member], "round1": _message(first), "round2": _message(second)}
+        {
+            "member": member,
+            "outcome": run.outcomes[member],
+            "round1": message_entry(first),
+            "round2": message_entry(second),
+        }
         for member, (first, second) in run.message_digests.items()
     ]
-
-
-def _message(signed: tuple[bytes, int] | None) -> CanonicalValue:
-    return {"digest": signed[0].hex(), "counter": signed[1]} if signed else None

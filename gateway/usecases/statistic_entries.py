@@ -5,11 +5,9 @@ from dataclasses import dataclass
 
 from consortium.canonical import CanonicalValue
 from consortium.errors import CreditError
-from consortium.hashing import transcript_hash
-from consortium.labels import Label
 from consortium.model.rounds import Transcript
 from consortium.model.statistic import SignedStatistic
-from gateway.usecases.entries import Entry
+from gateway.usecases.entries import Entry, body_digest, contributions
 from gateway.usecases.statistic_run import StatisticRun
 
 
@@ -53,10 +51,10 @@ def answered(run: StatisticRun, transcript: Transcript, raw_transcript: bytes) -
         "attempt": transcript.attempt,
         "intended": sorted(transcript.intended),
         "answering": sorted(transcript.members),
-        "contributions": _contributions(run),
+        "contributions": contributions(run),
         "differing": [list(pair) for pair in run.differing],
-        "product": _body(transcript.product),
-        "transcript": _body(raw_transcript),
+        "product": body_digest(transcript.product),
+        "transcript": body_digest(raw_transcript),
     }
 
 
@@ -77,7 +75,7 @@ def refused(
         "requester": statistic.header.requester,
         "template": statistic.header.template.encode("ascii", "replace").decode(),
         "attempt": run.attempt if run else 0,
-        "contributions": _contributions(run) if run else [],
+        "contributions": contributions(run) if run else [],
         "back": back,
         "decision": error.code.value,
         "reason": error.cause.encode("ascii", "replace").decode(),
@@ -86,24 +84,3 @@ def refused(
 
 def _charge(charged: Charged) -> CanonicalValue:
     return {"before": charged.before, "after": charged.after, "limit": charged.limit}
-
-
-def _contributions(run: StatisticRun) -> list[CanonicalValue]:
-    first, second = run.round1_digests, run.round2_digests
-    return [
-        {
-            "member": member,
-            "outcome": outcome,
-            "round1": _message(first.get(member)),
-            "round2": _message(second.get(member)),
-        }
-        for member, outcome in sorted(run.outcomes.items())
-    ]
-
-
-def _message(signed: tuple[bytes, int] | None) -> CanonicalValue:
-    return {"digest": signed[0].hex(), "counter": signed[1]} if signed else None
-
-
-def _body(body: bytes) -> str:
-    return transcript_hash(Label.BODY, body).hex()

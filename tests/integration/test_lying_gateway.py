@@ -170,7 +170,7 @@ def as_any(value: Any) -> Any:
 
 def silence_of_everybody(patch: pytest.MonkeyPatch) -> None:
     """Lets a query fail after all messages have come, and has it that none had."""
-    carry, told = carrier.Carrier.carry, entries._contributions
+    carry, told = carrier.Carrier.carry, entries.contributions
 
     async def carried_for_nothing(self: carrier.Carrier[QueryRun], run: QueryRun) -> Any:
         await carry(self, run)
@@ -180,7 +180,7 @@ def silence_of_everybody(patch: pytest.MonkeyPatch) -> None:
         return [{**as_any(one), "round1": None, "round2": None, "outcome": "DEADLINE"} for one in told(run)]
 
     patch.setattr(carrier.Carrier, "carry", carried_for_nothing)
-    patch.setattr(entries, "_contributions", nothing_came)
+    patch.setattr(entries, "contributions", nothing_came)
 
 
 LIES: dict[str, tuple[Lie, str, Code | None]] = {

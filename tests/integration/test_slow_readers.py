@@ -14,7 +14,7 @@ import pytest
 from consortium.errors import Code, CreditError
 from consortium.wire.gateway import hello_to_proto
 from consortium.wire.queries import signed_query_to_bytes
-from gateway import attachments
+from gateway import attachments, streams
 from gateway.attachments import Attachment, Attachments, Call
 from gateway.rpc import attach, interceptor
 from gateway.settings import Limits, TimeoutSettings
@@ -117,7 +117,7 @@ def test_what_waits_for_a_slow_lender_is_bounded(play: Callable[..., None], monk
         async with narrow_channel(running, SLOW) as channel:
             call = await attach_without_reading(running, channel)
             await flood(running, 5, 100_000)
-            (attachment,) = running.parts.attachments._by_member[SLOW]
+            (attachment,) = running.parts.attachments.of(SLOW)
             assert attachment._writing is not None, "a write is stuck"
             start = time.monotonic()
             causes = await flood(running, 20, 100_000)
@@ -173,7 +173,7 @@ def test_a_full_queue_gets_its_end_mark() -> None:
 def test_a_member_attaches_so_many_streams_and_no_more() -> None:
     async def main() -> None:
         hub = Attachments()
-        for _ in range(attachments.STREAMS_OF_A_MEMBER):
+        for _ in range(streams.STREAMS_OF_A_MEMBER):
             hub.add(Attachment(SLOW))
         with refused(Code.OVERLOADED):
             hub.add(Attachment(SLOW))
