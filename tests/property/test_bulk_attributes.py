@@ -95,6 +95,14 @@ def test_columns_are_what_evaluate_gives_where_rules_begin_and_end(files: list[C
     check_equal(files, books.NOW, retention)
 
 
+def test_history_ends_with_the_retention_period() -> None:
+    """A month counts as long as 31 days a month back are within the period; each month alone, at its last period."""
+    for months in range(12):
+        line = books.tradeline(reported=LAST, history=(0,) * months + (95,))
+        for retention in range(max(1, months * 30), months * 31 + 2):
+            check_equal([credit_file_of(IdentifierKind.PHONE, [line])], books.NOW, retention)
+
+
 def check_equal(files: list[CreditFile], as_of: int, retention: int) -> None:
     moment = Moment.of(as_of, live=False, retention_days=retention, clock_skew=300)
     part = columns(files)
