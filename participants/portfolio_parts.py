@@ -168,8 +168,7 @@ def forget_lists(parts: Parts) -> None:
         if raw is None or job_begin_from_bytes(raw).query.header.expires_at + KEPT_SECONDS < now:
             files.forget(job)
     with parts.answers.transaction() as store:
-        known = store.lists.known(now - parts.rulebooks.current().policy.ledger_window)
-        files.forget_tags([one.digest for one in known])
+        files.forget_tags(store.lists.forget(now - parts.rulebooks.current().policy.ledger_window))
 
 
 def _holder_failed(holder: int, error: CreditError) -> None:

@@ -1,6 +1,6 @@
 """A lender's memory of lists: in SQLite beside its answers what is bound of them, in files their tags and blocks."""
 
-import os
+import secrets
 import shutil
 import sqlite3
 from collections import OrderedDict
@@ -16,7 +16,7 @@ from participants.lender.answer_ports import Binding
 from participants.lender.portfolio.ports import BoundRange, KnownList, ListFiles, ListTransaction
 from participants.lender.portfolio.rows import ListTags, prefixes_of
 from participants.storage.database import storage_errors
-from participants.whole_files import write_whole
+from participants.whole_files import create_whole, write_whole
 
 LISTS = """
 CREATE TABLE lists (
@@ -58,6 +58,16 @@ class SqliteLists:
         ON CONFLICT (requester, digest) DO UPDATE SET used = max(used, excluded.used) RETURNING number
         """
         return int(self._connection.execute(sql, (digest, requester, rows, now)).fetchone()[0])
+
+    def forget(self, not_before: int) -> list[bytes]:
+        """Forget the lists that do not count, whole: a longer window later must not look for tags that are gone."""
+        kept = self.known(not_before)
+        self._connection.execute("CREATE TEMP TABLE IF NOT EXISTS kept_lists (number INTEGER PRIMARY KEY)")
+        self._connection.execute("DELETE FROM kept_lists")
+        self._connection.executemany("INSERT INTO kept_lists VALUES (?)", [(one.number,) for one in kept])
+        self._connection.execute("DELETE FROM list_bindings WHERE list NOT IN (SELECT number FROM kept_lists)")
+        self._connection.execute("DELETE FROM lists WHERE number NOT IN (SELECT number FROM kept_lists)")
+        return [one.digest for one in kept]
 
     def rows_since(self, requester: MemberId, since: int, job: bytes) -> int:
         """Count the rows of other jobs."""
@@ -117,14 +127,17 @@ class ListFolder:
         path = self._job(job) / "rows" / str(block)
         with storage_errors():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            beside = path.with_name(f".{block}.{os.getpid()}")
+            beside = path.with_name(f".{block}.{secrets.token_hex(4)}")
             beside.touch(mode=0o600)
             beside.write_bytes(sealed)
             beside.replace(path)
 
     def keep_values(self, job: bytes, ctx: bytes, sealed: bytes) -> None:
-        """Keep the values of an exchange."""
-        self._write(self._job(job) / "values" / ctx.hex(), sealed)
+        """Keep the values of an exchange; whoever was first."""
+        path = self._job(job) / "values" / ctx.hex()
+        with storage_errors():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_whole(path, sealed)
 
     def values(self, job: bytes, ctx: bytes) -> bytes:
         """Give the values of an exchange."""
@@ -132,9 +145,12 @@ class ListFolder:
 
     def keep_tags(self, digest: bytes, tags: ListTags) -> None:
         """Keep a list's tags."""
-        path = self._folder / "tags" / digest.hex()
-        if not path.exists():
-            self._write(path, tags.tags.tobytes())
+        if not self.has_tags(digest):
+            self._write(self._folder / "tags" / digest.hex(), tags.tags.tobytes())
+
+    def has_tags(self, digest: bytes) -> bool:
+        """Say whether a list's tags are here."""
+        return (self._folder / "tags" / digest.hex()).exists()
 
     def tags(self, digest: bytes) -> ListTags:
         """Give a list's tags; the last few stay mapped."""

@@ -285,3 +285,21 @@ def test_a_person_of_a_list_is_bound_by_its_row(tmp_path: Path) -> None:
         transaction.bind(OTHER, single)
         assert transaction.bindings([OTHER], 0) == [single], "the one whose window began first"
         assert transaction.bindings([OTHER], 450) == [listed]
+
+
+def test_a_forgotten_list_is_gone_whole_even_for_a_longer_window(tmp_path: Path) -> None:
+    store = SqliteAnswers(tmp_path / "answers.db")
+    old, kept = (np.frombuffer(tag.value, dtype=np.uint8).reshape(-1, 32) for tag in (TAG, OTHER))
+    store.lists.keep_tags(b"o" * 32, ListTags.of(old))
+    store.lists.keep_tags(b"k" * 32, ListTags.of(kept))
+    with closing(store):
+        with store.transaction() as transaction:
+            number = transaction.lists.accept(b"j" * 32, b"o" * 32, "lender-a", 1, 100)
+            transaction.lists.bind(number, BoundRange(0, b"\x01", Binding(MEMBERS, MEMBERS, 100)))
+            transaction.lists.accept(b"l" * 32, b"k" * 32, "lender-a", 1, 500)
+        with store.transaction() as transaction:
+            store.lists.forget_tags(transaction.lists.forget(400))
+        with store.transaction() as transaction:
+            assert [one.digest for one in transaction.lists.known(0)] == [b"k" * 32]
+            assert transaction.bindings([TAG, OTHER], 0) == [None, None], "no tags of the old list are looked for"
+            assert transaction.lists.ranges(number, range(1), 0) == []

@@ -16,6 +16,8 @@ from consortium.wire.portfolio import block_message_to_proto
 from gateway.usecases.blocks import BlockRun
 from participants.lender.answer_ports import Binding
 from participants.lender.portfolio.ask import BlockResult, ListPeople
+from participants.lender.portfolio.rows import ListTags
+from participants.storage.lists import ListFolder
 from tests.support.codes import refused
 from tests.support.list_hub import ListHub, RowAlarmsSeen, hold_digits, keys, list_contributor, tag_of, vectors
 from tests.support.world import LENDERS, World, Worlds, seeded_rng, tradeline
@@ -73,6 +75,34 @@ def test_after_a_restart_a_member_repeats_its_bytes(hub: ListHub) -> None:
     again = hub.carry(terms, 1)
     assert again.round1["lender-c"].data == run.round1["lender-c"].data
     assert hub.conclude(job, again).totals["balance"].tolist() == hub.conclude(job, run).totals["balance"].tolist()
+
+
+def test_two_nodes_of_a_lender_with_two_books_sign_the_same_values(
+    hub: ListHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two replicas of the gateway call for a block at once, and the day's book changes between the two nodes."""
+    expected, people = hold_digits(hub, PEOPLE), hub.people(PEOPLE)
+    job, sealed = hub.build(people)
+    hub.distribute(job, sealed)
+    node, other = hub.members["lender-c"], list_contributor(hub.world.nodes["lender-c"].contributor)
+    run = BlockRun(hub.terms(job), 0)
+    call = run.call(frozenset(LENDERS))
+    faster: list[bytes] = []
+    keep_values = ListFolder.keep_values
+
+    def is_second(files: ListFolder, job: bytes, ctx: bytes, sealed: bytes) -> None:
+        if not faster:
+            faster.append(b"")
+            hub.world.books["lender-c"].files.clear()
+            faster[0] = other.round1(call, hub.world.now).data
+        keep_values(files, job, ctx, sealed)
+
+    monkeypatch.setattr(ListFolder, "keep_values", is_second)
+    assert node.round1(call, hub.world.now).data == faster[0]
+    run = hub.carry(hub.terms(job), 0)
+    assert run.round1["lender-c"].data == faster[0]
+    without = [value - 100**2 * (value // 100**2 % 100) for value in in_order(people, expected)]
+    assert balances([hub.conclude(job, run)]) == without
 
 
 def test_the_same_list_again_is_answered_over_the_same_sets(hub: ListHub) -> None:
@@ -222,6 +252,28 @@ def test_a_list_that_differs_by_one_person_is_refused(hub: ListHub) -> None:
     hub.ask(job, sealed)
     job, sealed = hub.build(hub.people(PEOPLE[1:]), by="lender-b")
     hub.ask(job, sealed, by="lender-b")
+
+
+def test_a_list_has_its_tags_although_its_node_forgets_others_meanwhile(
+    hub: ListHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without them every query of this lender would fail for as long as the list counts."""
+    kept: list[bytes] = []
+    keep_tags = ListFolder.keep_tags
+
+    def forgets_once(files: ListFolder, digest: bytes, tags: ListTags) -> None:
+        keep_tags(files, digest, tags)
+        if not kept:
+            files.forget_tags([])
+        kept.append(digest)
+
+    monkeypatch.setattr(ListFolder, "keep_tags", forgets_once)
+    people = hub.people(PEOPLE)
+    job, sealed = hub.build(people)
+    hub.ask(job, sealed)
+    assert len(kept) == len(LENDERS) + 1
+    for member in hub.members.values():
+        assert len(member.store.lists.tags(kept[0])) == len(PEOPLE)
 
 
 def test_invented_tags_around_one_real_person(hub: ListHub) -> None:

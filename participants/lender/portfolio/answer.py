@@ -124,9 +124,8 @@ class ListContributor(Silent):
         answer = self.book().contributions(tagged, job.query.header, rulebook)
         if answer.unproven:
             self.alarms.unproven_rows(job.query.header.requester, answer.unproven)
-        kept = KeptBlock(answer.words.reshape(-1), answer.state)
-        body, data = self._contribution(block, kept)
-        self._keep(block, kept)
+        self._keep(block, KeptBlock(answer.words.reshape(-1), answer.state))
+        body, data = self._contribution(block, self._kept(block))
         failpoint("lender.block1-before-store")
         with self.store.transaction() as store:
             known = store.exchange(block.ctx)
@@ -288,7 +287,11 @@ class ListContributor(Silent):
         return message
 
     def _keep(self, block: _Block, kept: KeptBlock) -> None:
-        """Keep what a contribution was made from, sealed under a key of its own exchange, before it is signed."""
+        """
+        Keep what a contribution is made from, sealed under a key of its own exchange, before it is signed.
+
+        What another node of this lender has kept stays: both sign the same values, whichever book each has.
+        """
         state = canonical_json(
             {"root": kept.book.root.hex(), "size": kept.book.journal_size, "head": kept.book.journal_head.hex()}
         )

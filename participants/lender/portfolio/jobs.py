@@ -181,12 +181,14 @@ class Jobs(Silent):
         digests, claimed = (digest, header.consent_digest), (query.envelope, query.tags_commitment)
         check_list_envelope(job.payload, rulebook.regulator.hpke_key, query.header_digest, digests, claimed)
         _check_subjects(job, digest)
-        tags = ListTags.of(job.tags)
-        self.store.lists.keep_tags(digest, tags)
-        return self._register(job, digest, tags, rulebook, now)
+        return self._register(job, digest, ListTags.of(job.tags), rulebook, now)
 
     def _register(self, job: OpenJob, digest: bytes, tags: ListTags, rulebook: Rulebook, now: int) -> int:
-        """Note the list unless it overlaps an earlier one of its requester; what is known is looked at twice."""
+        """
+        Note the list unless it overlaps an earlier one of its requester; what is known is looked at twice.
+
+        Its tags are there when it is: whatever a node forgets meanwhile, a list without tags would stop every query.
+        """
         requester, since = job.query.header.requester, now - rulebook.policy.ledger_window + 1
         checked: set[bytes] = {digest}
 
@@ -198,9 +200,10 @@ class Jobs(Silent):
         while True:
             self._check_disjoint(tags, open_ones)
             checked |= {one.digest for one in open_ones}
+            self.store.lists.keep_tags(digest, tags)
             with self.store.transaction() as store:
                 open_ones = others(store)
-                if not open_ones:
+                if not open_ones and self.store.lists.has_tags(digest):
                     _check_rows(store, job, rulebook, now)
                     return store.lists.accept(job.query.digest, digest, requester, len(tags), now)
 

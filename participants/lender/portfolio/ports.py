@@ -42,6 +42,10 @@ class ListTransaction(Protocol):
         """Note the use of a list for a job, a job once; gives the list's number. Equal lists of a member are one."""
         ...
 
+    def forget(self, not_before: int) -> list[bytes]:
+        """Forget every list that does not count since `not_before`, with what was bound; gives the others' digests."""
+        ...
+
     def rows_since(self, requester: MemberId, since: int, job: bytes) -> int:
         """Give how many rows the lists of a member's other jobs since then have."""
         ...
@@ -91,7 +95,7 @@ class ListFiles(Protocol):
         ...
 
     def keep_values(self, job: bytes, ctx: bytes, sealed: bytes) -> None:
-        """Keep the sealed values of an exchange."""
+        """Keep the sealed values of an exchange; where there are some, they stay."""
         ...
 
     def values(self, job: bytes, ctx: bytes) -> bytes:
@@ -100,6 +104,10 @@ class ListFiles(Protocol):
 
     def keep_tags(self, digest: bytes, tags: ListTags) -> None:
         """Keep the tags of an accepted list, by their digest."""
+        ...
+
+    def has_tags(self, digest: bytes) -> bool:
+        """Say whether the tags of a list are here; those of lists that nobody has accepted may be removed any time."""
         ...
 
     def tags(self, digest: bytes) -> ListTags:
