@@ -282,7 +282,9 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="where to make the folders")
     parser.add_argument("--port", type=int, default=7400, help="the gateway's port; the others follow it")
     parser.add_argument("--suite", choices=[suite.name for suite in Suite], default=Suite.PAILLIER_3072_MASKED.name)
-    parser.add_argument("--more-suites", nargs="*", choices=[suite.name for suite in Suite], default=[])
+    parser.add_argument(
+        "--more-suites", nargs="*", choices=[suite.name for suite in Suite], default=[Suite.MASKED_SUM.name]
+    )
     parser.add_argument("--storage", default="sqlite:///gateway.db", help="the gateway's database, an SQLAlchemy URL")
     given = parser.parse_args()
     if given.out.exists():

@@ -19,7 +19,7 @@ class CharterFile(Table):
     Who founds, who approves, for how long version 1 lives, and the limits: days and seconds as the names say.
 
     `currency` (ISO 4217) is that of every amount in the catalogue. `suite` protects sums where a question names none;
-    `more_suites` are those that a question may name besides.
+    `more_suites` are those that a question may name besides; without `MASKED_SUM` there are no portfolios.
     """
 
     members: tuple[MemberName, ...] = Field(min_length=1)
@@ -28,7 +28,7 @@ class CharterFile(Table):
     days: int = Field(default=365, ge=1, le=400)
     currency: str = Field(default="CNY", pattern="^[A-Z]{3}$")
     suite: str = Suite.PAILLIER_3072_MASKED.name
-    more_suites: tuple[str, ...] = ()
+    more_suites: tuple[str, ...] = (Suite.MASKED_SUM.name,)
     colluders: int | None = None
     minimum_groups: int | None = None
     roster_maximum: int | None = None

@@ -122,7 +122,7 @@ def _claim(folder: Path) -> None:
 
 def _found(processes: Processes, ports: Ports, suite: Suite, say: Callable[[str], object]) -> None:
     folder, lenders = processes.out, (*LENDERS, YOURS)
-    charter = charter_of(lenders, policy=default_policy(suite))
+    charter = charter_of(lenders, policy=default_policy(suite, Suite.MASKED_SUM))
     Founding(Plan(CONSORTIUM, lenders, ports, charter), processes, say).run()
     write_public(folder / "persons.json", persons_json(len(LENDERS)).encode())
     write_public(folder / "question.json", json.dumps(question_for(PERSONS[0]), indent=2).encode() + b"\n")

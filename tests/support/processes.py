@@ -85,7 +85,7 @@ def consortium(out: Path, storage: str = "sqlite:///gateway.db", more_suites: st
     port = own_ports()
     command = [sys.executable, "-m", "demo.consortium", str(out), "--port", str(port)]
     command += ["--suite", "INSECURE_TEST_1024_MASKED", "--storage", storage]
-    command += ["--more-suites", more_suites] if more_suites else []
+    command += ["--more-suites", *([more_suites] if more_suites else [])]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     with Processes(out, port) as processes:
         yield processes
