@@ -7,7 +7,7 @@ on; vectors are looked at on threads, so that queries about one person are not h
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -45,6 +45,14 @@ BLOCKS_AT_ONCE = 4
 OUTGOING = 16
 """How many messages wait for a requester, each of 1 MiB at most."""
 LOOK_SECONDS = 0.5
+STALL_SECONDS = 300.0
+"""How long a requester may let what it asked for lie; a job that nobody carries on has no place here."""
+MOST_OWED = 8
+"""
+How many answers a member may owe, or be silent about, before a run goes on without it.
+
+What waits for it is in memory, a vector a member and block; nobody else waits for it without end.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +122,15 @@ class JobSession:
         self._ended: End | None = None
 
     async def rows(self, block: int) -> bytes:
-        """Ask the requester for a sealed block."""
+        """Ask the requester for a sealed block; raises CreditError(OVERLOADED) where none comes."""
         if block not in self._wanted:
             self._wanted[block] = asyncio.get_running_loop().create_future()
             await self.outgoing.put(Need(block))
-        return await asyncio.shield(self._wanted[block])
+        return await _in_time(asyncio.shield(self._wanted[block]))
+
+    async def taken(self) -> None:
+        """Wait until the requester takes another block; raises CreditError(OVERLOADED) where it does not."""
+        await _in_time(self.credits.acquire())
 
     def give_rows(self, block: int, sealed: bytes) -> None:
         """Take a sealed block that was asked for; raises CreditError(MALFORMED) for another one."""
@@ -158,6 +170,7 @@ class JobRun:
     _refusals: dict[MemberId, CreditError] = field(default_factory=dict)
     _receipts: dict[int, Receipt] = field(default_factory=dict)
     _owing: dict[int, MemberSet] = field(default_factory=dict)
+    _silent: Counter[MemberId] = field(default_factory=Counter)
     _failed: dict[int, CreditError] = field(default_factory=dict)
     _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BLOCKS_AT_ONCE))
 
@@ -198,15 +211,19 @@ class JobRun:
                 return
 
     async def _first_joined(self, joining: asyncio.Task[None]) -> None:
-        """Wait until everybody on the roster has the list or refuses it; after a while enough is enough."""
+        """Wait until everybody on the roster has the list, refuses it or is silent; after a while enough is enough."""
         loop = asyncio.get_running_loop()
         deadline, roster = loop.time() + self.pace.settle, self.terms.rulebook.roster_set
         while not roster <= self._joined | self._refusals.keys():
             if joining.done():
                 joining.result()
             late = loop.time() >= deadline
-            if late and not (self.nodes.attached() & roster) - self._joined - self._refusals.keys():
+            if (
+                late
+                and not (self.nodes.attached() & roster) - self._joined - self._refusals.keys() - self._silent.keys()
+            ):
                 break
+            self.check_still()
             await asyncio.sleep(LOOK_SECONDS / 10)
         rulebook = self.terms.rulebook
         try:
@@ -256,7 +273,8 @@ class JobRun:
                 sealed = await self.session.rows(block)
                 if await self._off_loop(partial(sealed_digest, sealed)) != self.terms.sealed[block]:
                     raise CreditError(Code.LIST_INVALID, "another block than was announced")
-                await self._ask_all(missing[block], SealedRows(self.terms.digest, block, sealed))
+                members = [member for member in missing[block] if self._silent[member] < MOST_OWED]
+                await self._ask_all(members, SealedRows(self.terms.digest, block, sealed))
                 self.session.forget_rows(block)
 
         shows = [asyncio.create_task(show(block)) for block in sorted(missing)]
@@ -277,6 +295,7 @@ class JobRun:
             async with asyncio.timeout(self.pace.answer):
                 return await self.nodes.node(member).ask(content)
         except TimeoutError:
+            self._silent[member] += 1
             return CreditError(Code.TOO_FEW_CONTRIBUTORS, f"{member} is silent")
         except CreditError as error:
             return error
@@ -304,7 +323,7 @@ class JobRun:
     async def _attempt(self, run: BlockRun, slot: "_Slot") -> bool:
         """Make one attempt; says whether the block is complete."""
         resumed = run.fixed is not None
-        call = run.call(frozenset(self._joined) & self.nodes.attached())
+        call = run.call(self._ready())
         await self._first_round(run, call, slot)
         failpoint("gateway.after-block1")
         chosen = await self._off_loop(run.close_round1)
@@ -315,6 +334,12 @@ class JobRun:
             await self.committer.commit(partial(_fix, self.terms.digest, run.block, fixed))
         failpoint("gateway.before-block2")
         return await self._second_round(run, slot)
+
+    def _ready(self) -> MemberSet:
+        """Give whom the next block can be asked of: who has the list, is there, and does not owe too much."""
+        owed = Counter(member for members in self._owing.values() for member in members) + self._silent
+        debtors = {member for member, count in owed.items() if count >= MOST_OWED}
+        return (frozenset(self._joined) & self.nodes.attached()) - debtors
 
     async def _first_round(self, run: BlockRun, call: BlockCall, slot: "_Slot") -> None:
         """Collect contributions; of a block whose U is fixed every member's, however long that takes."""
@@ -373,7 +398,7 @@ class JobRun:
         return Done(run.block, raw, run.fixed.left_out if run.fixed else b"", receipt)
 
     async def _send(self, run: BlockRun, done: Done) -> None:
-        await self.session.credits.acquire()
+        await self.session.taken()
         for number, messages in ((1, run.round1), (2, run.round2)):
             for member in sorted(run.fixed.members if run.fixed else ()):
                 await self.session.outgoing.put(Part(run.block, member, number, messages[member].data))
@@ -397,6 +422,14 @@ class _Slot:
         if self._held:
             self._held = False
             self.slots.release()
+
+
+async def _in_time(what: Awaitable[ResultT]) -> ResultT:
+    try:
+        async with asyncio.timeout(STALL_SECONDS):
+            return await what
+    except TimeoutError:
+        raise CreditError(Code.OVERLOADED, f"nothing came from the requester in {STALL_SECONDS:.0f} s") from None
 
 
 def _raise_first(tasks: Iterable[asyncio.Task[None]]) -> None:

@@ -62,6 +62,7 @@ class JobDesk:
     pace: Pace
     keeps_bodies: bool = False
     _running: dict[bytes, tuple[MemberId, asyncio.Task[None]]] = field(default_factory=dict)
+    _draining: bool = False
 
     async def admit(self, ask: AskJob) -> KnownJob:
         """
@@ -99,10 +100,12 @@ class JobDesk:
         A second run of a job takes the place of the first, whose requester has gone. Raises OVERLOADED, what ended the
         job, or what interrupts it (DRAINING, STORAGE_FULL and the like): then it can be resumed.
         """
+        self._check_open()
         ended = await self._ended(job)
         if ended is not None and session.have.all():
             return session.end(b"", ended, ())
         await self._make_room(job.digest, ask.member)
+        self._check_open()
         task = asyncio.create_task(self._carry(job, ask, session))
         self._running[job.digest] = ask.member, task
         task.add_done_callback(partial(self._forget, job.digest))
@@ -118,7 +121,12 @@ class JobDesk:
             await self._end(job, job_entries.INCOMPLETE)
 
     def stop(self) -> None:
-        """Interrupt every job; each can be resumed."""
+        """
+        Interrupt every job, and begin none; each can be resumed.
+
+        One that began again here would fix the answering sets of its blocks while the nodes' streams are ending.
+        """
+        self._draining = True
         for _, task in list(self._running.values()):
             task.cancel()
 
@@ -169,6 +177,10 @@ class JobDesk:
         own = sum(one == member for one, _ in self._running.values())
         if own >= JOBS_OF_A_MEMBER or len(self._running) >= JOBS:
             raise CreditError(Code.OVERLOADED, f"{JOBS_OF_A_MEMBER} jobs of a member, {JOBS} in all")
+
+    def _check_open(self) -> None:
+        if self._draining:
+            raise CreditError(Code.DRAINING)
 
     def _forget(self, digest: bytes, task: asyncio.Task[None]) -> None:
         if self._running.get(digest, (None, None))[1] is task:

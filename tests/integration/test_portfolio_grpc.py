@@ -5,19 +5,22 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import pytest
 
 from consortium.errors import Code, CreditError
-from consortium.model.blocks import BlockCall, BlockMessage, BlockRelease, ListState
+from consortium.model.blocks import BlockCall, BlockMessage, BlockRelease, JobBegin, ListState
 from consortium.model.query import Suite
 from consortium.model.rounds import Round1Body, Round2Body
 from consortium.wire.portfolio import block_call_from_bytes
 from gateway.bulk_nodes import BulkNode
 from gateway.settings import TimeoutSettings
+from gateway.usecases import job_run
+from gateway.usecases.job_run import BLOCKS_AT_ONCE, LOOK_SECONDS, MOST_OWED
 from participants.lender.portfolio.answer import ListContributor
 from participants.regulator.verdict import State
 from participants.regulator.verify import verify
@@ -44,6 +47,8 @@ def test_a_job_from_its_list_to_its_sums(worlds: Worlds, tmp_path: Path) -> None
             assert (progress.blocks, progress.blocks_answered, progress.state.ended) == (3, 3, True)
             wanted = [expected[key.tobytes()] for key in people.keys]
             assert totals(asker) == wanted
+            short = [block for block in asker.results(JOB) if block.answered != frozenset(LENDERS)]
+            assert len(short) <= BLOCKS_AT_ONCE, "after the restart everybody is waited for"
             assert own(asker) == [value % 100 for value in wanted]
             again = await asker.run(JOB)
             assert again == progress, "a job that has ended is not asked again"
@@ -140,6 +145,17 @@ class Dying:
 
 
 @dataclass
+class Silent:
+    """A member's answering side of which the beginning of a job does something else."""
+
+    member: ListContributor
+    begin: Callable[[JobBegin, int], ListState]
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.member, name)
+
+
+@dataclass
 class Waiting:
     """A member's answering side of which round 1 does something else."""
 
@@ -148,6 +164,72 @@ class Waiting:
 
     def __getattr__(self, name: str) -> object:
         return getattr(self.member, name)
+
+
+def test_a_member_that_owes_too_much_is_asked_no_more(worlds: Worlds, tmp_path: Path) -> None:
+    """It answers every round 1 and never round 2: what waits for it is held in the gateway's memory."""
+
+    async def main() -> None:
+        world = worlds.make(suite=Suite.MASKED_SUM)
+        async with asyncio.timeout(60), list_world(world, tmp_path) as lists:
+            hold_digits(lists.hub, keys(80))
+            desk, member = lists.running.parts.jobs, lists.hub.members["lender-c"]
+            desk.pace = replace(desk.pace, park=LOOK_SECONDS, wait=1.0)
+            owed = set[bytes]()
+
+            def never(release: BlockRelease, now: int) -> BlockMessage[Round2Body]:  # noqa: ARG001
+                owed.add(release.ctx)
+                raise CreditError(Code.STORAGE_BUSY)
+
+            lists.hub.members["lender-c"] = Dying(member, never)  # type: ignore[assignment]  # the same calls
+            asker = lists.create(lists.hub.people(keys(80)), rows_per_block=2)
+            progress = await asker.run(JOB)
+            assert MOST_OWED <= len(owed) <= MOST_OWED + BLOCKS_AT_ONCE
+            assert progress.blocks_answered == 40 - len(owed), "the others went on without it"
+            others = frozenset(LENDERS) - {"lender-c"}
+            assert {frozenset(rows.answered) for rows in asker.results(JOB)} == {others}
+
+    asyncio.run(main())
+
+
+def test_no_job_waits_for_a_silent_member_without_end(worlds: Worlds, tmp_path: Path) -> None:
+    async def main() -> None:
+        world = worlds.make(suite=Suite.MASKED_SUM)
+        async with asyncio.timeout(60), list_world(world, tmp_path) as lists:
+            hold_digits(lists.hub, PEOPLE)
+            desk, silent, let_go = lists.running.parts.jobs, lists.hub.members["lender-c"], threading.Event()
+            desk.pace = replace(desk.pace, answer=1.0)
+
+            def begins(begin: JobBegin, now: int) -> ListState:
+                let_go.wait(30)
+                return ListContributor.begin(silent, begin, now)
+
+            lists.hub.members["lender-c"] = Silent(silent, begins)  # type: ignore[assignment]  # the same calls
+            try:
+                asker = lists.create(lists.hub.people(PEOPLE))
+                progress = await asker.run(JOB)
+                assert (progress.blocks_answered, progress.state.ended) == (3, True)
+                assert {frozenset(rows.answered) for rows in asker.results(JOB)} == {frozenset(LENDERS) - {"lender-c"}}
+            finally:
+                let_go.set()
+
+    asyncio.run(main())
+
+
+def test_a_requester_that_takes_nothing_loses_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(job_run, "STALL_SECONDS", 0.05)
+
+    async def main() -> None:
+        session = job_run.JobSession(np.zeros(3, dtype=bool), 1)
+        await session.taken()
+        with refused(Code.OVERLOADED):
+            await session.taken()
+        with refused(Code.OVERLOADED):
+            await session.rows(0)
+        session.give_rows(0, b"sealed")
+        assert await session.rows(0) == b"sealed", "what comes later is taken"
+
+    asyncio.run(main())
 
 
 def test_a_job_whose_requester_goes_away_is_resumed(worlds: Worlds, tmp_path: Path) -> None:
@@ -189,9 +271,30 @@ def test_a_job_goes_on_when_the_gateway_was_restarted(worlds: Worlds, tmp_path: 
             await lists.restart_gateway()
             progress = await running
             assert (progress.blocks_answered, progress.state.ended) == (20, True)
-            assert totals(asker) == [expected[key.tobytes()] for key in people.keys]
+            # a block whose U was fixed when a stream had ended already stays with whoever was left then
+            wanted = [
+                sum(expected[people.keys[row].tobytes()] // 100**place % 100 * 100**place for place in held)
+                for block in asker.results(JOB)
+                for held in [[LENDERS.index(member) for member in block.answered]]
+                for row in block.rows
+            ]
+            assert totals(asker) == wanted
             kinds = Counter(entry["kind"] for entry in lists.entries())
             assert kinds == {"portfolio-admitted": 1, "portfolio-block": 20, "portfolio-ended": 1}
+
+    asyncio.run(main())
+
+
+def test_a_gateway_that_drains_begins_no_job(worlds: Worlds, tmp_path: Path) -> None:
+    async def main() -> None:
+        world = worlds.make(suite=Suite.MASKED_SUM)
+        async with asyncio.timeout(60), list_world(world, tmp_path) as lists:
+            asker = lists.create(lists.hub.people(PEOPLE))
+            lists.running.parts.jobs.stop()
+            with refused(Code.DRAINING):
+                await asker.run(JOB)
+            await lists.restart_gateway()
+            assert (await asker.run(JOB, patience=20)).state.ended
 
     asyncio.run(main())
 
