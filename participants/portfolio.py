@@ -125,10 +125,22 @@ class Portfolios(Silent):
             await self._off_loop(create)
         if self._files.summary(job) is not None:
             return
-        progress = await self._asked(job)
+        try:
+            progress = await self._asked(job)
+        except CreditError as error:
+            if not await self._off_loop(partial(self._ended_with_answers, job)):
+                raise
+            LOG.warning("portfolio-ended", extra={"code": error.code, "cause": error.cause})
+            await self._off_loop(partial(self._write, job, request, error.code.value))
+            return
         if progress.blocks_answered < progress.blocks:
             raise CreditError(Code.TOO_FEW_CONTRIBUTORS, "blocks wait for corrections: resume when everybody is back")
         await self._off_loop(partial(self._write, job, request))
+
+    def _ended_with_answers(self, job: bytes) -> bool:
+        """Say whether no more comes, and something came: then it is written, the other rows as INCOMPLETE."""
+        progress = self._asker.progress(job)
+        return bool(progress.state.error) and progress.blocks_answered > 0
 
     async def _asked(self, job: bytes) -> JobProgress:
         """Run the job, and note how far it is."""
@@ -142,13 +154,14 @@ class Portfolios(Silent):
         finally:
             task.cancel()
 
-    def _write(self, job: bytes, request: bytes) -> None:
+    def _write(self, job: bytes, request: bytes, ended: str = "") -> None:
+        """Write what came; `ended` is the code that ended the job before every block had an answer."""
         header, told = self._asker.header(job), self._running[job].told
         rulebook = self._asker.version_of(header)
         answers = Answers(header, rulebook, self._asker.results(job))
         summary = self._stages.finish(request, self._files.folder(job), answers, told)
         self._done(Answers(header, rulebook, self._asker.results(job)))
-        self._files.keep_summary(job, canonical_json(dict(summary)))
+        self._files.keep_summary(job, canonical_json({**summary, **({"ended": ended} if ended else {})}))
 
     def _status(self, job: bytes) -> PortfolioStatus:
         self._files.note(job)  # raises where there is no such portfolio
@@ -167,7 +180,9 @@ class Portfolios(Silent):
             seconds = time.monotonic() - running.since
             return replace(status, phase=running.phase, done=running.done, total=running.total, seconds=seconds)
         if (summary := self._files.summary(job)) is not None:
-            return replace(status, phase="done", summary=_read(summary))
+            said = _read(summary)
+            error, cause = str(said.get("ended", "")), "written without the blocks that had no answer"
+            return replace(status, phase="done", summary=said, error=error, cause=cause if error else "")
         if (trouble := self._files.trouble(job)) is not None:
             said = _read(trouble)
             ended = job in self._asker.files.jobs() and self._asker.files.state(job).error

@@ -5,7 +5,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -22,8 +22,11 @@ from gateway.settings import TimeoutSettings
 from gateway.usecases import job_run
 from gateway.usecases.job_run import BLOCKS_AT_ONCE, LOOK_SECONDS, MOST_OWED
 from participants.lender.portfolio.answer import ListContributor
+from participants.lender.portfolio.stages import Answers, PreparedList, Summary
+from participants.portfolio import Portfolios
 from participants.regulator.verdict import State
 from participants.regulator.verify import verify
+from participants.storage.job_files import JobFiles
 from tests.integration.test_bodies import answered_export, trust, words
 from tests.support.audits import log_settings
 from tests.support.codes import refused
@@ -188,6 +191,54 @@ def test_a_member_that_owes_too_much_is_asked_no_more(worlds: Worlds, tmp_path: 
             assert progress.blocks_answered == 40 - len(owed), "the others went on without it"
             others = frozenset(LENDERS) - {"lender-c"}
             assert {frozenset(rows.answered) for rows in asker.results(JOB)} == {others}
+
+    asyncio.run(main())
+
+
+@dataclass
+class Finishing:
+    """The stages of a portfolio whose list was prepared before; notes the blocks that are written."""
+
+    written: list[int] = field(default_factory=list)
+
+    def check(self, request: bytes) -> None:
+        pass
+
+    def prepare(self, request: bytes, folder: Path, told: object) -> PreparedList:  # noqa: ARG002
+        raise AssertionError
+
+    def finish(self, request: bytes, folder: Path, answers: Answers, told: object) -> Summary:  # noqa: ARG002
+        self.written = [block.rows.start // 2 for block in answers.blocks]
+        return {"blocks": len(self.written)}
+
+
+def test_what_came_is_written_where_a_member_withholds_a_correction_to_the_end(worlds: Worlds, tmp_path: Path) -> None:
+    async def main() -> None:
+        world = worlds.make(suite=Suite.MASKED_SUM)
+        async with asyncio.timeout(60), list_world(world, tmp_path) as lists:
+            desk, member = lists.running.parts.jobs, lists.hub.members["lender-c"]
+            desk.pace = replace(desk.pace, park=LOOK_SECONDS, wait=1.0)
+
+            def withholds(release: BlockRelease, now: int) -> BlockMessage[Round2Body]:
+                if block_call_from_bytes(require(member.store.find(release.ctx)).request).block == 3:
+                    raise CreditError(Code.STORAGE_BUSY)
+                return ListContributor.round2(member, release, now)
+
+            lists.hub.members["lender-c"] = Dying(member, withholds)  # type: ignore[assignment]  # the same calls
+            asker, stages = lists.create(lists.hub.people(keys(20)), rows_per_block=2), Finishing()
+            assert (await asker.run(JOB)).blocks_answered == 9
+            desk.clock = lambda: int(time.time()) + 7 * 3600
+            files = JobFiles(asker_folder(tmp_path))
+            portfolios = Portfolios(asker, files, stages, lists.workers)
+            await portfolios.start(JOB, b"{}")
+            while (found := await portfolios.status(JOB)).is_under_way:
+                await asyncio.sleep(0.05)
+            assert (found.phase, found.error, found.summary) == (
+                "done",
+                Code.QUERY_EXPIRED.value,
+                {"blocks": 9, "ended": Code.QUERY_EXPIRED.value},
+            )
+            assert stages.written == [0, 1, 2, *range(4, 10)]
 
     asyncio.run(main())
 
