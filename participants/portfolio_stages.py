@@ -74,8 +74,7 @@ class BulkStages(Silent):
         for name in wanted_of(wanted, rulebook, self.clock()).asked:
             if name not in rulebook.attributes:
                 raise CreditError(Code.ATTRIBUTE_UNKNOWN, name[:64])
-        if not wanted.out.parent.is_dir():
-            raise CreditError(Code.RECORD_INVALID, "out: no such folder")
+        _check_places(wanted)
 
     def prepare(self, request: bytes, folder: Path, told: Told) -> PreparedList:
         """Read and tokenise a list."""
@@ -230,3 +229,15 @@ def _scratch(folder: Path) -> Iterator[Path]:
             yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _check_places(wanted: PortfolioInput) -> None:
+    """Raise for places that the results could not go to, or come from, before hours of asking."""
+    if not wanted.out.parent.is_dir():
+        raise CreditError(Code.RECORD_INVALID, "out: no such folder")
+    if wanted.out.is_dir():
+        raise CreditError(Code.RECORD_INVALID, "out: a folder; name a file")
+    if any(one is not None and one.resolve() == wanted.out.resolve() for one in (wanted.source, wanted.mapping)):
+        raise CreditError(Code.RECORD_INVALID, "out: it would take the place of the list, or of its mapping")
+    if wanted.since is not None and not wanted.since.is_file():
+        raise CreditError(Code.SOURCE_UNREADABLE, f"since: no file {wanted.since.name}")

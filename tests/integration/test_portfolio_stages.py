@@ -284,6 +284,20 @@ def test_what_is_wrong_with_a_request_is_said_before_anything_is_begun(
     assert error.value.code in {Code.RECORD_INVALID, Code.ATTRIBUTE_UNKNOWN, Code.SCORECARD_NOT_EFFECTIVE}
 
 
+def test_places_that_cannot_be_are_refused_before_anything_is_begun(stages: BulkStages, tmp_path: Path) -> None:
+    write_list(tmp_path)
+    (tmp_path / "link.csv").symlink_to(tmp_path / "list.csv")
+    (tmp_path / "folder").mkdir()
+    for out in ("list.csv", "link.csv", "folder"):
+        with pytest.raises(CreditError) as error:
+            stages.check(wanted(tmp_path, to=out))
+        assert error.value.code is Code.RECORD_INVALID
+    with pytest.raises(CreditError) as error:
+        stages.check(wanted(tmp_path, since=str(tmp_path / "nothing.csv")))
+    assert error.value.code is Code.SOURCE_UNREADABLE
+    stages.check(wanted(tmp_path, since=str(tmp_path / "list.csv")))
+
+
 FILL = """
 import sys
 from pathlib import Path
