@@ -303,3 +303,14 @@ def test_a_forgotten_list_is_gone_whole_even_for_a_longer_window(tmp_path: Path)
             assert [one.digest for one in transaction.lists.known(0)] == [b"k" * 32]
             assert transaction.bindings([TAG, OTHER], 0) == [None, None], "no tags of the old list are looked for"
             assert transaction.lists.ranges(number, range(1), 0) == []
+
+
+def test_the_seed_of_a_released_statistic_is_in_no_file(tmp_path: Path) -> None:
+    store, seed = SqliteAnswers(tmp_path / "answers.db"), bytes(range(100, 132))
+    with closing(store):
+        with store.transaction() as transaction:
+            transaction.statistics.reserve(b"c" * 32, b"s" * 32, charge(), 1_000)
+            transaction.statistics.keep(b"c" * 32, StatisticExchange(b"call", bytes(80_000), seed))
+        with store.transaction() as transaction:
+            transaction.statistics.release(b"c" * 32, b"corrected")
+    assert seed not in b"".join(path.read_bytes() for path in tmp_path.glob("answers.db*"))
