@@ -41,6 +41,7 @@ def told(process: subprocess.Popen[bytes]) -> dict[str, Any]:
     return dict(json.loads(printed))
 
 
+@pytest.mark.slow
 def test_every_test_person_is_answered_as_it_is_written_down(tmp_path: Path) -> None:
     answers = told(sandbox(tmp_path / "sandbox", "--check"))
     assert [person["right"] for person in answers["persons"]] == [True] * len(PERSONS)
