@@ -12,8 +12,9 @@ import jsonschema_rs
 
 from consortium.canonical import CanonicalValue, parse_canonical
 from consortium.errors import Code, CreditError
-from consortium.transparency.portfolio_kinds import portfolio_fields
+from consortium.transparency.portfolio_kinds import PORTFOLIOS
 from consortium.transparency.schemas import Schema, count, digest, fields, listed, member, members, text
+from consortium.transparency.shared_schemas import CODE, CONTRIBUTIONS, DIFFERING, NAME, REQUEST
 from consortium.transparency.statistic_kinds import STATISTICS
 from consortium.transparency.supervision_kinds import SUPERVISION
 
@@ -21,39 +22,7 @@ UNKNOWN_KIND = "unknown kind"
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
-_CODE = text("^[A-Z][A-Z0-9_]{1,63}$", "a code of docs/errors.md, or OK")
-_REQUEST = text("^[0-9a-f]{32}$", "the request's id, chosen by the requester; 16 bytes in hexadecimal")
 _REASON = "^[ -~]{1,200}$"
-_NAME = "^[a-z][a-z0-9_-]{0,63}$"
-_MESSAGE: Schema = {
-    "anyOf": [
-        {"type": "null"},
-        fields(
-            {
-                "digest": digest("digest of the signed message with its signature"),
-                "counter": count("the member's own number of the message", 1),
-            },
-            "a signed message that was accepted",
-        ),
-    ]
-}
-_CONTRIBUTIONS = listed(
-    fields(
-        {
-            "member": member("the contributor"),
-            "outcome": _CODE,
-            "round1": _MESSAGE,
-            "round2": _MESSAGE,
-        },
-        "what came of one contributor in the last attempt",
-    ),
-    "contributions, in the order of their members",
-)
-_DIFFERING: Schema = {
-    "type": "array",
-    "items": {**members("two members whose pair digests differ"), "minItems": 2, "maxItems": 2},
-    "description": "pairs of members that did not hold the same pair key, over all attempts",
-}
 _QUOTA = fields(
     {
         "before": count("queries of the requester on this UTC day before this one"),
@@ -67,11 +36,11 @@ _FIELDS: dict[str, tuple[str, dict[str, Schema]]] = {
     "query-admitted": (
         "A query was admitted; durable before any member was asked.",
         {
-            "request": _REQUEST,
+            "request": REQUEST,
             "query": digest("digest of the signed query"),
             "requester": member("who asks"),
-            "purpose": text(_NAME, "the purpose"),
-            "attributes": listed(text(_NAME, "an attribute's id"), "what is asked for", 256),
+            "purpose": text(NAME, "the purpose"),
+            "attributes": listed(text(NAME, "an attribute's id"), "what is asked for", 256),
             "suite": text("^[A-Z][A-Z0-9_]{0,63}$", "how the sum is protected"),
             "consent": digest("digest of the consent record; zeros where the purpose needs none"),
             "staff": digest("commitment to the member's user"),
@@ -94,8 +63,8 @@ _FIELDS: dict[str, tuple[str, dict[str, Schema]]] = {
             "attempt": count("which attempt succeeded", 1),
             "intended": members("who was attached and well (L)"),
             "answering": members("whose contributions are in the sum (U)"),
-            "contributions": _CONTRIBUTIONS,
-            "differing": _DIFFERING,
+            "contributions": CONTRIBUTIONS,
+            "differing": DIFFERING,
             "product": digest("digest of the resulting ciphertext"),
             "transcript": digest("digest of everything that the requester was sent"),
             "decision": {"enum": ["ANSWERED", "INCOMPLETE"], "description": "INCOMPLETE: not every lender is in"},
@@ -104,13 +73,13 @@ _FIELDS: dict[str, tuple[str, dict[str, Schema]]] = {
     "query-refused": (
         "A query was refused, before or after its admission.",
         {
-            "request": _REQUEST,
+            "request": REQUEST,
             "query": digest("digest of the signed query"),
             "requester": member("who asked"),
-            "purpose": text(_NAME, "the purpose"),
+            "purpose": text(NAME, "the purpose"),
             "attempt": count("attempts made"),
-            "contributions": _CONTRIBUTIONS,
-            "decision": _CODE,
+            "contributions": CONTRIBUTIONS,
+            "decision": CODE,
             "reason": {"type": "string", "maxLength": 500, "description": "which check failed"},
             "body": digest("digest of what lies beside the entry; absent where nothing does"),
             "admission": count("index of its admission; absent where it was refused before"),
@@ -205,7 +174,7 @@ _FIELDS: dict[str, tuple[str, dict[str, Schema]]] = {
     ),
     **STATISTICS,
     **SUPERVISION,
-    **portfolio_fields(_CONTRIBUTIONS, _DIFFERING, _REQUEST),
+    **PORTFOLIOS,
 }
 
 

@@ -4,30 +4,10 @@ The kinds of entries about statistics: what was charged to which budget, who con
 Amounts are millionths of rho, the parameter of zero-concentrated differential privacy.
 """
 
-from consortium.transparency.schemas import Schema, count, digest, fields, listed, member, members, text
+from consortium.transparency.schemas import Schema, count, digest, fields, member, members
+from consortium.transparency.shared_schemas import CODE, CONTRIBUTIONS, DIFFERING, REQUEST
 
-_REQUEST = text("^[0-9a-f]{32}$", "the request's id, chosen by the requester; 16 bytes in hexadecimal")
-_CODE = text("^[A-Z][A-Z0-9_]{1,63}$", "a code of docs/errors.md, or OK")
 _TEMPLATE: Schema = {"type": "string", "maxLength": 64, "description": "the id of the template that was asked for"}
-_MESSAGE: Schema = {
-    "anyOf": [
-        {"type": "null"},
-        fields(
-            {
-                "digest": digest("digest of the signed message with its signature"),
-                "counter": count("the member's own number of the message", 1),
-            },
-            "a signed message that was accepted",
-        ),
-    ]
-}
-CONTRIBUTIONS = listed(
-    fields(
-        {"member": member("the contributor"), "outcome": _CODE, "round1": _MESSAGE, "round2": _MESSAGE},
-        "what came of one contributor in the last attempt",
-    ),
-    "contributions, in the order of their members",
-)
 
 
 def _charge(description: str) -> Schema:
@@ -45,7 +25,7 @@ STATISTICS: dict[str, tuple[str, dict[str, Schema]]] = {
     "statistic-admitted": (
         "A statistic was admitted and charged; durable before any member was asked.",
         {
-            "request": _REQUEST,
+            "request": REQUEST,
             "statistic": digest("digest of the signed statistic"),
             "requester": member("who asks"),
             "template": _TEMPLATE,
@@ -68,11 +48,7 @@ STATISTICS: dict[str, tuple[str, dict[str, Schema]]] = {
             "intended": members("who was attached and well (L)"),
             "answering": members("whose contributions, with their noise, are in the sums (U)"),
             "contributions": CONTRIBUTIONS,
-            "differing": {
-                "type": "array",
-                "items": {**members("two members whose pair digests differ"), "minItems": 2, "maxItems": 2},
-                "description": "pairs of members that did not hold the same pair key, over all attempts",
-            },
+            "differing": DIFFERING,
             "product": digest("digest of the hidden sums"),
             "transcript": digest("digest of everything that the requester was sent"),
         },
@@ -80,14 +56,14 @@ STATISTICS: dict[str, tuple[str, dict[str, Schema]]] = {
     "statistic-refused": (
         "A statistic was refused, before or after its admission, or an attempt of it was given up.",
         {
-            "request": _REQUEST,
+            "request": REQUEST,
             "statistic": digest("digest of the signed statistic"),
             "requester": member("who asked"),
             "template": _TEMPLATE,
             "attempt": count("attempts made"),
             "contributions": CONTRIBUTIONS,
             "back": count("what is given back of the admission's charge: all of it, or 0 once round 2 was begun"),
-            "decision": _CODE,
+            "decision": CODE,
             "reason": {"type": "string", "maxLength": 500, "description": "which check failed"},
             "admission": count("index of its admission; absent where it was refused before"),
         },

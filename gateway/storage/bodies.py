@@ -6,12 +6,11 @@ a table of their own. A body is bound to its entry's index: it opens at no other
 """
 
 import os
-from collections.abc import Callable
-from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.ports import Appended, BodyState, BodyTransaction
+from gateway.storage.statements import Statements
 
 KEY_BYTES = 32
 NONCE = bytes(12)  # a key seals one body
@@ -31,18 +30,8 @@ SELECT "index" FROM body_keys WHERE key IS NOT NULL AND held = 0 AND time_ms < :
 """
 
 
-class SqlBodies:
+class SqlBodies(Statements):
     """A `BodyTransaction` over the statements of one batch."""
-
-    def __init__(
-        self,
-        one: Callable[..., tuple[Any, ...] | None],
-        run: Callable[..., None],
-        every: Callable[..., list[tuple[Any, ...]]],
-    ) -> None:
-        self._one = one
-        self._run = run
-        self._every = every
 
     def keep(self, entry: Appended, query_digest: bytes, content: bytes) -> None:
         """Seal and keep a body."""

@@ -5,11 +5,11 @@ Filed documents in the gateway's database: written within a unit of work togethe
 shown lie here in pieces until the verdict, as they came: sealed for the regulator.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 from consortium.model.members import MemberId
 from gateway.ports import FilingTransaction, KnownFiling, NewFiling
+from gateway.storage.statements import Statements
 
 ENTRY = 'SELECT "index" FROM filings WHERE digest = :digest'
 KEEP = """
@@ -30,18 +30,8 @@ ON CONFLICT ("order", number) DO UPDATE SET content = excluded.content
 DROP_PIECES = 'DELETE FROM pieces WHERE "order" = :order AND number >= :number'
 
 
-class SqlFilings:
+class SqlFilings(Statements):
     """A `FilingTransaction` over the statements of one batch."""
-
-    def __init__(
-        self,
-        one: Callable[..., tuple[Any, ...] | None],
-        run: Callable[..., None],
-        every: Callable[..., list[tuple[Any, ...]]],
-    ) -> None:
-        self._one = one
-        self._run = run
-        self._every = every
 
     def entry(self, digest: bytes) -> int | None:
         """Give the entry of a document that was filed before."""

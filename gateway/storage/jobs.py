@@ -1,10 +1,10 @@
 """Jobs over lists in the gateway's database: written within a unit of work together with their entries."""
 
-from collections.abc import Callable
 from typing import Any
 
 from consortium.model.members import MemberId
 from gateway.ports import JobTransaction, KnownBlock, KnownJob
+from gateway.storage.statements import Statements
 
 COLUMNS = "job, requester, request_id, begin, admission, expires_at, ended"
 BY_REQUEST = f"SELECT {COLUMNS} FROM jobs WHERE requester = :requester AND request_id = :request_id"  # noqa: S608
@@ -24,18 +24,8 @@ RECEIPT = "SELECT receipt FROM job_blocks WHERE job = :job AND block = :block"
 ANSWER = "UPDATE job_blocks SET receipt = :receipt WHERE job = :job AND block = :block AND receipt IS NULL"
 
 
-class SqlJobs:
+class SqlJobs(Statements):
     """A `JobTransaction` over the statements of one batch."""
-
-    def __init__(
-        self,
-        one: Callable[..., tuple[Any, ...] | None],
-        run: Callable[..., None],
-        every: Callable[..., list[tuple[Any, ...]]],
-    ) -> None:
-        self._one = one
-        self._run = run
-        self._every = every
 
     def by_request(self, requester: MemberId, request_id: bytes) -> KnownJob | None:
         """Look a job up by its request."""
