@@ -14,7 +14,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from consortium.errors import CreditError
+from consortium.errors import Code, CreditError
 from consortium.model.keys import utc_day
 from consortium.model.members import MemberId
 from consortium.model.rulebook import MemberStatus, Role, Rulebook
@@ -234,6 +234,15 @@ class GatewayServer:
             self._tasks += [asyncio.create_task(work) for work in works]
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
         LOG.info("serving", extra={"address": parts.settings.listen, "version": self._version})
+
+    async def failure(self) -> CreditError:
+        """Wait until a part that runs for ever fails, which none is meant to; gives what ended it."""
+        running = set(self._tasks)
+        while True:
+            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            for error in [task.exception() for task in done if not task.cancelled()]:
+                if error is not None:
+                    return error if isinstance(error, CreditError) else CreditError(Code.INTERNAL, type(error).__name__)
 
     async def stop(self) -> None:
         """Say that we drain, wait for what is open, then close; every answer given is durable."""

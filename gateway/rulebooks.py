@@ -1,6 +1,7 @@
 """The rulebook in force at the gateway: loaded from its file, verified as a successor, and told to whoever watches."""
 
 import asyncio
+import errno
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -138,9 +139,18 @@ def first_fingerprint(folder: Path, fingerprint: str) -> bytes:
 
 
 def write_version(folder: Path, signed: SignedRulebook, version: int) -> None:
-    """Write one version: the signatures first, so that a document that is there is complete."""
-    _write(folder / signatures_name(version), signatures_to_text(signed.signatures).encode("ascii"))
-    _write(folder / document_name(version), signed.document)
+    """
+    Write one version: the signatures first, so that a document that is there is complete.
+
+    Raises CreditError(STORAGE_FULL) or (STORAGE_BROKEN).
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _write(folder / signatures_name(version), signatures_to_text(signed.signatures).encode("ascii"))
+        _write(folder / document_name(version), signed.document)
+    except OSError as error:
+        code = Code.STORAGE_FULL if error.errno == errno.ENOSPC else Code.STORAGE_BROKEN
+        raise CreditError(code, f"the folder of rulebook versions: {type(error).__name__}") from None
 
 
 def _write(target: Path, content: bytes) -> None:

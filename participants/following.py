@@ -2,10 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
-from consortium.errors import CreditError
+from consortium.errors import Code, CreditError
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.rulebook import watch_rulebooks
 from participants.membership.lookout import Lookout
@@ -14,17 +15,46 @@ from participants.rulebooks import TrustedRulebooks
 LOG = logging.getLogger("participants.rulebook")
 
 
+@asynccontextmanager
+async def resources() -> AsyncIterator[ExitStack]:
+    """Keep what a party has open; closed in a thread, so that a worker's last call holds up nothing in the loop."""
+    stack = ExitStack()
+    try:
+        yield stack
+    finally:
+        await asyncio.to_thread(stack.close)
+
+
 async def run_until(
     stopping: asyncio.Event, works: Iterable[Coroutine[Any, Any, Any]], started: asyncio.Event | None = None
 ) -> None:
-    """Run works side by side until `stopping` is set, and then end them; `started` is set once they run."""
+    """
+    Run works side by side until `stopping` is set, and then end them; `started` is set once they run.
+
+    A work that fails ends all: a party that is half there is worse than one that whoever supervises it starts anew.
+    Raises what that was, as a CreditError.
+    """
+    failures: list[BaseException] = []
+
+    def ended(task: asyncio.Task[Any]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            failures.append(error)
+            stopping.set()
+
     tasks = [asyncio.create_task(work) for work in works]
+    for task in tasks:
+        task.add_done_callback(ended)
     if started:
         started.set()
     await stopping.wait()
+    failed = failures[:1]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+    for error in failed:
+        problem = error if isinstance(error, CreditError) else CreditError(Code.INTERNAL, type(error).__name__)
+        LOG.critical("failed", extra={"code": problem.code, "cause": problem.cause})
+        raise problem
 
 
 async def follow_rulebooks(

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
-from contextlib import ExitStack, closing
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from consortium.wire.gateway import Hello
 from participants.bootstrap import open_tls
 from participants.both_books import record_in_books
 from participants.composition import Parts, compose, gateway_addresses, requester_of_today, seconds, supervised
-from participants.following import follow_rulebooks, run_until
+from participants.following import follow_rulebooks, resources, run_until
 from participants.gateway_client.asking import while_attached
 from participants.gateway_client.attach import AttachClient, Handlers, StatisticHandlers
 from participants.gateway_client.channel import Tls
@@ -57,7 +57,7 @@ class LenderServer:
 
     async def run(self, stopping: asyncio.Event, started: asyncio.Event | None = None) -> None:
         """Serve until `stopping` is set; raises CreditError where the node cannot start."""
-        with ExitStack() as stack:
+        async with resources() as stack:
             upkeep = await Upkeep.begin(self._settings.folder, stack)
             tls = upkeep.tls if upkeep else partial(open_tls, self._settings)
             tokeniser = stack.enter_context(closing(ExchangeableTokeniser(self._settings, tls)))
@@ -71,11 +71,13 @@ class LenderServer:
                 upkeep.works.append(renewal.changing.round)
                 upkeep.on_renewed += [lambda: parts.client.renew(tls()), tokeniser.exchange, self._attach_again]
                 works.append(upkeep.run(lambda: _load_new(parts, renewal, lookout)))
-            await run_until(stopping, works, started)
-            await lists.portfolios.stop()
-            parts.receipts.last()
-            await self._server.stop(grace=1.0)
-            await parts.client.close()
+            try:
+                await run_until(stopping, works, started)
+            finally:
+                await lists.portfolios.stop()
+                parts.receipts.last()
+                await self._server.stop(grace=1.0)
+                await parts.client.close()
         LOG.info("stopped")
 
     async def _start(

@@ -42,8 +42,14 @@ async def _run(settings: Settings) -> None:
         return
     server = GatewayServer(build(settings))
     await server.start()
+    failing = asyncio.create_task(server.failure())
+    failing.add_done_callback(lambda _: stopping.set())
     await stopping.wait()
+    failed = failing.result() if failing.done() else None
+    failing.cancel()
     await server.stop()
+    if failed is not None:
+        raise failed
 
 
 async def _found(settings: Settings, stopping: asyncio.Event) -> None:

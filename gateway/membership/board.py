@@ -119,6 +119,7 @@ class Board:
         while True:
             page = await asyncio.to_thread(self._reader.page, ReadWanted(self._read_to, ALL, MAXIMUM_PAGE))
             if not page.documents:
+                self._write_decided()  # for which there may have been no room before
                 return
             for document in page.documents:
                 self._take(document)
@@ -132,14 +133,21 @@ class Board:
             self.on_change()
 
     def _write_decided(self) -> None:
-        """Write a version that has its votes; it comes into force as any other that is in the folder."""
+        """
+        Write a version that has its votes; it comes into force as any other that is in the folder.
+
+        Where there is no room for it, the votes are on the board all the same, and it is tried again.
+        """
         decided = self.standing.decided()
         if decided is None or (self._folder / document_name(decided[0])).exists():
             return
         version, signed = decided
         failpoint("board.before-version")
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_version(self._folder, SignedRulebook(signed.document, dict(signed.signatures)), version)
+        try:
+            write_version(self._folder, SignedRulebook(signed.document, dict(signed.signatures)), version)
+        except CreditError as error:
+            LOG.error("version-unwritten", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+            return
         failpoint("board.after-version")
         LOG.info("version-decided", extra={"version": version})
         self.on_change()

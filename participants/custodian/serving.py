@@ -22,7 +22,7 @@ from consortium.rules.queries import taking_part
 from participants.bootstrap import open_rulebooks
 from participants.custodian.settings import CustodianSettings
 from participants.custodian.shares import SharesInService
-from participants.following import follow_rulebooks, run_until
+from participants.following import follow_rulebooks, resources, run_until
 from participants.gateway_client.channel import Tls
 from participants.membership.lookout import Lookout
 from participants.membership.upkeep import Upkeep
@@ -95,7 +95,7 @@ class CustodianServer:
     async def run(self, stopping: asyncio.Event, started: asyncio.Event | None = None) -> None:
         """Serve until `stopping` is set; raises CreditError where the custodian cannot start."""
         settings = self._settings
-        with ExitStack() as stack:
+        async with resources() as stack:
             upkeep = await Upkeep.begin(settings.folder, stack)
             rulebooks = open_rulebooks(settings, settings.file.rulebook, settings.file.rulebooks)
             lookout = upkeep.lookout(rulebooks) if upkeep else None
@@ -106,8 +106,10 @@ class CustodianServer:
             works = [follow_rulebooks(rulebooks, address, tls, lookout, changed) for address in addresses]
             if upkeep:
                 works.append(upkeep.run(lambda: self._load_new(rulebooks, lookout)))
-            await run_until(stopping, works, started)
-            await self._server.stop(grace=2.0)
+            try:
+                await run_until(stopping, works, started)
+            finally:
+                await self._server.stop(grace=2.0)
         LOG.info("stopped")
 
     async def _start(self, stack: ExitStack, rulebooks: TrustedRulebooks, tls: Callable[[], Tls]) -> None:

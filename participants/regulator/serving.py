@@ -7,12 +7,11 @@ A folder that `init` made is kept up as every member's: certificates are renewed
 import asyncio
 import logging
 from collections.abc import Coroutine
-from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 from consortium.model.rulebook import Rulebook
-from participants.following import follow_rulebooks, run_until
+from participants.following import follow_rulebooks, resources, run_until
 from participants.gateway_client.channel import Tls
 from participants.membership.lookout import Lookout
 from participants.membership.upkeep import Upkeep
@@ -31,7 +30,7 @@ class RegulatorServer:
 
     async def run(self, stopping: asyncio.Event, started: asyncio.Event | None = None) -> None:
         """Witness until `stopping` is set; raises CreditError where the regulator cannot start."""
-        with ExitStack() as stack:
+        async with resources() as stack:
             upkeep = await Upkeep.begin(self._settings.folder, stack)
             works = self._works(upkeep)
             LOG.info("serving", extra={"member": self._settings.file.member})

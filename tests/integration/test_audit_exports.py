@@ -50,7 +50,7 @@ async def _make(world: World, folder: Path) -> Made:
         seen = witness(folder, lambda: world.now + 3600)
         await _settled(running)
         async with TransparencyClient(running.address, running.tls("regulator")) as client:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 looks = await asyncio.gather(*(seen.look(client) for _ in range(4)))
             assert sum(look is not None for look in looks) == 1  # whoever was faster; nobody waits for ever
             assert await seen.look(client) is None
@@ -98,7 +98,7 @@ async def _settled(running: GrpcWorld) -> None:
     """Wait until every entry is under a checkpoint."""
     publisher = running.server.publisher
     assert publisher is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while publisher.log.newest().size < publisher.log.store.size():
             await asyncio.sleep(0.02)
 

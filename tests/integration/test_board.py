@@ -1,6 +1,7 @@
 """The board takes what its authors may post now, once, and what was decided on it comes into force."""
 
 import asyncio
+import errno
 import json
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -25,7 +26,7 @@ from consortium.wire.membership import DocumentKind
 from gateway.membership import applicants, limits
 from tests.support.boards import BoardWorld, board_world
 from tests.support.codes import refused
-from tests.support.membership import registry
+from tests.support.membership import APPROVERS, registry
 
 Scenario = Callable[[BoardWorld], Coroutine[Any, Any, None]]
 APPLICATION, PROPOSAL, VOTE = DocumentKind.APPLICATION, DocumentKind.PROPOSAL, DocumentKind.VOTE
@@ -72,6 +73,28 @@ def test_the_same_document_has_the_same_place(on_board: Callable[[Scenario], Non
         await world.decide(Admit(application=application))
         assert await world.post(APPLICATION, application, None) == 1
         assert kinds(world).count("member-application") == 1
+
+    on_board(scenario)
+
+
+def test_a_version_that_found_no_room_is_written_once_there_is_some(
+    on_board: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(world: BoardWorld) -> None:
+        def full(_: int) -> None:
+            raise OSError(errno.ENOSPC, "no space")
+
+        application = world.known.apply()
+        await world.post(APPLICATION, application, None)
+        proposal = await world.propose(Admit(application=application))
+        monkeypatch.setattr("gateway.rulebooks.os.fsync", full)
+        for place, approver in enumerate(APPROVERS, 3):
+            assert await world.post(VOTE, world.vote(proposal, approver), approver) == place
+        await world.board.catch_up()
+        assert world.rulebooks.current().document.version == 1
+        monkeypatch.undo()
+        await world.board.catch_up()
+        assert world.rulebooks.current().document.version == 2
 
     on_board(scenario)
 

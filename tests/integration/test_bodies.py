@@ -44,7 +44,7 @@ async def ask(running: GrpcWorld, number: int) -> None:
 async def witnessed(running: GrpcWorld, folder: Path, later: int) -> None:
     publisher = running.server.publisher
     assert publisher is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while publisher.log.newest().size < publisher.log.store.size():
             await asyncio.sleep(0.02)
     async with TransparencyClient(running.address, running.tls("regulator")) as client:

@@ -95,7 +95,7 @@ class Running:
         """Witness and export everything."""
         publisher = self.grpc.server.publisher
         assert publisher is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while publisher.log.newest().size < publisher.log.store.size():
                 await asyncio.sleep(0.02)
         async with TransparencyClient(self.grpc.address, self.grpc.tls("regulator")) as client:

@@ -46,10 +46,10 @@ async def _cosigns(world: World, folder: Path) -> None:
         await running.ask(signed_query_to_bytes(query), b"r" * 16)
         assert running.parts.log is not None
         store = running.parts.log.store
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while store.cosigned().get(SECOND.name) != 2:
                 await asyncio.sleep(0.05)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(30):
             while (page := _ages(running.parts.metrics.registry)).get(SECOND.name) != 0.0 or page[WITNESS.name] <= 0:
                 await asyncio.sleep(0.05)
         working.cancel()

@@ -79,7 +79,7 @@ class Case:
     async def receipts(self) -> Path:
         """Write what the members hold."""
         self.running.parts.attachments.pay()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not self.running.receipts:
                 await asyncio.sleep(0.02)
         await asyncio.sleep(0.1)

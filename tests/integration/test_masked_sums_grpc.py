@@ -67,7 +67,7 @@ async def ask_in_both(running: GrpcWorld) -> None:
     other = await running.result(b"2" * 16, subject=subject)
     assert [item.total for item in other.attributes] == [item.total for item in result.attributes]
     await running.detach("lender-e")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while "lender-e" in running.parts.attachments.well():
             await asyncio.sleep(0.01)
     missing = await running.result(b"3" * 16, subject=world.subject(BOB), suite=Suite.MASKED_SUM)

@@ -116,7 +116,7 @@ async def _resumed(worlds: Worlds, folder: Path) -> None:
         await ask(running, 1)
         publisher = running.server.publisher
         assert publisher is not None
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while publisher.log.newest().size < 2:
                 await asyncio.sleep(0.02)
         target, whole = folder / "resumed.zip", folder / "whole.zip"
@@ -158,7 +158,7 @@ async def _other_selection(worlds: Worlds, folder: Path) -> None:
     world = worlds.make()
     async with grpc_world(world, folder, log=log_settings(folder)) as running:
         target = folder / "resumed.zip"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not running.parts.log or running.parts.log.store.newest() is None:
                 await asyncio.sleep(0.02)
         await _break_off(running, target)

@@ -32,7 +32,7 @@ async def ask(running: GrpcWorld, number: int, person: object) -> None:
 async def published(running: GrpcWorld, size: int) -> None:
     publisher = running.server.publisher
     assert publisher is not None
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while publisher.log.newest().size < size:
             await asyncio.sleep(0.02)
 

@@ -93,7 +93,7 @@ def test_regulator_lender_and_observer_ask_publish_and_everything_verifies(world
                 await asked(running, OBSERVER, 9)
             await refusals(running, release)
             running.parts.attachments.pay()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(30):
                 while len(running.receipts) < 2 * len(LENDERS) * 3:
                     await asyncio.sleep(0.02)
             exported = await answered_export(running, tmp_path)

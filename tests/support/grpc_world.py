@@ -70,7 +70,7 @@ class GrpcWorld:
             client = AttachClient(self.address, partial(self.tls, member), self.handlers(member), self.workers)
             self.clients[member] = client
             self.tasks[member] = asyncio.create_task(client.run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not frozenset(members) <= self.parts.attachments.well():
                 await asyncio.sleep(0.01)
 
@@ -96,7 +96,7 @@ class GrpcWorld:
         """Take a node away and wait until the gateway has seen it go."""
         self.tasks[member].cancel()
         await asyncio.gather(self.tasks.pop(member), return_exceptions=True)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while member in self.parts.attachments.attached():
                 await asyncio.sleep(0.01)
 

@@ -50,7 +50,7 @@ class ListWorld:
 
     async def attached(self, *members: MemberId) -> None:
         """Wait until the gateway has exactly these."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while self.running.parts.bulk.attached() != frozenset(members):
                 await asyncio.sleep(0.01)
 
