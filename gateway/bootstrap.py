@@ -249,7 +249,7 @@ class GatewayServer:
         await self._health.enter_graceful_shutdown()
         self.parts.jobs.stop()
         drain = self.parts.settings.timeouts.drain
-        await asyncio.gather(self.parts.asking.drain(drain), self.parts.statistics.drain(drain))
+        await asyncio.gather(self.parts.asking.runs.drain(drain), self.parts.statistics.runs.drain(drain))
         self.parts.attachments.close_all()
         self.parts.bulk.close_all()
         servers = [one for one in (self._server, self._join_server) if one is not None]

@@ -49,7 +49,7 @@ class QueryServicer(grpc_pb.QueryServiceServicer):
 
     def _count_open(self, member: MemberId, rpc_context: Context) -> None:
         """Count a request until its answer has left, so that a caller that does not read fills its own share only."""
-        if self._asking.in_flight >= self._limit or self._open[member] >= self._limit:
+        if self._asking.runs.in_flight >= self._limit or self._open[member] >= self._limit:
             self._asking.refusals.drop(member)
             raise CreditError(Code.OVERLOADED)
         self._open[member] += 1

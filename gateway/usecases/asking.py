@@ -6,9 +6,8 @@ answer leaves. A repeat of a request gives the same bytes; one that was cut off 
 contributors repeat the bytes that they have signed.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from consortium.errors import Code, CreditError
@@ -31,6 +30,7 @@ from gateway.usecases.admission import count_consent, open_run
 from gateway.usecases.carrier import Carrier
 from gateway.usecases.query import QueryRun
 from gateway.usecases.refusals import Refusals
+from gateway.usecases.shared_runs import SharedRuns
 
 SECONDS_PER_DAY = 86_400
 SECONDS_PER_MINUTE = 60
@@ -84,10 +84,7 @@ class Asking:
     refusals: Refusals
     clock: Callable[[], int]
     keeps_bodies: bool = False
-
-    def __post_init__(self) -> None:
-        self._running: dict[tuple[MemberId, bytes, bytes], asyncio.Task[bytes]] = {}
-        self._draining = False
+    runs: SharedRuns = field(default_factory=SharedRuns)
 
     async def ask(self, ask: Ask) -> bytes:
         """
@@ -96,36 +93,8 @@ class Asking:
         Raises MEMBER_NOT_ACTIVE for a query in another's name, ALREADY_EXISTS codes for an id used for another query,
         and everything that `check_query`, the quotas and `QueryRun` raise.
         """
-        self.refusals.check(ask.member)
-        if ask.query.header.requester != ask.member:
-            self.refusals.drop(ask.member)
-            raise CreditError(Code.MEMBER_NOT_ACTIVE, "a query in another member's name")
-        if self._draining:
-            raise CreditError(Code.DRAINING)
-        key = ask.member, ask.request_id, ask.query.digest
-        task = self._running.get(key)
-        if task is None:
-            task = asyncio.create_task(self._answer(ask))
-            self._running[key] = task
-            task.add_done_callback(partial(self._forget, key))
-        return await asyncio.shield(task)
-
-    def _forget(self, key: tuple[MemberId, bytes, bytes], task: asyncio.Task[bytes]) -> None:
-        """Let go of a run that has ended; where the caller has gone away, its outcome is looked at here only."""
-        self._running.pop(key, None)
-        if not task.cancelled():
-            task.exception()
-
-    @property
-    def in_flight(self) -> int:
-        """Give how many requests are being answered."""
-        return len(self._running)
-
-    async def drain(self, seconds: float) -> None:
-        """Take no new request and wait at most so long until every open one is answered."""
-        self._draining = True
-        if self._running:
-            await asyncio.wait(list(self._running.values()), timeout=seconds)
+        self.refusals.check_own(ask.member, ask.query.header.requester)
+        return await self.runs.share((ask.member, ask.request_id, ask.query.digest), lambda: self._answer(ask))
 
     async def _answer(self, ask: Ask) -> bytes:
         run: QueryRun | None = None

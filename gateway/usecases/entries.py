@@ -53,17 +53,10 @@ def query_fields(query: SignedQuery, rulebook: Rulebook, request_id: bytes) -> E
 def answered(run: QueryRun, transcript: Transcript, raw_transcript: bytes, admission: int) -> Entry:
     """Give the entry of an answer: who answered with what, and the digest of the result."""
     return {
+        **of_answer(run, transcript, raw_transcript),
         "kind": "query-answered",
         "query": run.query.digest.hex(),
         "admission": admission,
-        "ctx": run.ctx.hex(),
-        "attempt": transcript.attempt,
-        "intended": sorted(transcript.intended),
-        "answering": sorted(transcript.members),
-        "contributions": contributions(run),
-        "differing": [list(pair) for pair in run.differing],
-        "product": body_digest(transcript.product),
-        "transcript": body_digest(raw_transcript),
         "decision": "ANSWERED" if transcript.members == run.rulebook.roster_set else "INCOMPLETE",
     }
 
@@ -149,6 +142,20 @@ def filed(kind: str, signed: bytes, rulebook: bytes) -> Entry:
 def inspection_answered(order: int, member: MemberId, digest: bytes, size: int) -> Entry:
     """Give the entry of a bundle that has come whole, sealed; `digest` is that of the sealed bytes."""
     return {"kind": ANSWERED, "order": order, "member": member, "digest": digest.hex(), "bytes": size}
+
+
+def of_answer(run: TwoRounds, transcript: Transcript, raw_transcript: bytes) -> Entry:
+    """Say how an answer came about: its attempt, who was asked and answered with what, and the result's digests."""
+    return {
+        "ctx": run.ctx.hex(),
+        "attempt": transcript.attempt,
+        "intended": sorted(transcript.intended),
+        "answering": sorted(transcript.members),
+        "contributions": contributions(run),
+        "differing": [list(pair) for pair in run.differing],
+        "product": body_digest(transcript.product),
+        "transcript": body_digest(raw_transcript),
+    }
 
 
 def contributions(run: TwoRounds) -> list[CanonicalValue]:

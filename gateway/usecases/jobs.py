@@ -71,10 +71,7 @@ class JobDesk:
         Raises MEMBER_NOT_ACTIVE for a query in another's name, REQUEST_ID_REUSED, QUOTA_EXCEEDED, CONSENT_USED_UP,
         LIST_INVALID and everything that `check_query` raises.
         """
-        self.refusals.check(ask.member)
-        if ask.query.header.requester != ask.member:
-            self.refusals.drop(ask.member)
-            raise CreditError(Code.MEMBER_NOT_ACTIVE, "a query in another member's name")
+        self.refusals.check_own(ask.member, ask.query.header.requester)
         known = await self.committer.commit(partial(_known, ask))
         if known is not None:
             return known

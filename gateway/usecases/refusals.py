@@ -51,6 +51,13 @@ class Refusals:
             self.drop(member)
             raise CreditError(Code.QUOTA_EXCEEDED, f"{self.per_minute} refused requests a minute")
 
+    def check_own(self, member: MemberId, requester: MemberId) -> None:
+        """Raise as `check`, and CreditError(MEMBER_NOT_ACTIVE) where what is asked is in another member's name."""
+        self.check(member)
+        if requester != member:
+            self.drop(member)
+            raise CreditError(Code.MEMBER_NOT_ACTIVE, "a request in another member's name")
+
     def take(self, member: MemberId) -> None:
         """Take a token for a refusal with an entry; requests that overlap may leave a debt."""
         self._bucket(member).tokens -= 1

@@ -7,7 +7,7 @@ from consortium.canonical import CanonicalValue
 from consortium.errors import CreditError
 from consortium.model.rounds import Transcript
 from consortium.model.statistic import SignedStatistic
-from gateway.usecases.entries import Entry, body_digest, contributions
+from gateway.usecases.entries import Entry, contributions, of_answer
 from gateway.usecases.statistic_run import StatisticRun
 
 
@@ -44,17 +44,10 @@ def admitted(
 def answered(run: StatisticRun, transcript: Transcript, raw_transcript: bytes) -> Entry:
     """Give the entry of an answer: who contributed with what, and the digest of the result."""
     return {
+        **of_answer(run, transcript, raw_transcript),
         "kind": "statistic-answered",
         "statistic": run.statistic.digest.hex(),
         "admission": run.admission,
-        "ctx": run.ctx.hex(),
-        "attempt": transcript.attempt,
-        "intended": sorted(transcript.intended),
-        "answering": sorted(transcript.members),
-        "contributions": contributions(run),
-        "differing": [list(pair) for pair in run.differing],
-        "product": body_digest(transcript.product),
-        "transcript": body_digest(raw_transcript),
     }
 
 

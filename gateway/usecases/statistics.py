@@ -28,6 +28,7 @@ from gateway.usecases import statistic_entries as entries
 from gateway.usecases.asking import Admission
 from gateway.usecases.carrier import Carrier
 from gateway.usecases.refusals import Refusals
+from gateway.usecases.shared_runs import SharedRuns
 from gateway.usecases.statistic_run import StatisticRun, open_statistic_run
 
 QUOTA = "statistics"
@@ -55,8 +56,7 @@ class AskingStatistics:
     signer: Signer
     refusals: Refusals
     clock: Callable[[], int]
-    _running: dict[tuple[MemberId, bytes, bytes], asyncio.Task[bytes]] = field(default_factory=dict)
-    _draining: bool = False
+    runs: SharedRuns = field(default_factory=SharedRuns)
 
     async def ask(self, ask: AskStatistic) -> bytes:
         """
@@ -65,30 +65,8 @@ class AskingStatistics:
         Raises MEMBER_NOT_ACTIVE for a statistic in another's name, REQUEST_ID_REUSED, STATISTIC_BUDGET_SPENT, and
         everything that `check_statistic` and `StatisticRun` raise.
         """
-        self.refusals.check(ask.member)
-        if ask.statistic.header.requester != ask.member:
-            self.refusals.drop(ask.member)
-            raise CreditError(Code.MEMBER_NOT_ACTIVE, "a statistic in another member's name")
-        if self._draining:
-            raise CreditError(Code.DRAINING)
-        key = ask.member, ask.request_id, ask.statistic.digest
-        task = self._running.get(key)
-        if task is None:
-            task = asyncio.create_task(self._answer(ask))
-            self._running[key] = task
-            task.add_done_callback(partial(self._forget, key))
-        return await asyncio.shield(task)
-
-    async def drain(self, seconds: float) -> None:
-        """Take no new request and wait at most so long until every open one is answered."""
-        self._draining = True
-        if self._running:
-            await asyncio.wait(list(self._running.values()), timeout=seconds)
-
-    def _forget(self, key: tuple[MemberId, bytes, bytes], task: asyncio.Task[bytes]) -> None:
-        self._running.pop(key, None)
-        if not task.cancelled():
-            task.exception()
+        self.refusals.check_own(ask.member, ask.statistic.header.requester)
+        return await self.runs.share((ask.member, ask.request_id, ask.statistic.digest), lambda: self._answer(ask))
 
     async def _answer(self, ask: AskStatistic) -> bytes:
         earlier = await self.committer.commit(partial(_response, ask))

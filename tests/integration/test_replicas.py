@@ -167,7 +167,7 @@ def test_no_query_is_lost_when_a_replica_dies_under_load(
 
         asking = [asyncio.create_task(ask(one)) for one in queries]
         while sum(task.done() for task in asking) < len(asking):
-            if len(done) >= answered_before and first.parts.asking.in_flight:
+            if len(done) >= answered_before and first.parts.asking.runs.in_flight:
                 break
             await asyncio.sleep(0.001)
         await kill(first)
