@@ -96,7 +96,9 @@ class LenderServer:
         renewal.identity_changed = self._attach_again
         renewal.masks_changed = self._publish
         ask = parts.asker.ask_gateway
-        parts.asker.ask_gateway = lambda *question: while_attached(ask(*question), lambda: self._attachments() > 0)
+        parts.asker.ask_gateway = lambda *question: while_attached(
+            partial(ask, *question), lambda: self._attachments() > 0
+        )
         await self._open_local(parts, lists)
         change_over = partial(_change_over, parts, renewal)
         works: list[Coroutine[Any, Any, Any]] = [client.run() for client in self._attached]

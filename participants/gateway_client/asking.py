@@ -79,7 +79,7 @@ class AskClient:
 
 
 async def while_attached(
-    asking: Coroutine[Any, Any, ResultT], attached: Callable[[], bool], patience: float = PATIENCE_SECONDS
+    ask: Callable[[], Coroutine[Any, Any, ResultT]], attached: Callable[[], bool], patience: float = PATIENCE_SECONDS
 ) -> ResultT:
     """
     Ask once the node is attached to some gateway, and wait as long as it is, or has not been for `patience` seconds.
@@ -90,11 +90,10 @@ async def while_attached(
     left = patience
     while not attached():
         if left <= 0:
-            asking.close()
             raise CreditError(Code.NOT_ATTACHED)
         await asyncio.sleep(STEP_SECONDS)
         left -= STEP_SECONDS
-    task, left = asyncio.create_task(asking), patience
+    task, left = asyncio.create_task(ask()), patience
     try:
         while not (await asyncio.wait({task}, timeout=STEP_SECONDS))[0]:
             left = patience if attached() else left - STEP_SECONDS

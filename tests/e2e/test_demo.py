@@ -291,9 +291,8 @@ def test_a_folder_of_somebody_else_is_not_emptied(tmp_path: Path) -> None:
     assert (tmp_path / "sources" / "thesis.txt").exists()
 
 
-@pytest.mark.parametrize(
-    "how", [pytest.param("a lender is killed", marks=pytest.mark.slow), "the demonstration is told to stop"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["a lender is killed", "the demonstration is told to stop"])
 def test_whatever_ends_it_half_way_leaves_no_process(how: str, tmp_path: Path) -> None:
     arguments = [*SMALL, "--port", str(own_ports()), "--out", str(tmp_path)]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}

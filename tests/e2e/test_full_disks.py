@@ -78,6 +78,7 @@ def check_log(parties: SmallDisks) -> Counter[str]:
     return Counter(entry["kind"] for entry in entries)
 
 
+@pytest.mark.slow
 def test_a_gateway_without_room_refuses_and_recovers(parties: SmallDisks) -> None:
     first = ask(parties, 1)
     before = check_log(parties)

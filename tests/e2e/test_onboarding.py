@@ -43,6 +43,7 @@ def test_the_page_from_an_empty_folder_to_the_first_answer(parties: Processes) -
     assert told["status"] in {"OK", "THIN"}, "the newcomer's book answers others"
 
 
+@pytest.mark.slow
 def test_a_rejection_reaches_the_applicant_with_its_reason(parties: Processes) -> None:
     newcomer = Newcomer(parties, "lender-ten", 10)
     newcomer.init(newcomer.invite())

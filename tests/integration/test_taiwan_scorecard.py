@@ -30,6 +30,7 @@ def file(shared: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_the_sum_is_ahead_of_the_best_lender_alone_and_the_score_of_one_place_for_every_row(file: Path) -> None:
     found = federated(file)
     assert len(found.summed) == FOLDS

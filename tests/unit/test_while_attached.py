@@ -27,10 +27,10 @@ def test_nothing_is_asked_before_the_node_is_attached() -> None:
         asked.append(next(attached))
         return await answer(0.02)
 
-    assert asyncio.run(while_attached(ask(), lambda: next(attached), patience=0.5)) == "answer"
+    assert asyncio.run(while_attached(ask, lambda: next(attached), patience=0.5)) == "answer"
     assert asked == [True]
     with pytest.raises(CreditError) as caught:
-        asyncio.run(while_attached(ask(), lambda: False, patience=0.05))
+        asyncio.run(while_attached(ask, lambda: False, patience=0.05))
     assert caught.value.code is Code.NOT_ATTACHED
     assert len(asked) == 1
 
@@ -47,7 +47,7 @@ def test_without_a_gateway_it_is_given_up_and_the_call_is_cancelled() -> None:
 
     async def ask() -> None:
         attached = iter([True])
-        await while_attached(hangs(), lambda: next(attached, False), patience=0.05)
+        await while_attached(hangs, lambda: next(attached, False), patience=0.05)
 
     with pytest.raises(CreditError) as caught:
         asyncio.run(ask())
@@ -57,7 +57,7 @@ def test_without_a_gateway_it_is_given_up_and_the_call_is_cancelled() -> None:
 
 def test_a_gateway_that_comes_back_in_time_is_waited_for() -> None:
     looks = iter([False, False, True] * 100)
-    assert asyncio.run(while_attached(answer(0.3), lambda: next(looks), patience=0.05)) == "answer"
+    assert asyncio.run(while_attached(lambda: answer(0.3), lambda: next(looks), patience=0.05)) == "answer"
 
 
 def test_what_the_question_raises_is_raised() -> None:
@@ -65,5 +65,15 @@ def test_what_the_question_raises_is_raised() -> None:
         raise CreditError(Code.DIFFERENCING)
 
     with pytest.raises(CreditError) as caught:
-        asyncio.run(while_attached(refused(), lambda: True))
+        asyncio.run(while_attached(refused, lambda: True))
     assert caught.value.code is Code.DIFFERENCING
+
+
+def test_a_question_that_is_given_up_before_it_was_asked_leaves_nothing() -> None:
+    async def scene() -> None:
+        task = asyncio.create_task(while_attached(lambda: answer(0.0), lambda: True))
+        task.cancel()  # before it has run at all: a coroutine made for it would never be awaited, and warn
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(scene())
