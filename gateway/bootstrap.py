@@ -141,7 +141,7 @@ def _jobs(settings: Settings, asking: Asking, nodes: BulkNodes) -> JobDesk:
         signer=asking.signer,
         refusals=asking.refusals,
         clock=asking.clock,
-        pace=Pace(worker, settings.timeouts.settle),
+        pace=Pace(worker, settings.timeouts.settle, quiet=asking.runs.quiet_for),
         keeps_bodies=asking.keeps_bodies,
     )
 

@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 MESSAGE_BYTES = 1 << 20
-BULK_NICENESS, SWITCH_SECONDS = 10, 0.001
+BULK_NICENESS, SWITCH_SECONDS = 10, 0.0002
 OPTIONS = (
     ("grpc.max_receive_message_length", MESSAGE_BYTES),
     ("grpc.max_concurrent_streams", 1024),

@@ -32,7 +32,7 @@ from participants.storage.book import SqliteBook
 from participants.storage.job_files import JobFiles
 from participants.storage.snapshots import SnapshotBook
 
-BULK_NICENESS, SWITCH_SECONDS = 10, 0.001
+BULK_NICENESS, SWITCH_SECONDS = 10, 0.0002
 KEPT_SECONDS = 86_400
 """So long after its expiry the blocks of a job are kept."""
 

@@ -10,11 +10,14 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeAlias
 
 from consortium.errors import Code, CreditError
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 """What an OSError says where there is no room left."""
+PIECE_BYTES = 1 << 20
+Buffer: TypeAlias = bytes | memoryview
 
 
 def write_public(path: Path, data: bytes) -> None:
@@ -27,7 +30,7 @@ def write_new(path: Path, data: bytes) -> bool:
     return not path.exists() and create_whole(path, data)
 
 
-def write_whole(path: Path, data: bytes, mode: int) -> None:
+def write_whole(path: Path, data: Buffer, mode: int) -> None:
     """Write a file with these permissions, in place of one that is there."""
     with _refusals(path):
         temporary = _beside(path, data, mode)
@@ -59,7 +62,7 @@ def _refusals(path: Path) -> Iterator[None]:
         raise CreditError(code, f"{path.name}: {errno.errorcode.get(error.errno or 0, 'not written')}") from None
 
 
-def _beside(path: Path, data: bytes, mode: int) -> Path:
+def _beside(path: Path, data: Buffer, mode: int) -> Path:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         _fill(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode), data)
@@ -70,11 +73,14 @@ def _beside(path: Path, data: bytes, mode: int) -> Path:
     return temporary
 
 
-def _fill(descriptor: int, data: bytes) -> None:
+def _fill(descriptor: int, data: Buffer) -> None:
+    """Write and make durable piece by piece: whoever commits something small meanwhile waits for a piece only."""
+    octets = memoryview(data).cast("B")
     with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        for start in range(0, max(1, len(octets)), PIECE_BYTES):
+            file.write(octets[start : start + PIECE_BYTES])
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def _settle(folder: Path) -> None:

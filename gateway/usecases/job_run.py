@@ -6,6 +6,7 @@ on; vectors are looked at on threads, so that queries about one person are not h
 """
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import Executor
@@ -39,9 +40,17 @@ from gateway.failpoints import failpoint
 from gateway.ports import GatewayTransaction, KnownBlock, KnownJob
 from gateway.usecases import bodies, job_entries
 from gateway.usecases.blocks import BlockRun, Fixed, JobTerms
+from gateway.usecases.slots import Place, Slots
 
 ResultT = TypeVar("ResultT")
-BLOCKS_AT_ONCE = 4
+BLOCKS_AT_ONCE, BLOCKS_BESIDE = 4, 1
+"""
+How many blocks are carried at once, and how many while queries about one person are answered beside them.
+
+Beside queries a block is followed by a rest as long as it took: half of the time is theirs.
+"""
+QUIET_SECONDS, MOST_REST = 1.0, 1.0
+"""So long after the last of those queries more blocks are carried again, and so long is a rest at most."""
 OUTGOING = 16
 """How many messages wait for a requester, each of 1 MiB at most."""
 LOOK_SECONDS = 0.5
@@ -61,7 +70,8 @@ class Pace:
     How patient jobs are, in seconds, and where vectors are looked at.
 
     `settle`: for members to come before the first block; `answer`: for an answer to a call; `park`: for a correction
-    before other blocks go on; `wait`: for the last corrections owed before the requester is told to resume.
+    before other blocks go on; `wait`: for the last corrections owed before the requester is told to resume. `quiet`
+    gives for how long nobody has asked about one person.
     """
 
     worker: Executor
@@ -69,6 +79,17 @@ class Pace:
     answer: float = 60.0
     park: float = 5.0
     wait: float = 30.0
+    quiet: Callable[[], float] = lambda: math.inf
+
+    def slots(self) -> Slots:
+        """Give the places of one job for blocks."""
+
+        def alone() -> bool:
+            return self.quiet() >= QUIET_SECONDS
+
+        return Slots(
+            lambda: BLOCKS_AT_ONCE if alone() else BLOCKS_BESIDE, lambda held: 0.0 if alone() else min(held, MOST_REST)
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -172,7 +193,9 @@ class JobRun:
     _owing: dict[int, MemberSet] = field(default_factory=dict)
     _silent: Counter[MemberId] = field(default_factory=Counter)
     _failed: dict[int, CreditError] = field(default_factory=dict)
-    _slots: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BLOCKS_AT_ONCE))
+
+    def __post_init__(self) -> None:
+        self._slots = self.pace.slots()
 
     async def carry(self, known: list[KnownBlock]) -> tuple[bytes, tuple[MemberId, ...]]:
         """
@@ -187,10 +210,10 @@ class JobRun:
         try:
             await self._first_joined(joining)
             for block in np.flatnonzero(~self.session.have):
-                await self._slots.acquire()
+                slot = await self._slots.take()
                 _raise_first(tasks)
                 self.check_still()
-                tasks.add(asyncio.create_task(self._block(int(block), fixed.get(int(block)))))
+                tasks.add(asyncio.create_task(self._block(int(block), fixed.get(int(block)), slot)))
             await self._wait_for(tasks)
             _raise_first(tasks)
         finally:
@@ -266,16 +289,17 @@ class JobRun:
 
     async def _show(self, missing: dict[int, list[MemberId]]) -> None:
         """Send blocks of the list to whoever misses them, a few at a time."""
-        free = asyncio.Semaphore(BLOCKS_AT_ONCE)
+        slots = self.pace.slots()
 
         async def show(block: int) -> None:
-            async with free:
-                sealed = await self.session.rows(block)
-                if await self._off_loop(partial(sealed_digest, sealed)) != self.terms.sealed[block]:
-                    raise CreditError(Code.LIST_INVALID, "another block than was announced")
-                members = [member for member in missing[block] if self._silent[member] < MOST_OWED]
-                await self._ask_all(members, SealedRows(self.terms.digest, block, sealed))
-                self.session.forget_rows(block)
+            slot = await slots.take()
+            sealed = await self.session.rows(block)
+            if await self._off_loop(partial(sealed_digest, sealed)) != self.terms.sealed[block]:
+                raise CreditError(Code.LIST_INVALID, "another block than was announced")
+            members = [member for member in missing[block] if self._silent[member] < MOST_OWED]
+            await self._ask_all(members, SealedRows(self.terms.digest, block, sealed))
+            self.session.forget_rows(block)
+            slot.free()
 
         shows = [asyncio.create_task(show(block)) for block in sorted(missing)]
         try:
@@ -300,9 +324,8 @@ class JobRun:
         except CreditError as error:
             return error
 
-    async def _block(self, block: int, fixed: Fixed | None) -> None:
-        """Take a block through its rounds, and send its answer."""
-        slot = _Slot(self._slots)
+    async def _block(self, block: int, fixed: Fixed | None, slot: Place) -> None:
+        """Take a block through its rounds, and send its answer; its place is free once it is done or parked."""
         try:
             run = BlockRun(self.terms, block, fixed)
             try:
@@ -320,7 +343,7 @@ class JobRun:
             self._owing.pop(block, None)
             slot.free()
 
-    async def _attempt(self, run: BlockRun, slot: "_Slot") -> bool:
+    async def _attempt(self, run: BlockRun, slot: Place) -> bool:
         """Make one attempt; says whether the block is complete."""
         resumed = run.fixed is not None
         call = run.call(self._ready())
@@ -341,7 +364,7 @@ class JobRun:
         debtors = {member for member, count in owed.items() if count >= MOST_OWED}
         return (frozenset(self._joined) & self.nodes.attached()) - debtors
 
-    async def _first_round(self, run: BlockRun, call: BlockCall, slot: "_Slot") -> None:
+    async def _first_round(self, run: BlockRun, call: BlockCall, slot: Place) -> None:
         """Collect contributions; of a block whose U is fixed every member's, however long that takes."""
         while True:
             for member, answer in (await self._ask_all(run.missing_round1, call)).items():
@@ -356,7 +379,7 @@ class JobRun:
                 run.outcomes.pop(member, None)
             await self._wait_until_back(run, missing, slot)
 
-    async def _second_round(self, run: BlockRun, slot: "_Slot") -> bool:
+    async def _second_round(self, run: BlockRun, slot: Place) -> bool:
         """Collect corrections, and wait for those who owe them; says False where another attempt is due."""
         while missing := run.missing_round2:
             release: BlockRelease = run.release()
@@ -377,7 +400,7 @@ class JobRun:
                 await self._wait_until_back(run, run.missing_round2, slot)
         return True
 
-    async def _wait_until_back(self, run: BlockRun, members: MemberSet, slot: "_Slot") -> None:
+    async def _wait_until_back(self, run: BlockRun, members: MemberSet, slot: Place) -> None:
         """Wait a moment for members; after a while other blocks go on meanwhile."""
         slot.waited += LOOK_SECONDS
         self._owing[run.block] = members
@@ -407,21 +430,6 @@ class JobRun:
 
     async def _off_loop(self, work: Callable[[], ResultT]) -> ResultT:
         return await asyncio.get_running_loop().run_in_executor(self.pace.worker, work)
-
-
-@dataclass
-class _Slot:
-    """A block's place among those that are carried at once, until it is done or parked."""
-
-    slots: asyncio.Semaphore
-    waited: float = 0.0
-    _held: bool = True
-
-    def free(self) -> None:
-        """Let another block go on."""
-        if self._held:
-            self._held = False
-            self.slots.release()
 
 
 async def _in_time(what: Awaitable[ResultT]) -> ResultT:

@@ -1,6 +1,7 @@
 """Requests that are being answered: equal ones that overlap share one run, and a gateway that drains waits for all."""
 
 import asyncio
+import math
 from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -19,6 +20,11 @@ class SharedRuns:
         """Begin with none."""
         self._running: dict[Key, asyncio.Task[bytes]] = {}
         self._draining = False
+        self._ended_at = -math.inf
+
+    def quiet_for(self) -> float:
+        """Give for how many seconds nothing has been answered or waited for."""
+        return 0.0 if self._running else asyncio.get_running_loop().time() - self._ended_at
 
     @property
     def in_flight(self) -> int:
@@ -48,5 +54,6 @@ class SharedRuns:
     def _forget(self, key: Key, task: asyncio.Task[bytes]) -> None:
         """Let go of a run that has ended; where the caller has gone away, its outcome is looked at here only."""
         self._running.pop(key, None)
+        self._ended_at = asyncio.get_running_loop().time()
         if not task.cancelled():
             task.exception()

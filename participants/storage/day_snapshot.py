@@ -3,6 +3,8 @@ The committed files of one book as Parquet files, by DuckDB: made once, whole or
 
 A snapshot is a folder (0700, its files 0600) with a part for every PART_PEOPLE subjects in the order of their tags:
 who they are with their keys, tradelines, hard inquiries and characteristics. It is as secret as the book itself.
+Tags and keys are numpy's arrays of octets: a million objects of Python would be made with the interpreter held, and
+whoever asks about one person meanwhile would wait for it.
 """
 
 import json
@@ -38,7 +40,7 @@ from participants.lender.bulk.ports import Octets
 from participants.storage.database import storage_errors
 
 PART_PEOPLE = 65_536
-FORMAT = 2
+FORMAT = 3
 MANIFEST = "snapshot.json"
 _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "threads": 1,
@@ -46,7 +48,7 @@ _SETTINGS: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,  # never the network
     "autoload_known_extensions": False,
 }
-_KEYS, _FILES, _LINES, _INQUIRIES, _CHARACTERISTICS = "keys", "files", "lines", "inquiries", "characteristics"
+_FILES, _LINES, _INQUIRIES, _CHARACTERISTICS = "files", "lines", "inquiries", "characteristics"
 
 Table: TypeAlias = dict[str, npt.NDArray[np.generic]]
 
@@ -71,9 +73,8 @@ class ParquetSnapshot(Silent):
 
     def keys(self) -> Keys:
         """Give who the files are about."""
-        with _Tables(self._folder) as tables:
-            parts = [tables.read(_KEYS, part) for part in range(self._parts)]
-        return Keys(*(_octets([part[name] for part in parts], width) for name, width in _KEY_WIDTHS.items()))
+        with _refusals():
+            return Keys(*(_octets(self._folder, self._parts, name, width) for name, width in _KEY_WIDTHS.items()))
 
     def parts(self) -> Iterator[FileColumns]:
         """Give the files, PART_PEOPLE at a time."""
@@ -121,7 +122,8 @@ _MONTHS = [f"month_{number}" for number in range(HISTORY_MONTHS)]
 
 
 def _write_part(tables: "_Tables", part: int, keys: Keys, files: FileColumns) -> None:
-    tables.write(_KEYS, part, {name: _blobs(getattr(keys, name)) for name in _KEY_WIDTHS})
+    for name in _KEY_WIDTHS:
+        np.save(_octets_path(tables.folder, name, part), getattr(keys, name), allow_pickle=False)
     tables.write(_FILES, part, {"kinds": files.kinds, "frozen": files.frozen})
     lines = _table_of(files.lines)
     history = lines.pop("history")
@@ -134,22 +136,21 @@ def _table_of(columns: LineColumns | InquiryColumns | CharacteristicColumns) -> 
     return {field.name: getattr(columns, field.name) for field in fields(columns)}
 
 
-def _blobs(octets: Octets) -> npt.NDArray[np.object_]:
-    raw, width = octets.tobytes(), octets.shape[1]
-    found = np.empty(len(octets), dtype=object)
-    found[:] = [raw[start : start + width] for start in range(0, len(raw), width)]
-    return found
+def _octets(folder: Path, parts: int, name: str, width: int) -> Octets:
+    """Read one of the arrays of `Keys`; raises ValueError for a file of another shape."""
+    read = [np.load(_octets_path(folder, name, part), allow_pickle=False) for part in range(parts)]
+    return np.concatenate([np.empty((0, width), dtype=np.uint8), *read], dtype=np.uint8, casting="no")
 
 
-def _octets(parts: Sequence[npt.NDArray[np.generic]], width: int) -> Octets:
-    return np.frombuffer(b"".join(one for part in parts for one in part), dtype=np.uint8).reshape(-1, width)
+def _octets_path(folder: Path, name: str, part: int) -> Path:
+    return folder / f"{name}-{part:05}.npy"
 
 
 class _Tables:
     """The Parquet files of one folder."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
 
     def __enter__(self) -> Self:
         return self
@@ -178,7 +179,7 @@ class _Tables:
             return dict(self._connection.fetchnumpy())
 
     def _path(self, name: str, part: int) -> Path:
-        return self._folder / f"{name}-{part:05}.parquet"
+        return self.folder / f"{name}-{part:05}.parquet"
 
 
 def _quoted(path: Path) -> str:
@@ -194,7 +195,7 @@ def _refusals() -> Iterator[None]:
             yield
     except duckdb.Error as error:
         full = "No space left" in str(error)
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, EOFError):
         pass
     else:
         return

@@ -16,7 +16,7 @@ from participants.lender.answer_ports import Binding
 from participants.lender.portfolio.ports import BoundRange, KnownList, ListFiles, ListTransaction
 from participants.lender.portfolio.rows import ListTags, prefixes_of
 from participants.storage.database import storage_errors
-from participants.whole_files import create_whole, write_whole
+from participants.whole_files import Buffer, create_whole, write_whole
 
 LISTS = """
 CREATE TABLE lists (
@@ -146,7 +146,7 @@ class ListFolder:
     def keep_tags(self, digest: bytes, tags: ListTags) -> None:
         """Keep a list's tags."""
         if not self.has_tags(digest):
-            self._write(self._folder / "tags" / digest.hex(), tags.tags.tobytes())
+            self._write(self._folder / "tags" / digest.hex(), np.ascontiguousarray(tags.tags).data)
 
     def has_tags(self, digest: bytes) -> bool:
         """Say whether a list's tags are here."""
@@ -189,7 +189,7 @@ class ListFolder:
         return self._folder / "jobs" / job.hex()
 
     @staticmethod
-    def _write(path: Path, data: bytes) -> None:
+    def _write(path: Path, data: Buffer) -> None:
         with storage_errors():
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_whole(path, data, 0o600)

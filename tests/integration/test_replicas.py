@@ -73,7 +73,7 @@ def request_ids(count: int) -> list[bytes]:
 async def kill(replica: GrpcWorld) -> None:
     """Stop a replica as if it had died: nothing is drained, whatever was being answered is dropped where it stands."""
     server = replica.server
-    for task in (*replica.parts.asking._running.values(), *server._tasks):
+    for task in (*replica.parts.asking.runs._running.values(), *server._tasks):
         task.cancel()
     writer = replica.parts.committer._task
     assert writer is not None
