@@ -1,14 +1,11 @@
 """`credit-custodian`: the commands of a key holder."""
 
-import asyncio
-import signal
 import time
 from collections.abc import Callable
 from functools import partial
 from typing import Annotated
 
 import typer
-import uvloop
 from rich.text import Text
 
 from consortium.canonical import CanonicalValue
@@ -22,15 +19,14 @@ from participants.cli.membership_join import FingerprintOption, InvitationOption
 from participants.cli.membership_options import FolderOption, party_in
 from participants.cli.output import JsonOption, Output, output
 from participants.cli.passphrase import PresentOption
+from participants.cli.serving import serve_folder
 from participants.custodian.serving import CustodianServer
 from participants.custodian.settings import CustodianSettings
-from participants.logs import configure
 from participants.membership.ceremonies import begin as begin_ceremony
 from participants.membership.ceremonies import plan_words, propose_shares, refresh, take_part
 from participants.membership.founding import begin_first
 from participants.membership.member import Membership
 from participants.membership.view import Motion
-from participants.private_files import use_passphrase_file
 from participants.share_files import ShareFiles
 
 app = typer.Typer(help="A holder of a share of the OPRF key.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -172,20 +168,7 @@ def _progress_line(progress: Progress) -> str:
 @app.command()
 def serve(folder: FolderOption, passphrase_file: PresentOption = None) -> None:
     """Serve until SIGTERM or SIGINT."""
-    use_passphrase_file(passphrase_file)
-    try:
-        configure(CustodianSettings(folder).file.log_level)
-        uvloop.run(_run(CustodianServer(folder)))
-    except CreditError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-
-
-async def _run(server: CustodianServer) -> None:
-    stopping = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
-    await server.run(stopping)
+    serve_folder(lambda: CustodianSettings(folder).file.log_level, lambda: CustodianServer(folder), passphrase_file)
 
 
 for command in (
