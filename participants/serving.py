@@ -43,6 +43,7 @@ LOG = logging.getLogger("participants.node")
 VERSION = "0.1.0"
 MASK_KEY_DAYS = 8
 """Mask keys are published this many days ahead, so that a node that is away keeps its place in the roster."""
+AGAIN_SECONDS = 10.0
 OPTIONS = (("grpc.max_receive_message_length", 1 << 20), ("grpc.so_reuseport", 0))
 
 
@@ -231,10 +232,21 @@ async def _renew_daily(parts: Parts) -> None:
     """Certify the query key anew at the beginning of every UTC day, and forget books that are out of retention."""
     while True:
         await asyncio.sleep(SECONDS_PER_DAY - seconds() % SECONDS_PER_DAY + 1)
-        executor = parts.asker.node.requester.executor
-        requester = requester_of_today(parts.asker.node.contributor, parts.query_keys, executor)
-        parts.asker.node = replace(parts.asker.node, requester=requester)
+        while not _certified_anew(parts):  # noqa: ASYNC110  nobody tells when a file can be read again
+            await asyncio.sleep(AGAIN_SECONDS)
         await asyncio.to_thread(_forget, parts)
+
+
+def _certified_anew(parts: Parts) -> bool:
+    """Ask with the query key certified for today; says whether its file could be read."""
+    asker = parts.asker
+    try:
+        requester = requester_of_today(asker.node.contributor, parts.query_keys, asker.node.requester.executor)
+    except CreditError as error:
+        LOG.error("not-certified", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+        return False
+    asker.node = replace(asker.node, requester=requester)
+    return True
 
 
 def _forget(parts: Parts) -> None:

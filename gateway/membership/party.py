@@ -55,6 +55,8 @@ class CeremonyParty:
                 if error.code in (Code.CEREMONY_FAULT, Code.CEREMONY_INVALID):
                     self._over.add(transcript.plan.id)
                 LOG.error("ceremony-failed", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+            except OSError as error:  # no room for a share, say: the next step tries again
+                LOG.error("ceremony-failed", extra={"cause": type(error).__name__})  # noqa: TRY400
 
     async def _step(self, transcript: Transcript) -> None:
         plan, messages = transcript.plan, transcript.messages
