@@ -25,9 +25,10 @@ def parse_canonical(data: bytes) -> CanonicalValue:
     """Parse canonical JSON; raises CreditError(MALFORMED) unless re-encoding gives the very same bytes."""
     try:
         value: CanonicalValue = json.loads(data)
+        again = canonical_json(value)  # which goes deeper for every level than parsing does
     except (ValueError, RecursionError) as error:
         raise CreditError(Code.MALFORMED, "not JSON") from error
-    if canonical_json(value) != data:
+    if again != data:
         raise CreditError(Code.MALFORMED, "JSON that is not in canonical form")
     return value
 

@@ -14,7 +14,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from consortium.errors import Code, CreditError
+from consortium.errors import CreditError
 from consortium.model.keys import utc_day
 from consortium.model.members import MemberId
 from consortium.model.rulebook import MemberStatus, Role, Rulebook
@@ -44,7 +44,7 @@ from gateway.tlog.abandoned import OpenQueries
 from gateway.tlog.health import LogHealth
 from gateway.tlog.log import Log
 from gateway.tlog.publishing import Publisher
-from gateway.transport import OPTIONS, cancelled, seconds, step_back
+from gateway.transport import OPTIONS, Work, again_and_again, cancelled, seconds, step_back
 from gateway.usecases.admission import check_still
 from gateway.usecases.asking import Asking, Quotas
 from gateway.usecases.bodies import expire
@@ -219,30 +219,18 @@ class GatewayServer:
         await self._listen()
         if parts.settings.metrics_port:
             parts.metrics.serve("127.0.0.1", parts.settings.metrics_port)
-        self._tasks = [
-            asyncio.create_task(work)
-            for work in (
-                parts.metrics.watch_lag(),
-                parts.rulebooks.poll(self._rulebook_changed, self._rulebook_refused),
-                self._keep_house(),
-                *parts.membership.work(),
-            )
+        works: list[Work] = [
+            parts.metrics.watch_lag,
+            partial(parts.rulebooks.poll, self._rulebook_changed, self._rulebook_refused),
+            self._keep_house,
+            *parts.membership.work(),
         ]
         if self.publisher and parts.log:
             followed = LogHealth(parts.log.store, parts.log.witnesses)
-            works = self.publisher.run(), self._watch_log(self.publisher, followed), self._expire_bodies()
-            self._tasks += [asyncio.create_task(work) for work in works]
+            works += [self.publisher.run, partial(self._watch_log, self.publisher, followed), self._expire_bodies]
+        self._tasks = [asyncio.create_task(again_and_again(work)) for work in works]
         await self._health.set("", health_pb2.HealthCheckResponse.SERVING)
         LOG.info("serving", extra={"address": parts.settings.listen, "version": self._version})
-
-    async def failure(self) -> CreditError:
-        """Wait until a part that runs for ever fails, which none is meant to; gives what ended it."""
-        running = set(self._tasks)
-        while True:
-            done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for error in [task.exception() for task in done if not task.cancelled()]:
-                if error is not None:
-                    return error if isinstance(error, CreditError) else CreditError(Code.INTERNAL, type(error).__name__)
 
     async def stop(self) -> None:
         """Say that we drain, wait for what is open, then close; every answer given is durable."""

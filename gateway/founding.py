@@ -26,7 +26,7 @@ from gateway.rpc.interceptor import Watcher
 from gateway.rulebooks import FINGERPRINT_FILE
 from gateway.settings import Settings
 from gateway.storage.sql import SqlStore
-from gateway.transport import OPTIONS, cancelled, seconds
+from gateway.transport import OPTIONS, again_and_again, cancelled, seconds
 
 LOG = logging.getLogger("gateway.founding")
 POLL_SECONDS = 0.2
@@ -65,7 +65,8 @@ class FoundingServer:
         credentials = self.membership.tls.credentials(clients=False)
         self.port = listen(self._server, self._settings.join_listen or "", credentials)
         await self._server.start()
-        self._tasks = [asyncio.create_task(work) for work in (*self.membership.work(), self._watch())]
+        self._tasks = [asyncio.create_task(again_and_again(work)) for work in self.membership.work()]
+        self._tasks.append(asyncio.create_task(self._watch()))
         LOG.info("founding", extra={"address": self._settings.join_listen})
 
     async def stop(self) -> None:

@@ -1,8 +1,7 @@
 """What a gateway adds for membership: the board and its doors, certificates, its part in ceremonies, its own TLS."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import grpc
 
@@ -23,6 +22,7 @@ from gateway.rulebooks import Rulebooks
 from gateway.settings import Settings
 from gateway.storage.board_reader import SqlBoardReader
 from gateway.storage.sql import wall_clock
+from gateway.transport import Work
 from protos.credit.v1 import membership_pb2_grpc
 
 
@@ -65,13 +65,13 @@ class MembershipService:
             self._certifier = Certifier(authority, rulebooks, around.committer, around.clock, hosts)
         self._takes_part = settings.ceremonies
 
-    def work(self) -> list[Coroutine[Any, Any, None]]:
+    def work(self) -> list[Work]:
         """Give what runs beside the doors for as long as the gateway does."""
-        following = [self.board.follow(), self.tls.follow()]
+        following: list[Work] = [self.board.follow, self.tls.follow]
         if self._takes_part:
-            following.append(self.party.follow())
+            following.append(self.party.follow)
         if self._own:
-            following.append(self._own.keep())
+            following.append(self._own.keep)
         return following
 
     def add_members_door(self, server: grpc.aio.Server) -> None:

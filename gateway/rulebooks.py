@@ -149,8 +149,9 @@ def write_version(folder: Path, signed: SignedRulebook, version: int) -> None:
         _write(folder / signatures_name(version), signatures_to_text(signed.signatures).encode("ascii"))
         _write(folder / document_name(version), signed.document)
     except OSError as error:
-        code = Code.STORAGE_FULL if error.errno == errno.ENOSPC else Code.STORAGE_BROKEN
-        raise CreditError(code, f"the folder of rulebook versions: {type(error).__name__}") from None
+        code = Code.STORAGE_FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else Code.STORAGE_BROKEN
+        cause = errno.errorcode.get(error.errno or 0, type(error).__name__)
+        raise CreditError(code, f"the folder of rulebook versions: {cause}") from None
 
 
 def _write(target: Path, content: bytes) -> None:

@@ -1,12 +1,20 @@
 """What the gateway's servers share: the options of their transport, the clock, the end of their tasks."""
 
 import asyncio
+import logging
 import os
 import sys
 import threading
 import time
-from typing import Any
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
+from consortium.errors import Code, CreditError
+
+LOG = logging.getLogger("gateway")
+AGAIN_SECONDS = 5.0
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+"""A part that works for ever."""
 MESSAGE_BYTES = 1 << 20
 BULK_NICENESS, SWITCH_SECONDS = 10, 0.0002
 OPTIONS = (
@@ -35,6 +43,24 @@ def step_back() -> None:
     sys.setswitchinterval(SWITCH_SECONDS)
     if sys.platform == "linux":
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), BULK_NICENESS)
+
+
+async def again_and_again(work: Work) -> None:
+    """
+    Do what is meant to run for ever; where it fails or ends, that is logged, and it is begun again after AGAIN_SECONDS.
+
+    So nobody is half there for good, and what one disk or file does ends nobody.
+    """
+    while True:
+        cause, code = "it ended", Code.INTERNAL
+        try:
+            await work()
+        except CreditError as error:
+            cause, code = error.cause, error.code
+        except Exception as error:  # noqa: BLE001  the border: of an unforeseen error the log gets the type alone
+            cause = type(error).__name__
+        LOG.error("part-failed", extra={"code": code, "cause": cause})
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def cancelled(tasks: list[asyncio.Task[Any]]) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import ExitStack, asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 from consortium.errors import Code, CreditError
 from participants.gateway_client.channel import Tls
@@ -13,6 +13,9 @@ from participants.membership.lookout import Lookout
 from participants.rulebooks import TrustedRulebooks
 
 LOG = logging.getLogger("participants.rulebook")
+AGAIN_SECONDS = 5.0
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
+"""A part that works for ever."""
 
 
 @asynccontextmanager
@@ -25,36 +28,35 @@ async def resources() -> AsyncIterator[ExitStack]:
         await asyncio.to_thread(stack.close)
 
 
-async def run_until(
-    stopping: asyncio.Event, works: Iterable[Coroutine[Any, Any, Any]], started: asyncio.Event | None = None
-) -> None:
+async def run_until(stopping: asyncio.Event, works: Iterable[Work], started: asyncio.Event | None = None) -> None:
     """
     Run works side by side until `stopping` is set, and then end them; `started` is set once they run.
 
-    A work that fails ends all: a party that is half there is worse than one that whoever supervises it starts anew.
-    Raises what that was, as a CreditError.
+    A work that fails or ends is logged and begun again after AGAIN_SECONDS: nobody is half there for good, and what one
+    disk, file or peer does ends nobody.
     """
-    failures: list[BaseException] = []
+    tasks = [asyncio.create_task(_again_and_again(work)) for work in works]
+    try:
+        if started:
+            started.set()
+        await stopping.wait()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def ended(task: asyncio.Task[Any]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
-            failures.append(error)
-            stopping.set()
 
-    tasks = [asyncio.create_task(work) for work in works]
-    for task in tasks:
-        task.add_done_callback(ended)
-    if started:
-        started.set()
-    await stopping.wait()
-    failed = failures[:1]
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    for error in failed:
-        problem = error if isinstance(error, CreditError) else CreditError(Code.INTERNAL, type(error).__name__)
-        LOG.critical("failed", extra={"code": problem.code, "cause": problem.cause})
-        raise problem
+async def _again_and_again(work: Work) -> None:
+    while True:
+        cause, code = "it ended", Code.INTERNAL
+        try:
+            await work()
+        except CreditError as error:
+            cause, code = error.cause, error.code
+        except Exception as error:  # noqa: BLE001  the border: of an unforeseen error the log gets the type alone
+            cause = type(error).__name__
+        LOG.error("part-failed", extra={"code": code, "cause": cause})
+        await asyncio.sleep(AGAIN_SECONDS)
 
 
 async def follow_rulebooks(

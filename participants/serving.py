@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import AsyncExitStack, closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from consortium.wire.gateway import Hello
 from participants.bootstrap import open_tls
 from participants.both_books import record_in_books
 from participants.composition import Parts, compose, gateway_addresses, requester_of_today, seconds, supervised
-from participants.following import follow_rulebooks, resources, run_until
+from participants.following import Work, follow_rulebooks, resources, run_until
 from participants.gateway_client.asking import while_attached
 from participants.gateway_client.attach import AttachClient, Handlers, StatisticHandlers
 from participants.gateway_client.channel import Tls
@@ -71,14 +71,13 @@ class LenderServer:
             if upkeep:
                 upkeep.works.append(renewal.changing.round)
                 upkeep.on_renewed += [lambda: parts.client.renew(tls()), tokeniser.exchange, self._attach_again]
-                works.append(upkeep.run(lambda: _load_new(parts, renewal, lookout)))
-            try:
+                works.append(partial(upkeep.run, lambda: _load_new(parts, renewal, lookout)))
+            async with AsyncExitStack() as ending:  # the last first, and each whatever becomes of the others
+                ending.push_async_callback(parts.client.close)
+                ending.push_async_callback(self._server.stop, grace=1.0)
+                ending.push_async_callback(asyncio.to_thread, parts.receipts.last)
+                ending.push_async_callback(lists.portfolios.stop)
                 await run_until(stopping, works, started)
-            finally:
-                await lists.portfolios.stop()
-                parts.receipts.last()
-                await self._server.stop(grace=1.0)
-                await parts.client.close()
         LOG.info("stopped")
 
     async def _start(
@@ -88,7 +87,7 @@ class LenderServer:
         tls: Callable[[], Tls],
         lookout: Lookout | None,
         lists: ListParts,
-    ) -> list[Coroutine[Any, Any, Any]]:
+    ) -> list[Work]:
         metrics = Metrics()
         metrics.serve(parts.settings.file.metrics_port)
         handlers = _handlers(parts, metrics)
@@ -102,18 +101,18 @@ class LenderServer:
         )
         await self._open_local(parts, lists)
         change_over = partial(_change_over, parts, renewal)
-        works: list[Coroutine[Any, Any, Any]] = [client.run() for client in self._attached]
-        works += [client.run() for client in lists.contributing]
+        works: list[Work] = [client.run for client in self._attached]
+        works += [client.run for client in lists.contributing]
         works += [
-            *(follow_rulebooks(parts.rulebooks, address, tls, lookout, change_over) for address in addresses),
-            _renew_daily(parts),
-            metrics.watch(self._attachments),
-            run_supervised(supervised(parts), addresses, tls),
-            parts.receipts.run(),
+            *(partial(follow_rulebooks, parts.rulebooks, address, tls, lookout, change_over) for address in addresses),
+            partial(_renew_daily, parts),
+            partial(metrics.watch, self._attachments),
+            partial(run_supervised, supervised(parts), addresses, tls),
+            parts.receipts.run,
         ]
         if (witnessing := parts.settings.file.witness) is not None:
             witness = witness_of(parts.settings, witnessing, parts.rulebooks.current)
-            works += [run_witness(witness, address, tls) for address in addresses]
+            works += [partial(run_witness, witness, address, tls) for address in addresses]
         return works
 
     async def _open_local(self, parts: Parts, lists: ListParts) -> None:

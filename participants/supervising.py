@@ -24,6 +24,7 @@ from consortium.silent import Silent
 from consortium.supervision.bundle import seal_bundle
 from consortium.supervision.documents import Case, FilingKind, InspectionOrder, filing_digest, read_filing
 from participants.failpoints import failpoint
+from participants.following import resources
 from participants.gateway_client.channel import Tls
 from participants.gateway_client.supervision import SupervisionClient
 from participants.lender.inspections import Inspector
@@ -159,7 +160,8 @@ def _parsed_case(filed: Filed) -> Case:
 
 async def run_supervised(supervised: Supervised, addresses: Sequence[str], tls: Callable[[], Tls]) -> None:
     """Do it for ever, in a thread, at one replica, at the next where that cannot be reached: they share the log."""
-    with ThreadPoolExecutor(1, thread_name_prefix="supervised") as worker:
+    async with resources() as stack:
+        worker = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix="supervised"))
         for address in itertools.cycle(addresses):
             with contextlib.closing(SupervisionClient(address, tls())) as client:
                 await _run_at(supervised, client, worker)

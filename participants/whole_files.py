@@ -75,8 +75,8 @@ def _beside(path: Path, data: Buffer, mode: int) -> Path:
 
 def _fill(descriptor: int, data: Buffer) -> None:
     """Write and make durable piece by piece: whoever commits something small meanwhile waits for a piece only."""
-    octets = memoryview(data).cast("B")
     with os.fdopen(descriptor, "wb") as file:
+        octets = memoryview(data).cast("B")
         for start in range(0, max(1, len(octets)), PIECE_BYTES):
             file.write(octets[start : start + PIECE_BYTES])
             file.flush()

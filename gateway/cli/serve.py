@@ -49,14 +49,8 @@ async def _run(settings: Settings) -> None:
     gc.collect()
     gc.freeze()  # looking through what was loaded takes the collector 60 ms, in which nobody is answered
     gc.set_threshold(YOUNG_OBJECTS)
-    failing = asyncio.create_task(server.failure())
-    failing.add_done_callback(lambda _: stopping.set())
     await stopping.wait()
-    failed = failing.result() if failing.done() else None
-    failing.cancel()
     await server.stop()
-    if failed is not None:
-        raise failed
 
 
 async def _found(settings: Settings, stopping: asyncio.Event) -> None:

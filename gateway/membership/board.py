@@ -51,6 +51,7 @@ class Board:
         self._clock_ms = clock_ms
         self._usage = Usage()
         self._read_to = 0
+        self._unwritten: tuple[int, Code] | None = None
         self._lock = asyncio.Lock()
 
     @property
@@ -146,7 +147,9 @@ class Board:
         try:
             write_version(self._folder, SignedRulebook(signed.document, dict(signed.signatures)), version)
         except CreditError as error:
-            LOG.error("version-unwritten", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
+            if self._unwritten != (told := (version, error.code)):
+                self._unwritten = told
+                LOG.error("version-unwritten", extra={"code": error.code, "cause": error.cause})  # noqa: TRY400
             return
         failpoint("board.after-version")
         LOG.info("version-decided", extra={"version": version})

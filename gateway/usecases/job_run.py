@@ -291,18 +291,23 @@ class JobRun:
         """Send blocks of the list to whoever misses them, a few at a time."""
         slots = self.pace.slots()
 
-        async def show(block: int) -> None:
-            slot = await slots.take()
-            sealed = await self.session.rows(block)
-            if await self._off_loop(partial(sealed_digest, sealed)) != self.terms.sealed[block]:
-                raise CreditError(Code.LIST_INVALID, "another block than was announced")
-            members = [member for member in missing[block] if self._silent[member] < MOST_OWED]
-            await self._ask_all(members, SealedRows(self.terms.digest, block, sealed))
-            self.session.forget_rows(block)
-            slot.free()
+        async def show(block: int, slot: Place) -> None:
+            try:
+                sealed = await self.session.rows(block)
+                if await self._off_loop(partial(sealed_digest, sealed)) != self.terms.sealed[block]:
+                    raise CreditError(Code.LIST_INVALID, "another block than was announced")
+                members = [member for member in missing[block] if self._silent[member] < MOST_OWED]
+                await self._ask_all(members, SealedRows(self.terms.digest, block, sealed))
+                self.session.forget_rows(block)
+            finally:
+                slot.free()
 
-        shows = [asyncio.create_task(show(block)) for block in sorted(missing)]
+        shows: set[asyncio.Task[None]] = set()
         try:
+            for block in sorted(missing):
+                slot = await slots.take()  # by one waiter: each looks for a place again and again
+                _raise_first(shows)
+                shows.add(asyncio.create_task(show(block, slot)))
             await asyncio.gather(*shows)
         finally:
             for task in shows:

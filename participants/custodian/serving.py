@@ -22,7 +22,7 @@ from consortium.rules.queries import taking_part
 from participants.bootstrap import open_rulebooks
 from participants.custodian.settings import CustodianSettings
 from participants.custodian.shares import SharesInService
-from participants.following import follow_rulebooks, resources, run_until
+from participants.following import Work, follow_rulebooks, resources, run_until
 from participants.gateway_client.channel import Tls
 from participants.membership.lookout import Lookout
 from participants.membership.upkeep import Upkeep
@@ -103,9 +103,11 @@ class CustodianServer:
             await self._start(stack, rulebooks, tls)
             addresses = settings.file.gateway.addresses
             changed = partial(self._change_over, rulebooks)
-            works = [follow_rulebooks(rulebooks, address, tls, lookout, changed) for address in addresses]
+            works: list[Work] = [
+                partial(follow_rulebooks, rulebooks, address, tls, lookout, changed) for address in addresses
+            ]
             if upkeep:
-                works.append(upkeep.run(lambda: self._load_new(rulebooks, lookout)))
+                works.append(partial(upkeep.run, lambda: self._load_new(rulebooks, lookout)))
             try:
                 await run_until(stopping, works, started)
             finally:

@@ -6,12 +6,11 @@ A folder that `init` made is kept up as every member's: certificates are renewed
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
 
 from consortium.model.rulebook import Rulebook
-from participants.following import follow_rulebooks, resources, run_until
+from participants.following import Work, follow_rulebooks, resources, run_until
 from participants.gateway_client.channel import Tls
 from participants.membership.lookout import Lookout
 from participants.membership.upkeep import Upkeep
@@ -37,19 +36,20 @@ class RegulatorServer:
             await run_until(stopping, works, started)
         LOG.info("stopped")
 
-    def _works(self, upkeep: Upkeep | None) -> list[Coroutine[None, None, None]]:
+    def _works(self, upkeep: Upkeep | None) -> list[Work]:
         """Give what runs side by side; the witness is opened first, so that nothing begins where it cannot."""
         settings = self._settings
         rulebooks, witness = settings.rulebooks(), settings.witness()
         lookout = upkeep.lookout(rulebooks) if upkeep else None
         tls = upkeep.tls if upkeep else partial(tls_of, settings)
         told = partial(_tell, rulebooks)
-        works = [
-            work
-            for address in settings.file.gateway.addresses
-            for work in (run_witness(witness, address, tls), follow_rulebooks(rulebooks, address, tls, lookout, told))
-        ]
-        return [*works, upkeep.run(lambda: _load_new(rulebooks, lookout))] if upkeep else works
+        works: list[Work] = []
+        for address in settings.file.gateway.addresses:
+            works.append(partial(run_witness, witness, address, tls))
+            works.append(partial(follow_rulebooks, rulebooks, address, tls, lookout, told))
+        if upkeep:
+            works.append(partial(upkeep.run, lambda: _load_new(rulebooks, lookout)))
+        return works
 
 
 def first_rulebook(settings: RegulatorSettings) -> Rulebook:

@@ -7,6 +7,7 @@ Tags and keys are numpy's arrays of octets: a million objects of Python would be
 whoever asks about one person meanwhile would wait for it.
 """
 
+import io
 import json
 import os
 import secrets
@@ -38,6 +39,7 @@ from participants.lender.bulk.columns import (
 )
 from participants.lender.bulk.ports import Octets
 from participants.storage.database import storage_errors
+from participants.whole_files import write_whole
 
 PART_PEOPLE = 65_536
 FORMAT = 3
@@ -123,7 +125,9 @@ _MONTHS = [f"month_{number}" for number in range(HISTORY_MONTHS)]
 
 def _write_part(tables: "_Tables", part: int, keys: Keys, files: FileColumns) -> None:
     for name in _KEY_WIDTHS:
-        np.save(_octets_path(tables.folder, name, part), getattr(keys, name), allow_pickle=False)
+        whole = io.BytesIO()  # numpy itself writes past a full disk without a word
+        np.save(whole, getattr(keys, name), allow_pickle=False)
+        write_whole(_octets_path(tables.folder, name, part), whole.getbuffer(), 0o600)
     tables.write(_FILES, part, {"kinds": files.kinds, "frozen": files.frozen})
     lines = _table_of(files.lines)
     history = lines.pop("history")
@@ -195,7 +199,7 @@ def _refusals() -> Iterator[None]:
             yield
     except duckdb.Error as error:
         full = "No space left" in str(error)
-    except (KeyError, ValueError, EOFError):
+    except (KeyError, TypeError, ValueError, EOFError):
         pass
     else:
         return

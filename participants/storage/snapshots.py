@@ -114,6 +114,6 @@ def _committed(connection: sqlite3.Connection) -> Iterator[BookedFile]:
 def _forget(folder: Path, kept: int) -> None:
     """Remove all but the newest, and what a process that died has left."""
     found = sorted(path for path in folder.iterdir() if path.is_dir())
-    whole = [path for path in found if not path.name.startswith(".")]
+    whole = [path for path in found if path.name.startswith("book-") and f"-{FORMAT}-" in path.name]
     for path in {*found} - {*whole[len(whole) - kept :]}:
         shutil.rmtree(path, ignore_errors=True)

@@ -7,38 +7,42 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from consortium.errors import Code, CreditError
+from participants import following
 from participants.following import resources, run_until
-from tests.support.codes import refused
+
+PHONE = "13912345678"
 
 
-async def for_ever() -> None:
-    await asyncio.Event().wait()
+@pytest.mark.parametrize("problem", [ValueError(PHONE), OSError(PHONE), CreditError(Code.STORAGE_FULL), None])
+def test_a_part_that_fails_or_ends_is_begun_again_beside_the_others(
+    problem: Exception | None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(following, "AGAIN_SECONDS", 0.001)
+    begun: list[str] = []
 
+    async def failing() -> None:
+        begun.append("failing")
+        if problem is not None:
+            raise problem
 
-async def failing(error: Exception) -> None:
-    raise error
+    async def steady() -> None:
+        begun.append("steady")
+        await asyncio.Event().wait()
 
+    async def scene() -> None:
+        stopping = asyncio.Event()
+        running = asyncio.create_task(run_until(stopping, [failing, steady]))
+        async with asyncio.timeout(30):
+            while begun.count("failing") < 3:
+                await asyncio.sleep(0.001)
+        stopping.set()
+        await running
 
-async def until_stopped(*errors: Exception) -> None:
-    stopping = asyncio.Event()
-    if not errors:
-        asyncio.get_running_loop().call_soon(stopping.set)
-    await run_until(stopping, [for_ever(), *map(failing, errors)])
-
-
-def test_a_part_that_fails_ends_the_party_and_says_nothing_but_its_type() -> None:
-    with pytest.raises(CreditError) as caught:
-        asyncio.run(until_stopped(ValueError("13912345678")))
-    assert (caught.value.code, caught.value.cause) == (Code.INTERNAL, "ValueError")
-
-
-def test_a_part_that_fails_with_a_code_ends_the_party_with_it() -> None:
-    with refused(Code.STORAGE_FULL):
-        asyncio.run(until_stopped(CreditError(Code.STORAGE_FULL)))
-
-
-def test_parts_that_are_ended_are_no_failure() -> None:
-    asyncio.run(until_stopped())
+    asyncio.run(scene())
+    assert begun.count("steady") == 1
+    told = [record for record in caplog.records if record.message == "part-failed"]
+    assert len(told) >= 2
+    assert PHONE not in "".join(str(vars(record)) for record in told)
 
 
 def test_a_worker_that_waits_for_the_loop_while_it_is_closed_gets_what_it_waits_for() -> None:

@@ -1,6 +1,8 @@
 """A question is given up soon after the last gateway is lost, and goes on where one comes back in time."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import pytest
 
@@ -70,10 +72,18 @@ def test_what_the_question_raises_is_raised() -> None:
 
 
 def test_a_question_that_is_given_up_before_it_was_asked_leaves_nothing() -> None:
+    asked: list[int] = []
+
+    def ask() -> Coroutine[Any, Any, str]:
+        asked.append(1)
+        return answer(0.0)
+
     async def scene() -> None:
-        task = asyncio.create_task(while_attached(lambda: answer(0.0), lambda: True))
-        task.cancel()  # before it has run at all: a coroutine made for it would never be awaited, and warn
+        task = asyncio.create_task(while_attached(ask, lambda: False, patience=5))
+        await asyncio.sleep(0.02)
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(scene())
+    assert asked == [], "a coroutine made for it would never be awaited, and warn"
